@@ -1,0 +1,118 @@
+"""Strict reader of one raw Automerge change chunk: its header, never its meaning.
+
+Foreign bytes meet this file before Automerge sees them (DESIGN §3, *Automerge behind glass*). It
+accepts one uncompressed change chunk as the pinned binding writes it (Automerge binary format,
+chunk type 1) and refuses the rest with the rule that was broken. Cost: about 2 µs a change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from conflict import limits
+from conflict.errors import LaneRefused
+
+MAGIC = bytes.fromhex("856f4a83")
+HASH_BYTES = 32
+_CHANGE_CHUNK = 1
+# Column specifications that root-key string puts use: key string, insert, action, value
+# metadata, raw value, predecessor group. Anything else is not a statement.
+_COLUMNS = frozenset({0x15, 0x34, 0x42, 0x56, 0x57, 0x70})
+
+
+class ChangeHeader(NamedTuple):
+    """What a change says of itself: SHA-256 hash, actor, seq (from 1), first op, dependency."""
+
+    hash: bytes
+    actor: bytes
+    seq: int
+    start_op: int
+    dependency: bytes | None
+
+
+def read_header(chunk: bytes) -> ChangeHeader:
+    """Header of one raw change. Raises `LaneRefused` with the rule's code."""
+    if len(chunk) > limits.CHANGE_BYTES_MAX:
+        raise LaneRefused("change-too-large", f"over {limits.CHANGE_BYTES_MAX} bytes")
+    if len(chunk) < 12 or chunk[:4] != MAGIC:
+        raise LaneRefused("not-a-change", "no Automerge chunk")
+    if chunk[8] != _CHANGE_CHUNK:
+        raise LaneRefused("not-a-change", "not an uncompressed change chunk")
+    digest = hashlib.sha256(chunk[8:]).digest()
+    if digest[:4] != chunk[4:8]:
+        raise LaneRefused("bad-checksum", "the chunk's checksum does not match")
+    try:
+        return _read_body(chunk, digest)
+    except IndexError as fault:
+        raise LaneRefused("truncated-change", "a length points past the end") from fault
+
+
+def _read_body(chunk: bytes, digest: bytes) -> ChangeHeader:
+    length, at = _uleb(chunk, 9)
+    if at + length != len(chunk):
+        raise LaneRefused("not-one-change", "more or fewer bytes than the chunk says")
+    dependency, at = _dependency(chunk, at)
+    size, at = _uleb(chunk, at)
+    actor, at = _slice(chunk, at, size)
+    seq, at = _uleb(chunk, at)
+    start_op, at = _uleb(chunk, at)
+    time, at = _uleb(chunk, at)  # signed in the format; ours is always 0, whose forms agree
+    message, at = _uleb(chunk, at)
+    others, at = _uleb(chunk, at)
+    if time or message:
+        raise LaneRefused("extra-header", "a lane change carries no time and no message")
+    if others:
+        raise LaneRefused("names-another-actor", "a lane change mentions its own actor only")
+    if not 0 < start_op < limits.START_OP_MAX:
+        raise LaneRefused("bad-start-op", "the operation counter is out of range")
+    _check_columns(chunk, at)
+    return ChangeHeader(digest, actor, seq, start_op, dependency)
+
+
+def _dependency(chunk: bytes, at: int) -> tuple[bytes | None, int]:
+    count, at = _uleb(chunk, at)
+    if count > 1:
+        raise LaneRefused("foreign-dependency", "a lane change has one dependency at most")
+    if not count:
+        return None, at
+    return _slice(chunk, at, HASH_BYTES)
+
+
+def _check_columns(chunk: bytes, at: int) -> None:
+    count, at = _uleb(chunk, at)
+    total, previous = 0, -1
+    for _ in range(min(count, len(_COLUMNS) + 1)):
+        spec, at = _uleb(chunk, at)
+        size, at = _uleb(chunk, at)
+        if spec not in _COLUMNS or spec <= previous:
+            raise LaneRefused("unknown-column", f"column {spec:#x} does not belong in a lane")
+        total, previous = total + size, spec
+    if count > len(_COLUMNS) or at + total != len(chunk):
+        raise LaneRefused("extra-bytes", "columns do not fill the chunk exactly")
+
+
+def _uleb(chunk: bytes, at: int) -> tuple[int, int]:
+    byte = chunk[at]
+    if byte < 0x80:
+        return byte, at + 1
+    value, shift = byte & 0x7F, 7
+    while True:
+        at += 1
+        byte = chunk[at]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+        shift += 7
+        if shift > 35:
+            raise LaneRefused("bad-number", "a number longer than 36 bits")
+    if not byte:
+        raise LaneRefused("bad-number", "a number in more bytes than it needs")
+    return value, at + 1
+
+
+def _slice(chunk: bytes, at: int, size: int) -> tuple[bytes, int]:
+    part = chunk[at : at + size]
+    if len(part) != size:
+        raise LaneRefused("truncated-change", "a length points past the end")
+    return part, at + size

@@ -1,0 +1,171 @@
+"""Automerge behind glass: the only file that imports it.
+
+Two doors. `LaneWriter` makes our own changes, one lane a document, never on foreign bytes.
+`admit` opens a lane that anybody may have written and says what statements it holds; it runs in a
+document worker (a child process with limits), or inline in tests and the simulator. The truth is
+the raw changes: no saved document is ever stored or sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from automerge.core import ROOT, Document, ScalarType
+
+from conflict import limits
+from conflict.change import read_header
+from conflict.clock import Stamp
+from conflict.errors import BadStatement, LaneFull, LaneRefused
+from conflict.identity import ActorId, statement_id
+from conflict.statement import Draft, Json, check_text, encode, root_key
+
+
+class Entry(NamedTuple):
+    """One root key of a lane: slot, number (from 1) and the statement's canonical text."""
+
+    slot: str
+    number: int
+    text: str
+
+
+class Written(NamedTuple):
+    """A change just made: its raw bytes, its hash and the entries in it."""
+
+    raw: bytes
+    hash: bytes
+    entries: tuple[Entry, ...]
+
+
+class LaneWriter:
+    """Our own lane in one document, kept open between saves.
+
+    `changes` are the lane's earlier raw changes, all written by this process.
+    """
+
+    def __init__(self, actor: ActorId, changes: Sequence[bytes] = ()) -> None:
+        self.actor = actor
+        self.length = len(changes)
+        self._document = Document.load(b"".join(changes)) if changes else Document(actor_id=actor)
+        self._document.set_actor(actor)
+        self._statements = self._document.length(ROOT) if changes else 0
+
+    def write(self, drafts: Sequence[tuple[Draft, Stamp]]) -> Written:
+        """One change holding all drafts. Raises `BadStatement`, `LaneFull`."""
+        if self.length >= limits.LANE_CHANGES_MAX:
+            raise LaneFull(f"{limits.LANE_CHANGES_MAX} changes are in this lane")
+        entries = tuple(
+            Entry(draft.slot, number, encode(draft, rec))
+            for number, (draft, rec) in enumerate(drafts, self._statements + 1)
+        )
+        if sum(len(entry.text.encode()) + 100 for entry in entries) > limits.CHANGE_BYTES_MAX:
+            raise BadStatement(f"one save holds at most {limits.CHANGE_BYTES_MAX} bytes")
+        heads = self._document.get_heads()
+        with self._document.transaction() as transaction:
+            for entry in entries:
+                key = root_key(entry.slot, self.actor, entry.number)
+                transaction.put(ROOT, key, ScalarType.Str, entry.text)
+        change = self._document.get_changes(heads)[-1]
+        self.length += 1
+        self._statements += len(entries)
+        return Written(change.raw_bytes, change.hash, entries)
+
+
+class Admitted(NamedTuple):
+    """A lane that opened safely: its head and all its entries in writing order."""
+
+    head: bytes
+    entries: tuple[Entry, ...]
+
+
+def admit(actor: ActorId, changes: Sequence[bytes], known: int = 0) -> Admitted:
+    """Open a whole lane as foreign bytes. Raises `LaneRefused` with a code.
+
+    `changes` is the lane so far followed by what is new; `known` says how many entries earlier
+    admissions found (they must still be there). Load, save, reload, same head, only added root
+    keys under the lane's own actor, every value walked. A panic inside Automerge is a
+    BaseException: it is caught here and becomes a refusal.
+    """
+    if len(changes) > limits.LANE_CHANGES_MAX:
+        raise LaneRefused("lane-too-long", f"over {limits.LANE_CHANGES_MAX} changes in a lane")
+    head = _check_chain(actor, changes)
+    try:
+        document = Document.load(b"".join(changes))
+        reloaded = Document.load(document.save())
+        if document.get_heads() != [head] or reloaded.get_heads() != [head]:
+            raise LaneRefused("head-changed", "the lane does not reload to the same head")
+        pairs = zip(reloaded.keys(ROOT), reloaded.values(ROOT), strict=True)
+        found = [(key, value) for key, (value, _) in pairs]
+        operations = sum(len(change) for change in document.get_changes([]))
+    except LaneRefused:
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as fault:  # noqa: BLE001  a panic of the binding is a BaseException
+        raise LaneRefused("unreadable", f"Automerge refused it ({type(fault).__name__})") from None
+    entries = _entries(actor, found)
+    if operations != len(entries):
+        raise LaneRefused("rewrites-a-key", "a lane only adds keys, each once")
+    if len(entries) < known:
+        raise LaneRefused("earlier-changed", "statements admitted before are gone")
+    return Admitted(head, entries)
+
+
+def _check_chain(actor: ActorId, changes: Sequence[bytes]) -> bytes:
+    """Headers again, inside the glass: whoever calls, no unchecked chunk reaches Automerge."""
+    previous: bytes | None = None
+    next_op = 1
+    for number, chunk in enumerate(changes, 1):
+        header = read_header(chunk)
+        if header.actor != actor:
+            raise LaneRefused("wrong-actor", "a change by another actor")
+        if header.seq != number or header.dependency != previous:
+            raise LaneRefused("broken-chain", "a change does not follow the one before it")
+        if header.start_op < next_op:
+            raise LaneRefused("bad-start-op", "the operation counter runs backwards")
+        previous, next_op = header.hash, header.start_op + 1
+    if previous is None:
+        raise LaneRefused("empty-run", "a lane has at least one change")
+    return previous
+
+
+def _entries(actor: ActorId, found: Iterable[tuple[str, object]]) -> tuple[Entry, ...]:
+    entries = sorted((_entry(actor, key, value) for key, value in found), key=lambda one: one[1])
+    for place, entry in enumerate(entries, 1):
+        if entry.number != place:
+            raise LaneRefused("bad-number", f"statement {entry.number} stands at place {place}")
+    return tuple(entries)
+
+
+def _entry(actor: ActorId, key: str, value: object) -> Entry:
+    slot, slash, identity = key.partition("/")
+    _, dot, number = identity.partition(".")
+    if not (slash and dot and slot and len(slot) <= limits.SLOT_NAME_BYTES_MAX):
+        raise LaneRefused("bad-key", "a root key reads <slot>/<actor>.<n>")
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise LaneRefused("bad-key", "a statement number is a plain decimal")
+    if identity != statement_id(actor, int(number)):
+        raise LaneRefused("another-actors-key", "a key outside the lane's own actor")
+    match value:
+        case (ScalarType.Str, str(text)):
+            return Entry(slot, int(number), _checked(text))
+        case _:
+            raise LaneRefused("not-a-string", "a statement is one string")
+
+
+def _checked(text: str) -> str:
+    try:
+        check_text(text)
+    except BadStatement as fault:
+        raise LaneRefused("bad-statement", str(fault)) from fault
+    return text
+
+
+def merge(lanes: Iterable[Sequence[bytes]]) -> bytes:
+    """The Automerge document of admitted lanes, saved: any Automerge tool opens it."""
+    return Document.load(b"".join(chunk for lane in lanes for chunk in lane)).save()
+
+
+def body_of(entry: Entry) -> Json:
+    """Parsed statement of an admitted entry."""
+    return check_text(entry.text)

@@ -1,0 +1,169 @@
+"""The statement: one immutable clinical assertion, the only thing anybody ever adds.
+
+On disk and wire it is one canonical JSON string under the root key `<slot>/<actor hex>.<n>` of an
+Automerge document: keys sorted, no white space, no floating point (decimals are JSON strings, so
+36.60 stays 36.60). Fields that are empty are absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from conflict import limits
+from conflict.clock import Stamp, parse_stamp
+from conflict.errors import BadStatement, BadTime
+from conflict.identity import ActorId, StatementId, statement_id
+
+Json = Any
+"""None, bool, int, str, list or dict of the same; never float."""
+
+
+class Source(NamedTuple):
+    """Origin of an imported statement: system, record id there, SHA-256 of its content (hex)."""
+
+    system: str
+    record: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What an author asserts, before it has an id and a record stamp.
+
+    `at` is clinical time as given (`clinical_time.py`); `by` the person who says so;
+    `supersedes` exactly the statements that the author was shown and replaces;
+    `void` the reason when this statement marks those as entered in error.
+    """
+
+    slot: str
+    value: Json = None
+    by: str = ""
+    at: str | None = None
+    precision: str | None = None
+    supersedes: tuple[StatementId, ...] = ()
+    void: str | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A draft with its place: who wrote it in which lane, as what number, stamped when."""
+
+    id: StatementId
+    slot: str
+    value: Json
+    by: str
+    rec: Stamp
+    at: str | None = None
+    precision: str | None = None
+    supersedes: tuple[StatementId, ...] = ()
+    void: str | None = None
+    source: Source | None = None
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+
+def root_key(slot: str, actor: ActorId, number: int) -> str:
+    """Root key of the `number`-th statement of `actor`'s lane."""
+    return f"{slot}/{statement_id(actor, number)}"
+
+
+def encode(draft: Draft, rec: Stamp) -> str:
+    """Canonical JSON text. Raises `BadStatement` when over a limit or not plain JSON."""
+    body: dict[str, Json] = {"rec": rec.text(), "value": draft.value}
+    for name in ("at", "by", "precision", "void"):
+        if text := getattr(draft, name):
+            body[name] = text
+    if draft.supersedes:
+        body["supersedes"] = sorted(set(draft.supersedes))
+    if draft.source:
+        body["source"] = list(draft.source)
+    text = canonical(body)
+    check_text(text)
+    return text
+
+
+def canonical(body: Json) -> str:
+    """The one JSON text of a value. Raises `BadStatement` for what JSON here cannot hold."""
+    try:
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode()
+    except (TypeError, orjson.JSONEncodeError) as fault:
+        raise BadStatement(f"not plain JSON: {fault}") from fault
+
+
+def check_text(text: str) -> Mapping[str, Json]:
+    """Parse a statement's text and hold it to the format, whoever wrote it.
+
+    Raises `BadStatement`.
+    """
+    if len(text.encode()) > limits.STATEMENT_BYTES_MAX:
+        raise BadStatement(f"over {limits.STATEMENT_BYTES_MAX} bytes")
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError as fault:
+        raise BadStatement("not JSON") from fault
+    if not isinstance(body, dict):
+        raise BadStatement("not a JSON object")
+    _walk(body, 0)
+    if canonical(body) != text:
+        raise BadStatement("not canonical JSON")
+    return body
+
+
+def _walk(value: Json, depth: int) -> None:
+    if depth > limits.STATEMENT_DEPTH_MAX:
+        raise BadStatement(f"deeper than {limits.STATEMENT_DEPTH_MAX} levels")
+    if isinstance(value, float):
+        raise BadStatement("a floating point number: write decimals as strings")
+    if isinstance(value, dict):
+        for inner in value.values():
+            _walk(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _walk(inner, depth + 1)
+
+
+_KNOWN = frozenset({"at", "by", "precision", "rec", "value", "supersedes", "void", "source"})
+
+
+def decode(slot: str, identity: StatementId, text: str) -> Statement:
+    """Statement from its text. Raises `BadStatement`. Unknown fields are kept in `extra`."""
+    return from_body(slot, identity, check_text(text))
+
+
+def from_body(slot: str, identity: StatementId, body: Mapping[str, Json]) -> Statement:
+    """Statement from a parsed object that `check_text` has accepted. Raises `BadStatement`."""
+    try:
+        rec = parse_stamp(body["rec"])
+        supersedes = body.get("supersedes", ())
+        _demand(len(supersedes) <= limits.SUPERSEDES_MAX, "supersedes too many")
+        _demand(all(isinstance(one, str) for one in supersedes), "supersedes holds no ids")
+        source = body.get("source")
+        _demand(source is None or len(source) == 3, "source has three parts")
+        for name in ("at", "by", "precision", "void"):
+            _demand(isinstance(body.get(name, ""), str), f"{name} is not text")
+        return Statement(
+            id=identity,
+            slot=slot,
+            value=body.get("value"),
+            by=body.get("by", ""),
+            rec=rec,
+            at=body.get("at"),
+            precision=body.get("precision"),
+            supersedes=tuple(supersedes),
+            void=body.get("void"),
+            source=Source(*map(str, source)) if source else None,
+            extra={name: body[name] for name in sorted(body.keys() - _KNOWN)}
+            if not body.keys() <= _KNOWN
+            else {},
+        )
+    except (KeyError, TypeError, AttributeError, BadTime) as fault:
+        raise BadStatement("a field is missing or of the wrong type") from fault
+
+
+def _demand(condition: bool, message: str) -> None:
+    if not condition:
+        raise BadStatement(message)
