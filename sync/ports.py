@@ -1,7 +1,7 @@
 """What a session needs from the outside, as types: the store it reads and writes, keys, reconciler.
 
-A session never calls these: it names the work in effects (`effects.py`) and the driver performs it
-on a store and feeds the answer back. The shapes live here so that storage, sessions and tests agree.
+A session never calls these: it names the work in effects (`effects.py`), the driver performs it
+on a store and feeds the answer back. The shapes live here so that storage and sessions agree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from conflict.lane import LaneRun, LaneState, ShortState, Vector
 class Summary(NamedTuple):
     """Number of held documents and the 8-byte digest of their (document, digest) pairs."""
 
-    count: int
+    documents: int
     digest: bytes
 
 
@@ -64,7 +64,7 @@ class Receipt(NamedTuple):
 
 
 class BlobWanted(NamedTuple):
-    """A blob that a held document names and this store lacks (SHA-256, bytes in all, bytes here)."""
+    """A blob that a held document names and this store lacks: SHA-256, all bytes, bytes here."""
 
     hash: bytes
     size: int
@@ -91,7 +91,7 @@ class LaneReader(Protocol):
         ...
 
     def vectors(self, documents: Sequence[DocumentId]) -> dict[DocumentId, Vector]:
-        """Exactly what is held of each document; a document that is not held has an empty vector."""
+        """Exactly what is held of each document; an unheld document has an empty vector."""
         ...
 
     def runs(
@@ -114,7 +114,7 @@ class LaneReader(Protocol):
         ...
 
     def blob_part(self, blob_hash: bytes, offset: int, size: int) -> tuple[bytes, int] | None:
-        """Up to `size` bytes from `offset` and the total size; None when it is not complete here."""
+        """Up to `size` bytes from `offset` and the total size; None: not complete here."""
         ...
 
 
