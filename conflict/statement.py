@@ -130,12 +130,15 @@ _KNOWN = frozenset({"at", "by", "precision", "rec", "value", "supersedes", "void
 
 
 def decode(slot: str, identity: StatementId, text: str) -> Statement:
-    """Statement from its text. Raises `BadStatement`. Unknown fields are kept in `extra`."""
-    return from_body(slot, identity, check_text(text))
+    """Statement from text that `check_text` accepted at admission. Raises `BadStatement`.
+
+    Unknown fields are kept in `extra`.
+    """
+    return from_body(slot, identity, orjson.loads(text))
 
 
 def from_body(slot: str, identity: StatementId, body: Mapping[str, Json]) -> Statement:
-    """Statement from a parsed object that `check_text` has accepted. Raises `BadStatement`."""
+    """Statement from a parsed object. Raises `BadStatement` for fields of the wrong type."""
     try:
         rec = parse_stamp(body["rec"])
         supersedes = body.get("supersedes", ())

@@ -1,0 +1,56 @@
+"""The catalogue of slots. Importing this package declares them all; a new slot is one declaration."""
+
+from conflict.records.episode import (
+    ENCOUNTER,
+    EVACUATION,
+    INJURY,
+    MECHANISM,
+    MEDICATION_GIVEN,
+    TOURNIQUET,
+    TREATMENT,
+    TRIAGE,
+    VITALS,
+)
+from conflict.records.person import (
+    ALLERGY,
+    BATTLE_ROSTER,
+    BIRTH_DATE,
+    BLOOD_TYPE,
+    DOD_ID,
+    IMMUNISATION,
+    MEDICATION,
+    NAME,
+    PROBLEM,
+    SERVICE,
+    SEX,
+    UNIT,
+)
+from conflict.records.shared import LINK, NOTE, RESOLUTION, SOURCE
+
+__all__ = [
+    "ALLERGY",
+    "BATTLE_ROSTER",
+    "BIRTH_DATE",
+    "BLOOD_TYPE",
+    "DOD_ID",
+    "ENCOUNTER",
+    "EVACUATION",
+    "IMMUNISATION",
+    "INJURY",
+    "LINK",
+    "MECHANISM",
+    "MEDICATION",
+    "MEDICATION_GIVEN",
+    "NAME",
+    "NOTE",
+    "PROBLEM",
+    "RESOLUTION",
+    "SERVICE",
+    "SEX",
+    "SOURCE",
+    "TOURNIQUET",
+    "TREATMENT",
+    "TRIAGE",
+    "UNIT",
+    "VITALS",
+]
