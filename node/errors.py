@@ -1,0 +1,102 @@
+"""The errors of this room. Every leaf: a stable code, whether a retry can help, and the exit code.
+
+Messages say what happened, what is safe and what to do next, and never carry patient data. Errors of
+the rooms below are translated once, at the HTTP and CLI edges (`node/faults.py`).
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_DEGRADED = 3
+EXIT_REVIEW_PENDING = 4
+EXIT_LOCKED = 5
+EXIT_INTEGRITY = 6
+EXIT_NO_PEER = 75
+
+
+class NodeError(Exception):
+    """Root of what this room raises."""
+
+    code = "node"
+    retryable = False
+    exit_code = EXIT_FAILURE
+
+
+class NotInitialised(NodeError):
+    """No node here yet."""
+
+    code = "not-initialised"
+    exit_code = EXIT_USAGE
+
+
+class AlreadyInitialised(NodeError):
+    """There is a node here already; nothing was changed."""
+
+    code = "already-initialised"
+    exit_code = EXIT_USAGE
+
+
+class BadConfiguration(NodeError):
+    """The configuration is missing, unreadable or wrong; the message names file and key."""
+
+    code = "bad-configuration"
+    exit_code = EXIT_USAGE
+
+
+class AlreadyRunning(NodeError):
+    """Another process owns this node's store."""
+
+    code = "already-running"
+    retryable = True
+    exit_code = EXIT_LOCKED
+
+
+class PortBusy(NodeError):
+    """An address to listen on is taken."""
+
+    code = "port-busy"
+    retryable = True
+
+
+class NotFound(NodeError):
+    """No such document, person, peer or finding here."""
+
+    code = "not-found"
+
+
+class Ambiguous(NodeError):
+    """A name that fits several documents."""
+
+    code = "ambiguous"
+    exit_code = EXIT_USAGE
+
+
+class BadRequest(NodeError):
+    """Input that cannot be read; nothing was saved."""
+
+    code = "bad-request"
+    exit_code = EXIT_USAGE
+
+
+class NoPeer(NodeError):
+    """No peer could be reached."""
+
+    code = "no-peer"
+    retryable = True
+    exit_code = EXIT_NO_PEER
+
+
+class NotSaved(NodeError):
+    """The save failed and nothing of it is stored; earlier records are intact."""
+
+    code = "not-saved"
+    retryable = True
+
+
+class Unreachable(NodeError):
+    """The running node does not answer on its local address."""
+
+    code = "node-unreachable"
+    retryable = True

@@ -1,0 +1,90 @@
+"""The first two messages: HELLO says who, PROOF shows that it is true.
+
+Each side signs both nonces with its role, so a proof cannot be replayed or reflected. Until
+enrolment brings certificates, keys come from the keyring of configured peers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sync import limits, messages
+from sync.effects import Proven
+from sync.errors import OutOfTurn, PeerUnknown, ProofFailed, SamePeer, VersionMismatch
+from sync.ports import Keyring, Signer
+
+_PROOF_DOMAIN = b"aidstation/session/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeting:
+    """What this node says of itself: store epoch, a fresh nonce, catalogue version, wall clock."""
+
+    epoch: bytes
+    nonce: bytes
+    catalogue: int
+    clock_ms: int
+
+
+class Handshake:
+    """One side's greeting. Raises `PeerFault` leaves."""
+
+    def __init__(
+        self, *, signer: Signer, keyring: Keyring, greeting: Greeting, leader: bool
+    ) -> None:
+        self.greeting = greeting
+        self.peer: messages.Hello | None = None
+        self._signer = signer
+        self._keyring = keyring
+        self._leader = leader
+        self._proven = False
+
+    def hello(self) -> messages.Hello:
+        """Our HELLO."""
+        mine = self.greeting
+        return messages.Hello(
+            messages.VERSION_MIN,
+            messages.VERSION_MAX,
+            self._signer.node,
+            mine.epoch,
+            mine.nonce,
+            mine.catalogue,
+            mine.clock_ms,
+            limits.FRAME_BYTES_MAX,
+        )
+
+    def on_hello(self, hello: messages.Hello) -> messages.Proof:
+        """The peer's HELLO; answers with our PROOF."""
+        if self.peer is not None:
+            raise OutOfTurn("HELLO comes once")
+        if hello.version_min > messages.VERSION_MAX or hello.version_max < messages.VERSION_MIN:
+            raise VersionMismatch(
+                f"this node speaks protocol {messages.VERSION_MIN} to {messages.VERSION_MAX}, "
+                f"the peer {hello.version_min} to {hello.version_max}: update the older one"
+            )
+        if hello.node == self._signer.node:
+            raise SamePeer("the peer carries this node's own id")
+        self.peer = hello
+        return messages.Proof(self._signer.sign(self._message(hello, ours=True)))
+
+    def on_proof(self, proof: messages.Proof) -> Proven:
+        """The peer's PROOF: from here on it is the node that it names."""
+        hello = self.peer
+        if hello is None or self._proven:
+            raise OutOfTurn("PROOF follows HELLO, once")
+        signed = self._message(hello, ours=False)
+        verdict = self._keyring.verifies(hello.node, signed, proof.signature)
+        if verdict is None:
+            raise PeerUnknown(
+                f"node {hello.node.hex()} is not in this node's list of peers: add its key"
+            )
+        if not verdict:
+            raise ProofFailed("the peer does not hold the key of the node it names")
+        self._proven = True
+        return Proven(hello.node, hello.epoch, hello.clock_ms - self.greeting.clock_ms)
+
+    def _message(self, hello: messages.Hello, *, ours: bool) -> bytes:
+        mine = self._signer.node + self.greeting.nonce
+        theirs = hello.node + hello.nonce
+        role = b"leader" if self._leader == ours else b"follower"
+        return _PROOF_DOMAIN + role + (mine + theirs if ours else theirs + mine)

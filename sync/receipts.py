@@ -1,0 +1,55 @@
+"""What a node says about changes it was given: signed receipts, and refusals with the broken rule.
+
+A receipt names the store epoch in which a lane is durable; it is made after commit only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conflict.errors import LaneRefused
+from conflict.identity import NodeId
+from conflict.lane import LaneRun, check_run
+from conflict.signature import lane_message
+from sync import codec, limits, messages
+from sync.ports import HeldLane, Keyring, Receipt, SetAside, Signer
+
+_RECEIPT_DOMAIN = b"aidstation/receipt/1"
+
+
+def vet(run: LaneRun, keyring: Keyring) -> SetAside | None:
+    """None when a run may be held; else why it is set aside. Unsigned prefixes may be staged."""
+    try:
+        check_run(run)
+    except LaneRefused as fault:
+        return SetAside(run.lane, run.first_seq, fault.code, str(fault))
+    if run.signature is None:
+        return None
+    verdict = keyring.verifies(run.author, lane_message(run), run.signature)
+    if verdict:
+        return None
+    if verdict is None:
+        detail = f"the key of author {run.author.hex()} is not known here: add it"
+        return SetAside(run.lane, run.first_seq, "author-unknown", detail)
+    return SetAside(run.lane, run.first_seq, "bad-signature", "not its author's signature")
+
+
+def refusal(aside: SetAside) -> messages.Refused:
+    """The message that tells the sender."""
+    detail = aside.detail[: limits.TEXT_CHARS_MAX]
+    return messages.Refused(*aside.lane, aside.first_seq, aside.code, detail)
+
+
+def signed_receipts(
+    signer: Signer, epoch: bytes, frame: int, held: Sequence[HeldLane]
+) -> messages.Receipts:
+    """Receipts for lanes that are durable now."""
+    receipts = tuple(Receipt(one.lane, one.state.short) for one in held)
+    signed = _RECEIPT_DOMAIN + codec.receipt_message(epoch, receipts)
+    return messages.Receipts(frame, epoch, receipts, signer.sign(signed))
+
+
+def receipts_hold(message: messages.Receipts, peer: NodeId, keyring: Keyring) -> bool:
+    """Whether `peer` signed these receipts."""
+    signed = _RECEIPT_DOMAIN + codec.receipt_message(message.epoch, message.receipts)
+    return bool(keyring.verifies(peer, signed, message.signature))

@@ -1,0 +1,464 @@
+"""One session with one peer, as a pure state machine: frames and answers in, effects out.
+
+`now` (monotonic seconds) and entropy are arguments; nothing here reads a clock, a socket or a store.
+The leader (who dialled) starts every check and every round; see PROTOCOL.md for the state diagram.
+After any fault the session is closed and every later input is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from conflict.identity import DocumentId, Lane, NodeId
+from conflict.lane import LaneRun, Vector
+from sync import codec, effects, limits, messages
+from sync.blobs import BlobExchange
+from sync.effects import Answer, Effect, Phase
+from sync.errors import OutOfTurn, PeerFault, ProofFailed, Stalled
+from sync.handshake import Greeting, Handshake
+from sync.messages import Message
+from sync.outbox import Outbox
+from sync.ports import Keyring, SetAside, Signer, Summary
+from sync.receipts import receipts_hold, refusal, signed_receipts, vet
+
+
+@dataclass(slots=True)
+class _Round:
+    """Where one round of listing and repair stands."""
+
+    number: int = 0
+    lister: bool = False
+    position: DocumentId | None = None  # last document listed, or last one compared
+    pages: list[bool] = field(default_factory=list)  # pages being compared: is it the final one?
+    listed_all: bool = False  # lister: final page sent; comparer: final page compared
+    asked_all: bool = False  # lister: the peer's final vectors came
+    finished: bool = False
+    peer_finished: bool = False
+    progress: bool = False
+
+
+class Session:
+    """Drive with `start`, `receive`, `answer`, `grown`, `expire`; each returns effects in order."""
+
+    def __init__(
+        self, *, signer: Signer, keyring: Keyring, greeting: Greeting, leader: bool, now: float
+    ) -> None:
+        self.phase = Phase.GREETING
+        self.cause = ""
+        self.peer: NodeId | None = None
+        self.leader = leader
+        self._signer = signer
+        self._keyring = keyring
+        self._handshake = Handshake(
+            signer=signer, keyring=keyring, greeting=greeting, leader=leader
+        )
+        self._outbox = Outbox()
+        self._blobs = BlobExchange()
+        self._round = _Round()
+        self._mine: Summary | None = None
+        self._theirs: Summary | None = None
+        self._repair = True
+        self._checking = False
+        self._tickets = 0
+        self._holds: dict[int, int] = {}  # ticket: frame number
+        self._vector_reads = 0
+        self._answered: set[DocumentId] = set()  # documents whose vectors both sides have said
+        self._repair_delay_s = limits.REPAIR_DELAY_S
+        self._deadline: float | None = now + limits.HANDSHAKE_S_MAX
+        self._heard = now
+        self._now = now
+
+    # What the driver calls ------------------------------------------------------------------
+
+    def start(self) -> list[Effect]:
+        """First effects: our HELLO."""
+        return [_send(self._handshake.hello())]
+
+    def receive(self, frame: bytes, now: float) -> list[Effect]:
+        """One frame from the peer."""
+        if self.phase is Phase.CLOSED:
+            return []
+        self._heard = self._now = now
+        try:
+            return [*self._take(codec.decode(frame)), *self._pump()]
+        except PeerFault as fault:
+            return self._fail(fault)
+
+    def answer(self, ticket: int, answer: Answer, now: float) -> list[Effect]:
+        """The outcome of a read or write that carried `ticket`."""
+        if self.phase is Phase.CLOSED:
+            return []
+        self._now = now
+        try:
+            return [*self._learn(ticket, answer), *self._pump()]
+        except PeerFault as fault:
+            return self._fail(fault)
+
+    def grown(self, lanes: Iterable[tuple[Lane, int]], now: float) -> list[Effect]:
+        """Lanes grew here, by a local save or through another peer: send them on."""
+        if self.phase in {Phase.CLOSED, Phase.GREETING, Phase.PROVING}:
+            return []  # the first check will see them
+        self._now = now
+        for lane, first_seq in lanes:
+            self._outbox.push(lane, first_seq)
+        self._check_soon()
+        return [*self._pump()]
+
+    def check(self, now: float) -> list[Effect]:
+        """Leader: prove equality now, and repair if it does not hold."""
+        self._now = now
+        if not self.leader or self.phase not in {Phase.EQUAL, Phase.DIFFERENT}:
+            return []
+        return self._start_check(repair=True)
+
+    def next_deadline(self) -> float | None:
+        """When `expire` wants to be called, monotonic seconds."""
+        if self.phase is Phase.CLOSED:
+            return None
+        stall = self._heard + limits.STALL_S_MAX if self._expecting() else None
+        return min((one for one in (self._deadline, stall) if one is not None), default=None)
+
+    def expire(self, now: float) -> list[Effect]:
+        """A deadline has come."""
+        due = self.next_deadline()
+        if due is None or now < due:
+            return []
+        self._now = now
+        if self.phase in {Phase.GREETING, Phase.PROVING}:
+            return self._fail(Stalled(f"no proof within {limits.HANDSHAKE_S_MAX:.0f} s"))
+        if self._expecting() and now >= self._heard + limits.STALL_S_MAX:
+            return self._fail(Stalled(f"nothing heard for {limits.STALL_S_MAX:.0f} s"))
+        self._deadline = None
+        if self.phase not in {Phase.EQUAL, Phase.DIFFERENT} or not self.leader:
+            return []
+        if not self._outbox.idle or self._holds:
+            self._check_soon()
+            return []
+        return self._start_check(repair=self.phase is Phase.DIFFERENT)
+
+    @property
+    def waiting(self) -> int:
+        """Documents and lanes not yet sent."""
+        return self._outbox.waiting
+
+    # Messages -------------------------------------------------------------------------------
+
+    def _take(self, message: Message) -> Iterable[Effect]:
+        if isinstance(message, messages.Fault):
+            return self._closed(message.code, f"the peer ended the session: {message.text}")
+        phases, handler = _TAKES[type(message)]
+        if self.phase not in phases:
+            raise OutOfTurn(f"{type(message).__name__} does not belong in phase {self.phase}")
+        effect: Iterable[Effect] = handler(self, message)
+        return effect
+
+    def _on_hello(self, hello: messages.Hello) -> Iterator[Effect]:
+        proof = self._handshake.on_hello(hello)
+        yield from self._enter(Phase.PROVING)
+        yield _send(proof)
+
+    def _on_proof(self, proof: messages.Proof) -> Iterator[Effect]:
+        proven = self._handshake.on_proof(proof)
+        self.peer = proven.node
+        self._deadline = None
+        yield proven
+        yield from self._enter(Phase.CHECKING)
+        if self.leader:
+            yield from self._start_check(repair=True)
+
+    # Checks and rounds ----------------------------------------------------------------------
+
+    def _start_check(self, *, repair: bool) -> list[Effect]:
+        if self._checking:
+            return []
+        self._repair = repair
+        self._mine = self._theirs = None
+        self._round = _Round(number=self._round.number + 1)
+        self._checking = True
+        return [*self._enter(Phase.CHECKING), effects.ReadSummary(self._ticket())]
+
+    def _on_check(self, check: messages.Check) -> Iterator[Effect]:
+        self._theirs = check.summary
+        if self.leader:
+            if check.round != self._round.number or self._mine is None:
+                raise OutOfTurn("a CHECK that was not asked for")
+            yield from self._judge()
+            return
+        if check.round <= self._round.number:
+            raise OutOfTurn("rounds count up")
+        self._round = _Round(number=check.round)
+        self._repair = check.repair
+        yield from self._enter(Phase.CHECKING)
+        yield effects.ReadSummary(self._ticket())
+
+    def _on_summary(self, summary: Summary) -> Iterator[Effect]:
+        self._checking = False
+        self._mine = summary
+        yield _send(messages.Check(self._round.number, summary, self._repair))
+        if not self.leader:
+            yield from self._judge()
+
+    def _judge(self) -> Iterator[Effect]:
+        assert self._mine is not None  # noqa: S101  both summaries are known here
+        assert self._theirs is not None  # noqa: S101
+        if self._mine == self._theirs:
+            self._repair_delay_s = limits.REPAIR_DELAY_S
+            yield from self._enter(Phase.EQUAL)
+            yield effects.ReadBlobsWanted(self._ticket())
+        elif not self._repair:
+            yield from self._enter(Phase.DIFFERENT, "contents differ; repair is scheduled")
+            if self.leader:
+                self._deadline = self._now + self._repair_delay_s
+                self._repair_delay_s = min(self._repair_delay_s * 2, limits.REPAIR_DELAY_S_MAX)
+        else:
+            fewer = self._mine.documents - self._theirs.documents
+            self._round.lister = fewer < 0 or (fewer == 0 and self.leader)
+            yield from self._enter(Phase.REPAIRING)
+            if self._round.lister:
+                yield effects.ReadListing(self._ticket(), None, limits.LISTING_ENTRIES_MAX)
+
+    def _on_listing_read(self, answer: effects.ListingRead) -> Iterator[Effect]:
+        part = self._round
+        if not part.lister or part.listed_all:
+            return
+        yield _send(messages.Listing(part.number, part.position, answer.listed, answer.final))
+        part.listed_all = answer.final
+        if not answer.final:
+            part.position = answer.listed[-1].document
+            yield effects.ReadListing(self._ticket(), part.position, limits.LISTING_ENTRIES_MAX)
+
+    def _on_listing(self, page: messages.Listing) -> Iterator[Effect]:
+        part = self._round
+        ended = part.listed_all or (part.pages and part.pages[-1])
+        if part.lister or page.round != part.number or ended or page.after != part.position:
+            raise OutOfTurn("a LISTING that does not go on where the last one ended")
+        if not page.listed and not page.final:
+            raise OutOfTurn("an empty LISTING that is not the last")
+        part.pages.append(page.final)
+        part.position = page.listed[-1].document if page.listed else page.after
+        yield effects.Compare(self._ticket(), page.after, page.listed, page.final)
+
+    def _on_compared(self, answer: effects.Compared) -> Iterator[Effect]:
+        part = self._round
+        if not part.pages:
+            return
+        final = part.pages.pop(0)
+        for document in answer.unlisted:
+            self._outbox.ask(document, {})
+        for chunk, last in _chunks(answer.differing):
+            asked = messages.Vectors(part.number, chunk, answer=False, final=final and last)
+            yield _send(asked)
+        part.listed_all = final
+
+    def _on_vectors(self, vectors: messages.Vectors) -> Iterator[Effect]:
+        if vectors.round not in {0, self._round.number}:
+            raise OutOfTurn("VECTORS of another round")
+        for document, vector in vectors.vectors:
+            self._outbox.ask(document, vector)
+            if vectors.answer:
+                self._answered.add(document)
+        self._round.asked_all = self._round.asked_all or vectors.final
+        yield from ()
+
+    def _on_content_read(self, answer: effects.ContentRead) -> Iterator[Effect]:
+        for content in self._outbox.read(answer.runs):
+            yield _send(content)
+        behind = tuple(one for one in answer.behind if one not in self._answered)
+        self._answered.difference_update(answer.behind)
+        if behind:
+            self._vector_reads += 1
+            yield effects.ReadVectors(self._ticket(), behind)
+
+    def _on_vectors_read(self, answer: effects.VectorsRead) -> Iterator[Effect]:
+        self._vector_reads -= 1
+        number = self._round.number if self.phase is Phase.REPAIRING else 0
+        for chunk, _ in _chunks(answer.vectors):
+            yield _send(messages.Vectors(number, chunk, answer=True, final=False))
+
+    def _on_finished(self, finished: messages.Finished) -> Iterator[Effect]:
+        if finished.round != self._round.number or self.phase is not Phase.REPAIRING:
+            raise OutOfTurn("FINISHED of another round")
+        self._round.peer_finished = True
+        yield from ()
+
+    def _finish(self) -> Iterator[Effect]:
+        """Say FINISHED when our part is sent; the leader checks again when all is receipted."""
+        part = self._round
+        if self.phase is not Phase.REPAIRING:
+            return
+        ready = part.asked_all if part.lister else part.peer_finished
+        if (
+            not part.finished
+            and part.listed_all
+            and ready
+            and self._outbox.round_read
+            and not self._vector_reads
+        ):
+            part.finished = True
+            yield _send(messages.Finished(part.number))
+        over = part.finished and part.peer_finished and self._outbox.round_receipted
+        if over and not self._holds and self.leader:
+            yield from self._start_check(repair=part.progress)
+
+    # Content --------------------------------------------------------------------------------
+
+    def _on_content(self, content: messages.Content) -> Iterator[Effect]:
+        assert self.peer is not None  # noqa: S101  content comes after the proof
+        good: list[LaneRun] = []
+        aside: list[tuple[SetAside, LaneRun]] = []
+        for run in content.runs:
+            if (fault := vet(run, self._keyring)) is None:
+                good.append(run)
+            else:
+                aside.append((fault, run))
+                yield _send(refusal(fault))
+        ticket = self._ticket()
+        self._holds[ticket] = content.frame
+        yield effects.Hold(ticket, self.peer, tuple(good), tuple(aside))
+
+    def _on_hold_done(self, ticket: int, answer: effects.HoldDone) -> Iterator[Effect]:
+        frame = self._holds.pop(ticket)
+        applied = answer.applied
+        for aside in applied.set_aside:
+            yield _send(refusal(aside))
+        epoch = self._handshake.greeting.epoch
+        yield _send(signed_receipts(self._signer, epoch, frame, applied.held))
+        if applied.gaps:
+            self._vector_reads += 1
+            documents = tuple(dict.fromkeys(lane.document for lane in applied.gaps))
+            yield effects.ReadVectors(self._ticket(), documents)
+        if applied.grown:
+            self._round.progress = True
+            self._check_soon()
+
+    def _on_receipts(self, message: messages.Receipts) -> Iterator[Effect]:
+        peer = self._handshake.peer
+        assert peer is not None  # noqa: S101  receipts come after the proof
+        if message.epoch != peer.epoch:
+            raise ProofFailed("a receipt of another store epoch than the peer's HELLO")
+        if not receipts_hold(message, peer.node, self._keyring):
+            raise ProofFailed("a receipt that its node did not sign")
+        self._outbox.receipted(message.frame)
+        if message.receipts:
+            self._round.progress = True
+            self._check_soon()
+            yield effects.SaveReceipts(peer.node, message.epoch, message.receipts)
+
+    def _on_refused(self, refused: messages.Refused) -> Iterator[Effect]:
+        lane = Lane(refused.document, refused.actor)
+        yield effects.PeerRefused(lane, refused.first_seq, refused.code, refused.detail)
+
+    # Blobs ----------------------------------------------------------------------------------
+
+    def _on_blobs_wanted(self, answer: effects.BlobsWantedRead) -> Iterator[Effect]:
+        if ask := self._blobs.ask(answer):
+            yield _send(ask)
+
+    def _on_blob_ask(self, ask: messages.BlobAsk) -> Iterator[Effect]:
+        for blob, offset in ask.wanted:
+            yield effects.ReadBlob(self._ticket(), blob, offset)
+
+    def _on_blob_read(self, answer: effects.BlobRead) -> Iterator[Effect]:
+        yield _send(messages.BlobPart(*answer))
+
+    def _on_blob_part(self, part: messages.BlobPart) -> Iterator[Effect]:
+        if self._blobs.take(part):
+            yield effects.SaveBlobPart(self._ticket(), *part)
+        else:
+            yield effects.ReadBlobsWanted(self._ticket())
+
+    def _on_blob_saved(self, answer: effects.BlobSaved) -> Iterator[Effect]:
+        if ask := self._blobs.saved(answer):
+            yield _send(ask)
+        else:
+            yield effects.ReadBlobsWanted(self._ticket())
+
+    # Plumbing -------------------------------------------------------------------------------
+
+    def _learn(self, ticket: int, answer: Answer) -> Iterable[Effect]:
+        if isinstance(answer, effects.HoldDone):
+            return self._on_hold_done(ticket, answer)
+        effect: Iterable[Effect] = _LEARNS[type(answer)](self, answer)
+        return effect
+
+    def _pump(self) -> Iterator[Effect]:
+        if self.phase in {Phase.GREETING, Phase.PROVING, Phase.CLOSED}:
+            return
+        if read := self._outbox.next_read(self._ticket):
+            yield read
+        yield from self._finish()
+
+    def _expecting(self) -> bool:
+        waits = self.phase in {Phase.CHECKING, Phase.REPAIRING}
+        return waits or self._blobs.pending or not self._outbox.idle
+
+    def _check_soon(self) -> None:
+        if self.leader and self.phase in {Phase.EQUAL, Phase.DIFFERENT}:
+            self._deadline = self._now + limits.CHECK_DELAY_S
+
+    def _enter(self, phase: Phase, cause: str = "") -> Iterator[Effect]:
+        if (self.phase, self.cause) != (phase, cause):
+            self.phase, self.cause = phase, cause
+            yield effects.Entered(phase, cause)
+
+    def _fail(self, fault: PeerFault) -> list[Effect]:
+        text = str(fault)[: limits.TEXT_CHARS_MAX]
+        return [_send(messages.Fault(fault.code, text)), *self._closed(fault.code, text)]
+
+    def _closed(self, code: str, text: str) -> list[Effect]:
+        self.phase, self.cause = Phase.CLOSED, text
+        return [effects.Entered(Phase.CLOSED, text), effects.Close(code, text)]
+
+    def _ticket(self) -> int:
+        self._tickets += 1
+        return self._tickets
+
+
+_PROVEN = frozenset({Phase.CHECKING, Phase.REPAIRING, Phase.EQUAL, Phase.DIFFERENT})
+
+# Which message may come in which phase, and who deals with it: PROTOCOL.md draws this table.
+_TAKES: dict[type, tuple[frozenset[Phase], Callable[..., Iterable[Effect]]]] = {
+    messages.Hello: (frozenset({Phase.GREETING}), Session._on_hello),
+    messages.Proof: (frozenset({Phase.PROVING}), Session._on_proof),
+    messages.Check: (_PROVEN, Session._on_check),
+    messages.Listing: (frozenset({Phase.REPAIRING}), Session._on_listing),
+    messages.Vectors: (_PROVEN, Session._on_vectors),
+    messages.Content: (_PROVEN, Session._on_content),
+    messages.Finished: (frozenset({Phase.REPAIRING}), Session._on_finished),
+    messages.Receipts: (_PROVEN, Session._on_receipts),
+    messages.Refused: (_PROVEN, Session._on_refused),
+    messages.BlobAsk: (_PROVEN, Session._on_blob_ask),
+    messages.BlobPart: (_PROVEN, Session._on_blob_part),
+}
+
+_LEARNS: dict[type, Callable[..., Iterable[Effect]]] = {
+    effects.SummaryRead: Session._on_summary,
+    effects.ListingRead: Session._on_listing_read,
+    effects.Compared: Session._on_compared,
+    effects.ContentRead: Session._on_content_read,
+    effects.VectorsRead: Session._on_vectors_read,
+    effects.BlobsWantedRead: Session._on_blobs_wanted,
+    effects.BlobRead: Session._on_blob_read,
+    effects.BlobSaved: Session._on_blob_saved,
+}
+
+
+def _send(message: Message) -> effects.Send:
+    return effects.Send(codec.encode(message))
+
+
+def _chunks(
+    vectors: Sequence[tuple[DocumentId, Vector]],
+) -> Iterator[tuple[tuple[tuple[DocumentId, Vector], ...], bool]]:
+    """Vectors in messages of bounded size, at least one; the flag marks the last."""
+    chunk: list[tuple[DocumentId, Vector]] = []
+    lanes = 0
+    for document, vector in vectors:
+        full = len(chunk) >= limits.VECTORS_DOCUMENTS_MAX
+        if chunk and (full or lanes + len(vector) > limits.VECTOR_LANES_MAX):
+            yield tuple(chunk), False
+            chunk, lanes = [], 0
+        chunk.append((document, vector))
+        lanes += len(vector)
+    yield tuple(chunk), True
