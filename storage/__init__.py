@@ -1,0 +1,61 @@
+"""What a node keeps: signed changes, durable before they are acknowledged, and caches of them.
+
+Public names of the room. Other rooms import from here only.
+"""
+
+from storage.errors import (
+    BlobMismatch,
+    BlobMisplaced,
+    BlobTooLarge,
+    CommitUncertain,
+    DatabaseCorrupt,
+    DatabaseLocked,
+    DatabaseRefused,
+    DatabaseTooNew,
+    DatabaseUnreachable,
+    DatabaseUnsafe,
+    DiskFull,
+    StorageError,
+)
+from storage.memory import MemoryStore
+from storage.ports import Store, Transaction
+from storage.shapes import (
+    Counts,
+    DocumentWork,
+    LaneStatus,
+    LaneWork,
+    Problem,
+    ProjectionRow,
+    Rebuilt,
+    Refusal,
+    SetAsideRow,
+)
+from storage.store import SqlStore
+
+__all__ = [
+    "BlobMismatch",
+    "BlobMisplaced",
+    "BlobTooLarge",
+    "CommitUncertain",
+    "Counts",
+    "DatabaseCorrupt",
+    "DatabaseLocked",
+    "DatabaseRefused",
+    "DatabaseTooNew",
+    "DatabaseUnreachable",
+    "DatabaseUnsafe",
+    "DiskFull",
+    "DocumentWork",
+    "LaneStatus",
+    "LaneWork",
+    "MemoryStore",
+    "Problem",
+    "ProjectionRow",
+    "Rebuilt",
+    "Refusal",
+    "SetAsideRow",
+    "SqlStore",
+    "StorageError",
+    "Store",
+    "Transaction",
+]

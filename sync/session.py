@@ -192,10 +192,10 @@ class Session:
         yield from self._enter(Phase.CHECKING)
         yield effects.ReadSummary(self._ticket())
 
-    def _on_summary(self, summary: Summary) -> Iterator[Effect]:
+    def _on_summary(self, answer: effects.SummaryRead) -> Iterator[Effect]:
         self._checking = False
-        self._mine = summary
-        yield _send(messages.Check(self._round.number, summary, self._repair))
+        self._mine = answer.summary
+        yield _send(messages.Check(self._round.number, answer.summary, self._repair))
         if not self.leader:
             yield from self._judge()
 

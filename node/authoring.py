@@ -1,0 +1,167 @@
+"""Writing in our own name: actor, record clock, one open lane a document, signatures.
+
+An actor lives as long as this process at most and is retired after any failed or uncertain commit,
+so that no number is ever used twice (DESIGN §1). All methods run on the writer thread.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from conflict.clock import ZERO, HybridClock, Stamp, parse_stamp
+from conflict.document import Entry, LaneWriter
+from conflict.errors import LaneFull
+from conflict.identity import (
+    NONCE_BYTES,
+    ActorId,
+    DocumentId,
+    Lane,
+    StatementId,
+    actor_id,
+    statement_id,
+)
+from conflict.lane import LaneRun
+from conflict.limits import LANE_CHANGES_MAX
+from conflict.signature import SigningKey, lane_message
+from conflict.statement import Draft
+from node.desk import Save
+from node.errors import NotSaved
+from node.presenting import present
+from storage.ports import Store, Transaction
+from sync.ports import Applied
+
+LANES_OPEN_MAX = 256
+SAVED_REMEMBERED_MAX = 100_000
+CLOCK_SETTING = "clock"
+
+
+@dataclass(slots=True)
+class _OwnLane:
+    """Our lane in one document, kept open: all its entries, and the changes of this transaction."""
+
+    actor: ActorId
+    nonce: bytes
+    writer: LaneWriter
+    entries: list[Entry]
+    first_seq: int = 0
+    fresh: list[bytes] = field(default_factory=list)
+    head: bytes = b""
+
+    def write(self, stamped: Sequence[tuple[Draft, Stamp]]) -> list[StatementId]:
+        """Add one change; the ids of its statements. Raises `LaneFull`, `BadStatement`."""
+        written = self.writer.write(stamped)
+        if not self.fresh:
+            self.first_seq = self.writer.length
+        self.fresh.append(written.raw)
+        self.head = written.hash
+        self.entries.extend(written.entries)
+        return [statement_id(self.actor, one.number) for one in written.entries]
+
+
+class Author:
+    """This node as a writer of statements. `entropy(n)` gives n random bytes."""
+
+    def __init__(self, key: SigningKey, store: Store, entropy: Callable[[int], bytes]) -> None:
+        self._key = key
+        self._store = store
+        self._entropy = entropy
+        last = store.setting(CLOCK_SETTING)
+        self._clock = HybridClock(parse_stamp(last.decode()) if last else ZERO)
+        self._lanes: OrderedDict[DocumentId, _OwnLane] = OrderedDict()
+        self._closed: dict[DocumentId, tuple[ActorId, bytes]] = {}
+        self.serial = 0
+        self._saved: dict[DocumentId, int] = {}
+        self._new_actor()
+
+    def saved_since(self, document: DocumentId, serial: int) -> bool:
+        """True when this author wrote in `document` after `serial`."""
+        return self._saved.get(document, 0) > serial
+
+    def observe(self, stamp: Stamp, now_ms: int) -> bool:
+        """Take note of a peer's record stamp; False when it is too far ahead to follow."""
+        return self._clock.observe(stamp, now_ms)
+
+    def retire(self) -> None:
+        """Go on as a new actor in every document: what the old one wrote last is not certain."""
+        self._lanes.clear()
+        self._closed.clear()
+        self._new_actor()
+
+    def write(
+        self, transaction: Transaction, saves: Sequence[Save], now_ms: int
+    ) -> tuple[Applied, list[list[str]]]:
+        """Write all saves: held, admitted and shown in this one transaction."""
+        touched: list[tuple[DocumentId, _OwnLane]] = []
+        ids: list[list[str]] = []
+        for save in saves:
+            stamped = [(draft, self._clock.tick(now_ms)) for draft in save.drafts]
+            lane = self._lane(save.document, transaction)
+            try:
+                ids.append([*lane.write(stamped)])
+            except LaneFull:
+                self._new_actor()
+                lane = self._lanes[save.document] = self._first_lane()
+                ids.append([*lane.write(stamped)])
+            if len(lane.fresh) == 1:
+                touched.append((save.document, lane))
+        applied = transaction.hold([self._signed(*one) for one in touched], None, now_ms)
+        if applied.set_aside or applied.gaps:
+            raise NotSaved("the store refused this node's own lane; save again")
+        for document, lane in touched:
+            transaction.save_admission(document, lane.actor, lane.writer.length, lane.entries)
+        self.serial += 1
+        for document in dict.fromkeys(document for document, _ in touched):
+            self._saved.pop(document, None)
+            self._saved[document] = self.serial
+            transaction.save_projection(present(document, transaction.entries(document)))
+            transaction.mark_clean(document)
+        transaction.set_setting(CLOCK_SETTING, self._clock.last.text().encode())
+        return applied, ids
+
+    def settled(self) -> None:
+        """The transaction is durable: start afresh, and close lanes not used for long."""
+        for lane in self._lanes.values():
+            lane.fresh.clear()
+        while len(self._saved) > SAVED_REMEMBERED_MAX:
+            del self._saved[next(iter(self._saved))]
+        while len(self._lanes) > LANES_OPEN_MAX:
+            document, lane = self._lanes.popitem(last=False)
+            self._closed[document] = (lane.actor, lane.nonce)
+
+    def _new_actor(self) -> None:
+        self._nonce = self._entropy(NONCE_BYTES)
+        self._actor = actor_id(self._key.node, self._nonce)
+
+    def _lane(self, document: DocumentId, transaction: Transaction) -> _OwnLane:
+        lane = self._lanes.get(document)
+        if lane is None:
+            earlier = self._closed.pop(document, None)
+            lane = self._reopened(document, *earlier, transaction) if earlier else None
+            lane = self._lanes[document] = lane or self._first_lane()
+        self._lanes.move_to_end(document)
+        return lane
+
+    def _first_lane(self) -> _OwnLane:
+        return _OwnLane(self._actor, self._nonce, LaneWriter(self._actor), [])
+
+    def _reopened(
+        self, document: DocumentId, actor: ActorId, nonce: bytes, transaction: Transaction
+    ) -> _OwnLane:
+        runs = self._store.runs_from(Lane(document, actor), 1, LANE_CHANGES_MAX << 16)
+        changes = [chunk for run in runs for chunk in run.changes]
+        entries = transaction.entries(document).get(actor, ())
+        return _OwnLane(actor, nonce, LaneWriter(actor, changes), list(entries))
+
+    def _signed(self, document: DocumentId, lane: _OwnLane) -> LaneRun:
+        run = LaneRun(
+            lane=Lane(document, lane.actor),
+            author=self._key.node,
+            nonce=lane.nonce,
+            first_seq=lane.first_seq,
+            changes=tuple(lane.fresh),
+            head=lane.head,
+            signature=None,
+        )
+        return replace(run, signature=self._key.sign(lane_message(run)))

@@ -1,0 +1,349 @@
+"""Settings: flag, then `AIDSTATION_…` variable, then the user's file, then /etc, then default.
+
+`load` reads them all, remembers where each value came from, and refuses what it does not know: a
+mistyped key must not silently mean the default. Import this module inside commands: it is heavy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from conflict.errors import BadIdentity
+from conflict.identity import NodeId, node_id, parse_node
+from conflict.signature import VerifyingKey
+from node.errors import BadConfiguration
+from node.home import HOME_VARIABLE, Home
+
+PREFIX = "AIDSTATION_"
+SYSTEM_FILE = Path("/etc/aidstation/config.toml")
+PORT_MAX = 65535
+_GIVEN_LETTERS_MAX = 60
+
+Role = Literal["field", "garrison"]
+
+
+class Listen(NamedTuple):
+    """Where to listen. `host` is an IP literal or a name; port 0 means any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_listen(text: str) -> Listen:
+    """`host:port` or `[v6]:port`. Raises `ValueError`."""
+    host, colon, port = text.strip().rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not bare or (":" in bare and bare == host):
+        raise ValueError("write host:port, for example 127.0.0.1:8470 or [::1]:8470")
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= PORT_MAX):
+        raise ValueError(f"a port is a number within 0..{PORT_MAX}, 0 meaning any free one")
+    return Listen(bare, int(port))
+
+
+def _check_listen(text: str) -> str:
+    return str(parse_listen(text))
+
+
+def _check_peer_address(text: str) -> str:
+    from discovery.errors import BadStaticPeer
+    from discovery.static import parse_peer
+
+    try:
+        return str(parse_peer(text).address) if text else ""
+    except BadStaticPeer as fault:
+        raise ValueError(str(fault)) from fault
+
+
+ListenText = Annotated[str, AfterValidator(_check_listen)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class NodeSettings(_Section):
+    """Who this node is to people and to peers."""
+
+    name: str = Field(min_length=1, max_length=60)
+    role: Role = "field"
+
+
+class SyncSettings(_Section):
+    """Where peers reach this node."""
+
+    listen: ListenText = "127.0.0.1:8470"
+
+    @property
+    def address(self) -> Listen:
+        """`listen`, split."""
+        return parse_listen(self.listen)
+
+
+class ApiSettings(_Section):
+    """Where this machine's own programs and browser reach this node."""
+
+    listen: ListenText = "127.0.0.1:8471"
+
+    @property
+    def address(self) -> Listen:
+        """`listen`, split."""
+        return parse_listen(self.listen)
+
+
+class DiscoverySettings(_Section):
+    """How peers are found. No `interfaces`: all."""
+
+    mdns: bool = True
+    interfaces: tuple[str, ...] = ()
+
+
+class StoreSettings(_Section):
+    """`url`: empty for a SQLite file in the home, else `postgresql://…`."""
+
+    url: str = Field(default="", pattern=r"^($|postgres(ql)?(\+psycopg)?://|sqlite:///)")
+
+
+class WorkersSettings(_Section):
+    """Processes that open foreign documents."""
+
+    count: int = Field(default=1, ge=1, le=64)
+
+
+class PeerSettings(_Section):
+    """A node to talk to. `key` is what it proves itself with; `node` follows from it."""
+
+    name: str = Field(min_length=1, max_length=60)
+    node: str = ""
+    key: str = ""
+    role: Role = "field"
+    address: Annotated[str, AfterValidator(_check_peer_address)] = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PeerSettings:
+        try:
+            given = parse_node(self.node) if self.node else None
+            proven = VerifyingKey(self.public).node if self.key else None
+        except (BadIdentity, ValueError) as fault:
+            raise ValueError(f"{fault}; copy node and key from that node's `init`") from fault
+        if given is None and proven is None:
+            raise ValueError("neither node nor key is given; copy both from that node's `init`")
+        if given and proven and given != proven:
+            raise ValueError(f"node is not the id of key, which is {node_id(self.public).hex()}")
+        return self
+
+    @property
+    def public(self) -> bytes:
+        """Public key, X9.62 uncompressed point; empty when only the id is known."""
+        return bytes.fromhex(self.key)
+
+    @property
+    def node_id(self) -> NodeId:
+        """The peer's id."""
+        return node_id(self.public) if self.key else parse_node(self.node)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Frozen; made by `load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        frozen=True,
+        extra="forbid",
+    )
+
+    node: NodeSettings
+    sync: SyncSettings = SyncSettings()
+    api: ApiSettings = ApiSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
+    store: StoreSettings = StoreSettings()
+    workers: WorkersSettings = WorkersSettings()
+    peers: tuple[PeerSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _distinct_peers(self) -> Settings:
+        for what in ("name", "node_id"):
+            values = [getattr(peer, what) for peer in self.peers]
+            if len(set(values)) < len(values):
+                raise ValueError(f"two peers have the same {what.removesuffix('_id')}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """`load` layers the sources itself, to remember origins."""
+        return (init_settings,)
+
+
+class Layer(NamedTuple):
+    """One source of values: what to call it, and its nested values."""
+
+    origin: str
+    values: Mapping[str, Any]
+
+
+class Loaded(NamedTuple):
+    """Settings, and for each dotted key the source that it came from (absent: default)."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def config_files(home: Home) -> tuple[Path, ...]:
+    """Files that are read, the one that wins first."""
+    return (home.config, SYSTEM_FILE)
+
+
+def load(home: Home, flags: Mapping[str, Any] | None = None) -> Loaded:
+    """All settings. `flags` by dotted key, None meaning not given. Raises `BadConfiguration`."""
+    files = [layer for path in config_files(home) if (layer := _file_layer(path))]
+    layers = [_flag_layer(flags or {}), _env_layer(), *files]
+    values, origins = _merge(layers)
+    try:
+        return Loaded(Settings.model_validate(values), origins)
+    except ValidationError as fault:
+        if not files and "node.name" not in origins:
+            raise _no_files(home) from fault
+        raise _bad_value(fault.errors()[0], origins, home) from fault
+
+
+def _flag_layer(flags: Mapping[str, Any]) -> Layer:
+    values: dict[str, Any] = {}
+    for key, value in flags.items():
+        section, _, name = key.partition(".")
+        if value is not None:
+            values.setdefault(section, {})[name] = value
+    return Layer("flag", values)
+
+
+def _env_layer() -> Layer:
+    known = {PREFIX + key.replace(".", "_").upper(): key for key in known_keys()}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known and name != HOME_VARIABLE:
+            near = _nearest(name, known)
+            raise BadConfiguration(
+                f"environment: {name} sets nothing that Aidstation knows.{near} Unset or rename it."
+            )
+    try:
+        return Layer("environment", EnvSettingsSource(Settings)())
+    except SettingsError as fault:
+        raise BadConfiguration(
+            "environment: a list is not valid JSON. Lists, such as AIDSTATION_PEERS, are written "
+            "as JSON in the environment."
+        ) from fault
+
+
+def _file_layer(path: Path) -> Layer | None:
+    try:
+        return Layer(str(path), tomllib.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+    except OSError as fault:
+        raise BadConfiguration(
+            f"{path} cannot be read: {fault.strerror}. It must be a file that this user may read: "
+            f"correct it with `ls -l {path}` and chmod or chown."
+        ) from fault
+    except UnicodeDecodeError as fault:
+        raise BadConfiguration(f"{path} is not UTF-8 text. Save it again as UTF-8.") from fault
+    except tomllib.TOMLDecodeError as fault:
+        raise BadConfiguration(
+            f"{path} is not TOML: {fault}. Correct that place; texts stand in quotes."
+        ) from fault
+
+
+def _merge(layers: Sequence[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer in reversed(layers):
+        for section, inner in layer.values.items():
+            if isinstance(inner, dict) and isinstance(values.get(section, {}), dict):
+                values[section] = {**values.get(section, {}), **inner}
+                origins.update({f"{section}.{name}": layer.origin for name in inner})
+            else:
+                values[section] = inner
+                origins[section] = layer.origin
+    return values, origins
+
+
+def known_keys() -> Iterator[str]:
+    """Every dotted key, `peers` as one."""
+    for section, field in Settings.model_fields.items():
+        model = field.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            yield from (f"{section}.{name}" for name in model.model_fields)
+        else:
+            yield section
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+
+def _no_files(home: Home) -> BadConfiguration:
+    places = " or ".join(str(path) for path in config_files(home))
+    return BadConfiguration(
+        f"There is no configuration in {places}. Run `aidstation init`, or give at least "
+        "AIDSTATION_NODE_NAME."
+    )
+
+
+def _bad_value(error: ErrorDetails, origins: Mapping[str, str], home: Home) -> BadConfiguration:
+    path = [str(part) for part in error["loc"]]
+    where = next(
+        (origins[key] for end in (2, 1) if (key := ".".join(path[:end])) in origins),
+        str(home.config),
+    )
+    if error["type"] == "extra_forbidden":
+        return _unknown_key(path, where)
+    key = ".".join(path) or "peers"
+    cause = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return BadConfiguration(f"{where}: {key} is missing. Add it, or run `aidstation init`.")
+    return BadConfiguration(f"{where}: {key}{_given(key, error)}: {cause}. Correct this value.")
+
+
+def _given(key: str, error: ErrorDetails) -> str:
+    value = error["input"]
+    if key == "store.url" or isinstance(value, dict | list | tuple | BaseModel):
+        return ""  # the database's address can hold a password
+    return f" = {str(value)[:_GIVEN_LETTERS_MAX]!r}"
+
+
+def _unknown_key(path: Sequence[str], where: str) -> BadConfiguration:
+    siblings = [key.rpartition(".")[2] for key in known_keys() if key.startswith(f"{path[0]}.")]
+    if path[0] == "peers":
+        siblings = list(PeerSettings.model_fields)
+    choice = list(Settings.model_fields) if len(path) == 1 else siblings
+    near = _nearest(path[-1], choice) or f" Known here: {', '.join(choice)}."
+    return BadConfiguration(
+        f"{where}: {'.'.join(path)} is not a setting.{near} Correct or remove it."
+    )
+
+
+def _nearest(name: str, choice: Mapping[str, Any] | Sequence[str]) -> str:
+    found = difflib.get_close_matches(name, list(choice), 1, 0.6)
+    return f" Did you mean {found[0]}?" if found else ""

@@ -1,0 +1,197 @@
+"""The engine: one node's records and the rules of who writes when. No sockets, no event loop.
+
+Local saves go first and are durable when they return. Foreign content is held first, then admitted
+and folded by document workers. Whoever wants to send what grew registers with `on_grown`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from itertools import islice
+
+from conflict.errors import ValueRefused
+from conflict.identity import Lane, NodeId
+from conflict.signature import SigningKey
+from conflict.slot import CATALOGUE
+from conflict.statement import Draft
+from node.authoring import Author
+from node.desk import Save
+from node.errors import BadRequest
+from node.projecting import Projector
+from node.workers import Workers
+from node.writing import Urgency, WriterThread
+from storage.errors import StorageError
+from storage.ports import Store
+from sync.effects import BlobSaved, Hold, HoldDone, SaveBlobPart, SaveReceipts
+from sync.ports import Applied
+
+BULK_SAVES = 200  # saves a transaction when importing: about 20 ms
+
+Grown = tuple[tuple[Lane, int], ...]
+Listener = Callable[[Grown, NodeId | None], None]
+
+
+class Engine:
+    """A node without its links. `now_ms` is wall-clock milliseconds, `entropy(n)` random bytes."""
+
+    def __init__(
+        self,
+        *,
+        key: SigningKey,
+        store: Store,
+        workers: Workers,
+        now_ms: Callable[[], int],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.key = key
+        self.store = store
+        self.epoch = store.epoch()
+        self._now_ms = now_ms
+        self._author = Author(key, store, entropy)
+        self._writer = WriterThread()
+        self.projector = Projector(store, self._writer, workers, self._author)
+        self._listeners: list[Listener] = []
+        self._listening = threading.Lock()
+
+    def on_grown(self, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` (on the writer thread) which lanes grew and from whom; undo by calling."""
+        with self._listening:
+            self._listeners.append(listener)
+
+        def stop() -> None:
+            with self._listening:
+                self._listeners.remove(listener)
+
+        return stop
+
+    # Local writes ---------------------------------------------------------------------------
+
+    def save(
+        self,
+        saves: Sequence[Save],
+        blobs: Sequence[bytes] = (),
+        urgency: Urgency = Urgency.LOCAL,
+    ) -> list[list[str]]:
+        """Durable when it returns: statement ids of each save. Raises `ValueRefused` before writing."""
+        for save in saves:
+            for draft in save.drafts:
+                check(draft)
+        return self._writer.submit(urgency, partial(self._save, saves, blobs)).result()
+
+    def save_all(self, saves: Iterable[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
+        """Bulk: transactions of `BULK_SAVES`, each behind every waiting local save."""
+        stream = iter(saves)
+        ids: list[list[str]] = []
+        first = tuple(blobs)
+        while batch := tuple(islice(stream, BULK_SAVES)):
+            ids.extend(self.save(batch, first, Urgency.BULK))
+            first = ()
+        if first:
+            self.save((), first, Urgency.BULK)
+        return ids
+
+    def _save(self, saves: Sequence[Save], blobs: Sequence[bytes]) -> list[list[str]]:
+        try:
+            with self.store.write() as transaction:
+                for blob in blobs:
+                    transaction.put_blob(blob)
+                applied, ids = self._author.write(transaction, saves, self._now_ms())
+        except BaseException:
+            self._author.retire()
+            raise
+        self._author.settled()
+        self._tell(applied, None)
+        return ids
+
+    # What sessions write --------------------------------------------------------------------
+
+    def hold(self, effect: Hold) -> Future[HoldDone]:
+        """Make a peer's checked runs durable; the future resolves after commit."""
+        return self._writer.submit(Urgency.FOREIGN, partial(self._hold, effect))
+
+    def _hold(self, effect: Hold) -> HoldDone:
+        now = self._now_ms()
+        with self.store.write() as transaction:
+            applied = transaction.hold(effect.runs, effect.source, now)
+            if effect.set_aside:
+                kept = {aside: b"".join(run.changes) for aside, run in effect.set_aside}
+                transaction.set_aside(
+                    [aside for aside, _ in effect.set_aside], kept, effect.source, now
+                )
+        self._tell(applied, effect.source)
+        if applied.grown:
+            self.projector.wake()
+        return HoldDone(applied)
+
+    def save_receipts(self, effect: SaveReceipts) -> Future[None]:
+        """Keep what a peer acknowledged."""
+
+        def job() -> None:
+            with self.store.write() as transaction:
+                transaction.save_receipts(
+                    effect.holder, effect.epoch, effect.receipts, self._now_ms()
+                )
+
+        return self._writer.submit(Urgency.RECEIPT, job)
+
+    def save_blob_part(self, effect: SaveBlobPart) -> Future[BlobSaved]:
+        """Keep a part of a blob; a blob whose hash does not match is discarded."""
+
+        def job() -> BlobSaved:
+            try:
+                with self.store.write() as transaction:
+                    complete = transaction.put_blob_part(
+                        effect.hash, effect.offset, effect.data, effect.size
+                    )
+            except StorageError as fault:
+                if fault.retryable:
+                    raise
+                return BlobSaved(effect.hash, 0, complete=False)
+            return BlobSaved(effect.hash, effect.offset + len(effect.data), complete)
+
+        return self._writer.submit(Urgency.FOREIGN, job)
+
+    def set_setting(self, key: str, value: bytes) -> Future[None]:
+        """Keep a setting, behind everything else."""
+
+        def job() -> None:
+            with self.store.write() as transaction:
+                transaction.set_setting(key, value)
+
+        return self._writer.submit(Urgency.PROJECTION, job)
+
+    # ----------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Finish what is queued and let go of the store."""
+        self.projector.stop()
+        self._writer.stop()
+        self.store.close()
+
+    def _tell(self, applied: Applied, source: NodeId | None) -> None:
+        if applied.grown:
+            with self._listening:
+                listeners = tuple(self._listeners)
+            for listener in listeners:
+                listener(applied.grown, source)
+
+
+def check(draft: Draft) -> None:
+    """Hold a draft to its slot. Raises `ValueRefused` naming field, limit and what was given."""
+    slot = CATALOGUE.get(draft.slot)
+    if slot is None:
+        known = ", ".join(sorted(CATALOGUE))
+        raise BadRequest(f"'{draft.slot[:40]}' is no slot of this record; slots are: {known}")
+    slot.check(draft)
+
+
+def blob_hash(data: bytes) -> bytes:
+    """The name of a blob."""
+    return hashlib.sha256(data).digest()
+
+
+__all__ = ["Engine", "Grown", "ValueRefused", "blob_hash", "check"]

@@ -1,0 +1,117 @@
+"""Keeps what is shown in step with what is held: takes dirty documents to the workers and back.
+
+A thread of its own, woken when something was held. What a worker says is saved in small
+transactions behind local saves; a document that changed meanwhile simply comes up again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Protocol
+
+from conflict.identity import DocumentId
+from node.presenting import present
+from node.workers import Opened, Workers
+from node.writing import Urgency, WriterThread
+from storage.ports import Store, Transaction
+
+BATCH_DOCUMENTS = 32
+
+
+class SavedSince(Protocol):
+    """Which documents were saved locally after a moment; the moment is a serial number."""
+
+    @property
+    def serial(self) -> int:
+        """Now."""
+        ...
+
+    def saved_since(self, document: DocumentId, serial: int) -> bool:
+        """True when a local save of `document` came after `serial`."""
+        ...
+
+
+class Projector:
+    """Admission and folding of foreign lanes. `failed` holds the error that stopped it, if any."""
+
+    def __init__(
+        self, store: Store, writer: WriterThread, workers: Workers, local: SavedSince
+    ) -> None:
+        self._store = store
+        self._local = local
+        self._writer = writer
+        self._workers = workers
+        self._wake = threading.Event()
+        self._idle = threading.Condition()
+        self._busy = True
+        self._stopping = False
+        self.failed: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something was held."""
+        with self._idle:
+            self._busy = True
+        self._wake.set()
+
+    def wait_idle(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing awaits admission; False when that took too long."""
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._busy or self.failed, timeout_s) is True
+
+    def stop(self) -> None:
+        """End after the batch under way."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+        self._workers.close()
+
+    def _run(self) -> None:
+        self._wake.set()
+        try:
+            while not self._stopping:
+                self._wake.wait()
+                self._wake.clear()
+                self._drain()
+        except BaseException as fault:  # noqa: BLE001  shown by status; records stay safe
+            with self._idle:
+                self.failed = fault
+                self._idle.notify_all()
+
+    def _drain(self) -> None:
+        while not self._stopping:
+            serial = self._local.serial
+            batch = self._store.work(BATCH_DOCUMENTS)
+            if not batch:
+                break
+            opened = self._workers.open(batch)
+            job = partial(self._save, opened, serial)
+            self._writer.submit(Urgency.PROJECTION, job).result()
+        with self._idle:
+            if not self._wake.is_set():
+                self._busy = False
+                self._idle.notify_all()
+
+    def _save(self, opened: Sequence[Opened], serial: int) -> None:
+        with self._store.write() as transaction:
+            for one in opened:
+                _save_lanes(transaction, one)
+                row = one.row
+                if self._local.saved_since(one.document, serial):
+                    row = present(one.document, transaction.entries(one.document))
+                if row is not None:
+                    transaction.save_projection(row)
+                transaction.mark_clean(one.document)
+
+
+def _save_lanes(transaction: Transaction, opened: Opened) -> None:
+    for lane in opened.lanes:
+        if lane.code:
+            transaction.refuse_admission(
+                opened.document, lane.actor, lane.length, lane.code, lane.detail[:200]
+            )
+        else:
+            transaction.save_admission(opened.document, lane.actor, lane.length, lane.entries)

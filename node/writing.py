@@ -1,0 +1,63 @@
+"""The one writer: a thread that runs transactions one after another, local saves first.
+
+SQLite has one writer; on PostgreSQL the same thread keeps this process's commits in order. A job is
+a function; its result comes back as a future, resolved after commit, never before.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from enum import IntEnum
+from itertools import count
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Urgency(IntEnum):
+    """Who goes first. A local save never waits for more than the job under way."""
+
+    LOCAL = 0
+    RECEIPT = 1
+    FOREIGN = 2
+    PROJECTION = 3
+    BULK = 4
+    STOP = 9
+
+
+class WriterThread:
+    """Owns the writing half of a store."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.PriorityQueue[
+            tuple[int, int, Callable[[], Any] | None, Future[Any] | None]
+        ] = queue.PriorityQueue()
+        self._order = count()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, urgency: Urgency, job: Callable[[], Result]) -> Future[Result]:
+        """Run `job` on the writer; the future carries its result or error."""
+        future: Future[Result] = Future()
+        self._jobs.put((urgency, next(self._order), job, future))
+        return future
+
+    def stop(self) -> None:
+        """Finish what is queued, then end."""
+        self._jobs.put((Urgency.STOP, next(self._order), None, None))
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            _, _, job, future = self._jobs.get()
+            if job is None or future is None:
+                return
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(job())
+            except BaseException as fault:  # noqa: BLE001  the waiter gets it, whatever it is
+                future.set_exception(fault)

@@ -1,0 +1,176 @@
+"""From held to admitted to shown, in SQL: what awaits a document worker, and what it found.
+
+Results are queued (`Results`) and written by one statement a table, because a cold ingest admits
+thousands of documents a second. A lane's entries are the worker's answer, kept as one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, true, update
+
+from conflict.document import Entry
+from conflict.identity import ActorId, DocumentId, Lane, NodeId
+from conflict.lane import LaneState
+from storage import limits
+from storage.framing import unframe, unpack_entries
+from storage.shapes import DocumentWork, LaneStatus, LaneWork, Refusal
+from storage.tables import document, lane, run
+from storage.upsert import chunks
+
+_AWAITS = and_(lane.c.length > lane.c.admitted, lane.c.length > lane.c.refused)
+_IS_LANE = and_(
+    lane.c.document == bindparam("its_document"), lane.c.actor == bindparam("its_actor")
+)
+
+
+@dataclass(slots=True)
+class Results:
+    """Rows of admission that a transaction has yet to write."""
+
+    admitted: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    clean: list[DocumentId] = field(default_factory=list)
+
+    def write(self, connection: Connection) -> None:
+        """Write and forget them."""
+        if self.admitted:
+            connection.execute(_ADMIT, self.admitted)
+        if self.refused:
+            connection.execute(_REFUSE, self.refused)
+        for part in chunks(self.clean):
+            connection.execute(_CLEAN.where(document.c.document.in_(part)))
+        self.admitted, self.refused, self.clean = [], [], []
+
+
+_LENGTH = bindparam("its_length", type_=lane.c.length.type)
+_ADMIT = (
+    update(lane)
+    .where(_IS_LANE, lane.c.length >= _LENGTH, lane.c.admitted <= _LENGTH)
+    .values(
+        admitted=_LENGTH,
+        refused=case((lane.c.refused > _LENGTH, lane.c.refused), else_=0),
+        code=case((lane.c.refused > _LENGTH, lane.c.code), else_=None),
+        detail=case((lane.c.refused > _LENGTH, lane.c.detail), else_=None),
+        statements=bindparam("its_statements"),
+        entries=bindparam("its_entries"),
+    )
+)
+_REFUSE = (
+    update(lane)
+    .where(_IS_LANE, lane.c.length >= _LENGTH, lane.c.refused <= _LENGTH, lane.c.admitted < _LENGTH)
+    .values(refused=_LENGTH, code=bindparam("its_code"), detail=bindparam("its_detail"))
+)
+_SAME_DOCUMENT = lane.c.document == document.c.document
+_CLEAN = (
+    update(document)
+    .where(~exists().where(_SAME_DOCUMENT, _AWAITS))
+    .values(
+        dirty=False,
+        statements=select(func.coalesce(func.sum(lane.c.statements), 0))
+        .where(_SAME_DOCUMENT)
+        .scalar_subquery(),
+    )
+)
+
+
+def retry(connection: Connection, one: DocumentId) -> None:
+    """Forget refusals of a document's lanes."""
+    forget = update(lane).where(lane.c.document == one, lane.c.refused > 0)
+    found = connection.execute(forget.values(refused=0, code=None, detail=None))
+    if found.rowcount:
+        connection.execute(update(document).where(document.c.document == one).values(dirty=True))
+
+
+def waiting(connection: Connection, limit: int) -> list[DocumentId]:
+    """Documents to admit or fold, longest waiting first, by the partial index."""
+    query = select(document.c.document).where(document.c.dirty == true())
+    rows = connection.scalars(query.order_by(document.c.arrival).limit(limit))
+    return [DocumentId(one) for one in rows]
+
+
+def work(connection: Connection, limit: int) -> list[DocumentWork]:
+    """What workers need for the documents that wait longest, at least one, within a byte limit."""
+    found: list[DocumentWork] = []
+    size = 0
+    for part in chunks(waiting(connection, limit)):
+        awaiting = _awaiting(connection, part)
+        admitted = entries_of(connection, part)
+        for one in part:
+            found.append(DocumentWork(one, tuple(awaiting.get(one, ())), admitted.get(one, {})))
+            size += sum(len(raw) for each in found[-1].lanes for raw in each.changes)
+            if size > limits.WORK_BYTES_MAX:
+                return found
+    return found
+
+
+def _awaiting(
+    connection: Connection, documents: Sequence[DocumentId]
+) -> dict[DocumentId, list[LaneWork]]:
+    """Lanes to admit, with all their raw changes."""
+    same = and_(run.c.document == lane.c.document, run.c.actor == lane.c.actor)
+    query = (
+        select(lane.c.document, lane.c.actor, lane.c.author, lane.c.statements, run.c.changes)
+        .select_from(lane.join(run, same))
+        .where(lane.c.document.in_(documents), _AWAITS, run.c.last_seq <= lane.c.length)
+        .order_by(lane.c.document, lane.c.actor, run.c.first_seq)
+    )
+    found: dict[DocumentId, list[LaneWork]] = {}
+    for one, actor, author, known, changes in connection.execute(query):
+        lanes = found.setdefault(one, [])
+        before: tuple[bytes, ...] = ()
+        if lanes and lanes[-1].actor == actor:
+            before = lanes.pop().changes
+        lanes.append(LaneWork(ActorId(actor), NodeId(author), before + unframe(changes), known))
+    return found
+
+
+def entries_of(
+    connection: Connection, documents: Sequence[DocumentId]
+) -> dict[DocumentId, dict[ActorId, tuple[Entry, ...]]]:
+    """Admitted entries of documents, by actor ascending."""
+    found: dict[DocumentId, dict[ActorId, tuple[Entry, ...]]] = {}
+    query = (
+        select(lane.c.document, lane.c.actor, lane.c.entries)
+        .where(lane.c.document.in_(documents), lane.c.admitted > 0)
+        .order_by(lane.c.document, lane.c.actor)
+    )
+    for one, actor, entries in connection.execute(query):
+        found.setdefault(one, {})[actor] = unpack_entries(entries)
+    return found
+
+
+def lanes(connection: Connection, one: DocumentId) -> list[LaneStatus]:
+    """Each lane of a document with its three states."""
+    columns = [column for column in lane.columns if column.name != "entries"]
+    query = select(*columns).where(lane.c.document == one).order_by(lane.c.actor)
+    return [
+        LaneStatus(
+            lane=Lane(one, ActorId(row.actor)),
+            author=NodeId(row.author),
+            nonce=row.nonce,
+            held=LaneState(row.length, row.head),
+            admitted=row.admitted,
+            statements=row.statements,
+            refusal=Refusal(row.refused, row.code, row.detail) if row.refused else None,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def statement_counts(
+    connection: Connection, documents: Sequence[DocumentId]
+) -> dict[DocumentId, int]:
+    """Admitted statements of each held document."""
+    found: dict[DocumentId, int] = {}
+    for part in chunks(documents):
+        query = (
+            select(lane.c.document, func.sum(lane.c.statements))
+            .where(lane.c.document.in_(part))
+            .group_by(lane.c.document)
+        )
+        found |= {DocumentId(one): int(count) for one, count in connection.execute(query)}
+    return {one: found[one] for one in documents if one in found}

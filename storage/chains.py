@@ -1,0 +1,95 @@
+"""Reading all truth in order: every stored run, document by document, with its chain checked.
+
+`rebuild` recreates the caches from what this yields, `check` compares them with it. Signatures are
+not checked again: the keys are not the store's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from conflict.errors import LaneRefused
+from conflict.identity import ActorId, DocumentId, Lane, NodeId, document_text
+from conflict.lane import CheckedRun, LaneRun, LaneState, check_run
+from storage.errors import DatabaseCorrupt
+from storage.framing import unframe
+from storage.shapes import Problem
+
+RUNS_READ = 500
+
+
+class Chain(NamedTuple):
+    """One lane as its sound runs show it; `broken` are stored rows that do not continue it."""
+
+    lane: Lane
+    author: NodeId
+    nonce: bytes
+    state: LaneState
+    broken: tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class DocumentChains:
+    """A document's lanes, ascending by actor, and its latest arrival number."""
+
+    document: DocumentId
+    chains: list[Chain] = field(default_factory=list)
+    arrival: int = 0
+
+    @property
+    def states(self) -> dict[ActorId, LaneState]:
+        """Held lanes; one whose first run is broken is not held."""
+        return {one.lane.actor: one.state for one in self.chains if one.state.length}
+
+
+def walk(rows: Iterable[Any]) -> Iterator[DocumentChains]:
+    """Documents from rows of `run` that ascend by (document, actor, first_seq)."""
+    for document, of_document in groupby(rows, key=lambda row: row.document):
+        found = DocumentChains(DocumentId(document))
+        for actor, of_lane in groupby(of_document, key=lambda row: row.actor):
+            lane_rows = list(of_lane)
+            found.chains.append(_chain(Lane(found.document, ActorId(actor)), lane_rows))
+            found.arrival = max(found.arrival, *(row.arrival for row in lane_rows))
+        yield found
+
+
+def _chain(lane: Lane, rows: Sequence[Any]) -> Chain:
+    """The longest sound prefix of a lane's rows."""
+    state = LaneState(0, b"")
+    first = rows[0]
+    for place, row in enumerate(rows):
+        checked = _checked(lane, row)
+        follows = row.first_seq == state.length + 1
+        if checked is None or not follows or (checked.dependency or b"") != state.head:
+            return Chain(lane, NodeId(first.author), first.nonce, state, tuple(rows[place:]))
+        state = LaneState(row.last_seq, row.head)
+    return Chain(lane, NodeId(first.author), first.nonce, state, ())
+
+
+def _checked(lane: Lane, row: Any) -> CheckedRun | None:
+    """The run's own chain, None when it is damaged."""
+    try:
+        run = LaneRun(
+            lane=lane,
+            author=NodeId(row.author),
+            nonce=row.nonce,
+            first_seq=row.first_seq,
+            changes=unframe(row.changes),
+            head=row.head,
+            signature=row.signature,
+        )
+        return check_run(run) if run.last_seq == row.last_seq else None
+    except (LaneRefused, DatabaseCorrupt):
+        return None
+
+
+def broken_run(lane: Lane, first_seq: int) -> Problem:
+    """The problem that a damaged stored run is."""
+    return Problem(
+        "broken-run",
+        f"{document_text(lane.document)} lane {lane.actor.hex()[:8]} from change {first_seq}",
+        "Run `aidstation db rebuild`: it sets the damaged run aside so that peers send it again.",
+    )

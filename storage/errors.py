@@ -1,0 +1,194 @@
+"""What can go wrong in a store: one tree, each leaf with a stable code and whether a retry can help.
+
+Driver errors are translated here and nowhere else. Their own text is dropped, because it can quote
+values: a message says what happened, what is safe and what to do next, never what a record holds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+
+class StorageError(Exception):
+    """Root of what the store raises. Whatever is raised, the transaction changed nothing."""
+
+    code = "storage"
+    retryable = False
+
+
+class DiskFull(StorageError):
+    """No room left for a write. Everything acknowledged before is safe."""
+
+    code = "disk-full"
+    retryable = True
+
+
+class DatabaseLocked(StorageError):
+    """Another process held the database for longer than the busy timeout, or won a deadlock."""
+
+    code = "database-locked"
+    retryable = True
+
+
+class DatabaseCorrupt(StorageError):
+    """The file is damaged or no Aidstation database (or its key is wrong)."""
+
+    code = "database-corrupt"
+
+
+class DatabaseTooNew(StorageError):
+    """Newer software wrote this database and older software must not open it."""
+
+    code = "database-too-new"
+
+
+class DatabaseUnsafe(StorageError):
+    """The database is set up so that it could lose what was acknowledged."""
+
+    code = "database-unsafe"
+
+
+class DatabaseUnreachable(StorageError):
+    """The server or file cannot be reached or opened."""
+
+    code = "database-unreachable"
+    retryable = True
+
+
+class DatabaseRefused(StorageError):
+    """The database refused a statement: a fault in this software or its schema."""
+
+    code = "database-refused"
+
+
+class CommitUncertain(StorageError):
+    """A commit reported an error: the writes may be durable or not. Writing again is safe."""
+
+    code = "commit-uncertain"
+    retryable = True
+
+
+class BlobMismatch(StorageError):
+    """A blob's bytes do not have the hash or size they were announced with; parts are discarded."""
+
+    code = "blob-mismatch"
+    retryable = True
+
+
+class BlobMisplaced(StorageError):
+    """A blob part that starts beyond what is here, or ends beyond the blob."""
+
+    code = "blob-misplaced"
+    retryable = True
+
+
+class BlobTooLarge(StorageError):
+    """A blob over the limit of `limits.BLOB_BYTES_MAX`."""
+
+    code = "blob-too-large"
+
+
+_BUSY = "Another process is using the database. Nothing was changed; try again."
+_FULL = (
+    "The disk that holds the database is full. Nothing was changed and everything saved before is "
+    "safe. Free space, then try again."
+)
+_CORRUPT = (
+    "The database is damaged or is not an Aidstation database. Nothing was changed. Keep the file, "
+    "run `aidstation db check`, and restore from a bundle or a backup."
+)
+_GONE = "The database cannot be reached. Nothing was changed. Check the path or server, then retry."
+_UNCERTAIN = (
+    "The database reported an error while committing, so the save may or may not be durable. "
+    "Saving again is safe and stores nothing twice."
+)
+# https://www.sqlite.org/rescode.html, primary codes
+_SQLITE: dict[int, tuple[type[StorageError], str]] = {
+    5: (DatabaseLocked, _BUSY),
+    6: (DatabaseLocked, _BUSY),
+    8: (DatabaseUnreachable, _GONE),
+    10: (DatabaseUnreachable, _GONE),
+    11: (DatabaseCorrupt, _CORRUPT),
+    13: (DiskFull, _FULL),
+    14: (DatabaseUnreachable, _GONE),
+    26: (DatabaseCorrupt, _CORRUPT),
+}
+# SQLCipher's driver has no result codes: its texts are SQLite's own.
+_SQLITE_TEXTS = {
+    "database is locked": 5,
+    "malformed": 11,
+    "disk is full": 13,
+    "unable to open": 14,
+    "not a database": 26,
+    "disk i/o error": 10,
+}
+# https://www.postgresql.org/docs/current/errcodes-appendix.html, longest prefix first
+_POSTGRES: tuple[tuple[str, type[StorageError], str], ...] = (
+    ("53100", DiskFull, _FULL),
+    ("55P03", DatabaseLocked, _BUSY),
+    ("40", DatabaseLocked, _BUSY),
+    ("XX001", DatabaseCorrupt, _CORRUPT),
+    ("XX002", DatabaseCorrupt, _CORRUPT),
+    ("08", DatabaseUnreachable, _GONE),
+    ("57P", DatabaseUnreachable, _GONE),
+    ("53", DatabaseUnreachable, _GONE),
+    ("28", DatabaseUnreachable, _GONE),
+    ("3D", DatabaseUnreachable, _GONE),
+)
+
+
+def translate(fault: BaseException) -> StorageError:
+    """The typed error for a driver's, without the driver's text."""
+    if isinstance(fault, PoolTimeout):
+        return DatabaseLocked(_BUSY)
+    origin = fault.orig if isinstance(fault, DBAPIError) else fault
+    if (kind := _sqlite_kind(origin)) is not None and kind in _SQLITE:
+        error, message = _SQLITE[kind]
+        return error(message)
+    state = getattr(origin, "sqlstate", None) or ""
+    for prefix, error, message in _POSTGRES:
+        if state.startswith(prefix):
+            return error(message)
+    lost = isinstance(fault, DBAPIError) and fault.connection_invalidated
+    if lost or (type(origin).__name__ == "OperationalError" and not state and kind is None):
+        return DatabaseUnreachable(_GONE)
+    return DatabaseRefused(
+        f"The database refused a statement ({type(origin).__name__} {state or kind or ''}). "
+        "Nothing was changed. Report this with the log."
+    )
+
+
+def _sqlite_kind(origin: BaseException | None) -> int | None:
+    code = getattr(origin, "sqlite_errorcode", None)
+    if code is not None:
+        return int(code) & 0xFF
+    if isinstance(origin, sqlite3.Error) or type(origin).__module__.startswith("sqlcipher3"):
+        text = str(origin).lower()
+        return next((kind for part, kind in _SQLITE_TEXTS.items() if part in text), 1)
+    return None
+
+
+def translate_commit(fault: BaseException) -> StorageError:
+    """The typed error for a failed COMMIT.
+
+    SQLite reports FULL and BUSY only while the commit record is not yet written; any other error
+    leaves open whether it was.
+    """
+    error = translate(fault)
+    if isinstance(error, DiskFull | DatabaseLocked):
+        return error
+    return CommitUncertain(_UNCERTAIN)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the typed error for any driver error inside."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as fault:
+        raise translate(fault) from None

@@ -1,0 +1,262 @@
+"""What holding runs means, as a pure plan: which tails are new, what waits, what is a branch.
+
+Every store executes the same plan, so that order, grouping and duplication of deliveries cannot
+make two stores differ. A run here has passed `check_run` (its own chain is sound) and, if signed,
+its signature; this file judges it against what is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
+
+from conflict.change import read_header
+from conflict.identity import ActorId, DocumentId, Lane
+from conflict.lane import LaneRun, LaneState, set_item, state_digest
+from storage import limits
+from sync.ports import Applied, HeldLane, SetAside
+
+EQUIVOCATION = "equivocation"
+_BRANCH_DETAIL = (
+    "its author signed two different changes at one place; the first that arrived is held"
+)
+_MODULUS = 1 << 64
+
+
+class Held(Protocol):
+    """What a plan asks of the store, all inside the transaction."""
+
+    def states(self, documents: Sequence[DocumentId]) -> dict[DocumentId, dict[ActorId, LaneState]]:
+        """Lanes held of each document."""
+        ...
+
+    def staged(self, lane: Lane) -> LaneRun | None:
+        """The source's unsigned prefix of a lane."""
+        ...
+
+    def hashes(self, lane: Lane) -> tuple[bytes, ...]:
+        """Hash of each held change of a lane, from the first; costs a read of the lane."""
+        ...
+
+
+class DocumentPlan(NamedTuple):
+    """A document's row after the transaction."""
+
+    document: DocumentId
+    digest: bytes
+    lanes: int
+    changes: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """Rows to write. `documents_added` and `digest_delta` (mod 2^64) go to the tally."""
+
+    applied: Applied
+    tails: list[LaneRun]
+    documents: list[DocumentPlan]
+    documents_added: int
+    digest_delta: int
+    branches: list[tuple[SetAside, LaneRun]]
+    stage: dict[Lane, LaneRun]
+    unstage: tuple[Lane, ...]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The plan while it grows."""
+
+    held: Held
+    lanes: dict[DocumentId, dict[ActorId, LaneState]]
+    tails: list[LaneRun] = field(default_factory=list)
+    fresh: dict[Lane, list[LaneRun]] = field(default_factory=dict)
+    grown: dict[Lane, int] = field(default_factory=dict)
+    gaps: dict[Lane, None] = field(default_factory=dict)
+    branches: list[tuple[SetAside, LaneRun]] = field(default_factory=list)
+    stage: dict[Lane, LaneRun] = field(default_factory=dict)
+    unstage: dict[Lane, None] = field(default_factory=dict)
+
+    def state(self, lane: Lane) -> LaneState | None:
+        return self.lanes[lane.document].get(lane.actor)
+
+    def staged(self, lane: Lane) -> LaneRun | None:
+        if lane in self.stage:
+            return self.stage[lane]
+        return None if lane in self.unstage else self.held.staged(lane)
+
+    def hash_at(self, lane: Lane, seq: int) -> bytes:
+        """Hash of a held change, those of this transaction included."""
+        known = self.held.hashes(lane)
+        if seq <= len(known):
+            return known[seq - 1]
+        chunks = (chunk for run in self.fresh[lane] for chunk in run.changes)
+        return [read_header(chunk).hash for chunk in chunks][seq - len(known) - 1]
+
+
+def plan(runs: Sequence[LaneRun], held: Held) -> Plan:
+    """Judge runs against what is held. Runs of one lane are taken in the order of their places."""
+    documents = sorted({run.lane.document for run in runs})
+    before = held.states(documents)
+    draft = _Draft(held, {one: dict(before.get(one, {})) for one in documents})
+    for run in _in_order(runs):
+        if run.signature is None:
+            _stage(draft, run)
+        else:
+            _take(draft, run)
+    return _finish(draft, before, runs)
+
+
+def _in_order(runs: Sequence[LaneRun]) -> Iterable[LaneRun]:
+    by_lane: dict[Lane, list[LaneRun]] = {}
+    for run in runs:
+        by_lane.setdefault(run.lane, []).append(run)
+    for lane_runs in by_lane.values():
+        yield from sorted(lane_runs, key=lambda run: (run.first_seq, run.last_seq))
+
+
+def _stage(draft: _Draft, run: LaneRun) -> None:
+    """Keep an unsigned run if it can be joined to what is held or staged; else it is a gap."""
+    state = draft.state(run.lane)
+    length = _length(state)
+    if state and run.last_seq <= length and _same_head(draft, run, state):
+        return
+    joined = _join(draft.staged(run.lane), run) or (run if run.first_seq <= length + 1 else None)
+    if joined is None or _size(joined) > limits.STAGED_BYTES_MAX_PER_PEER:
+        draft.gaps[run.lane] = None
+    else:
+        draft.stage[run.lane] = joined
+
+
+def _take(draft: _Draft, run: LaneRun) -> None:
+    """Hold the new tail of a signed run, or set it aside, or name the gap before it."""
+    lane, state = run.lane, draft.state(run.lane)
+    length = _length(state)
+    if run.first_seq > length + 1:
+        joined = _join(draft.staged(lane), run)
+        if joined is None or joined.first_seq > length + 1:
+            draft.gaps[lane] = None
+            return
+        run = joined
+        draft.stage.pop(lane, None)
+        draft.unstage[lane] = None
+    if state and run.last_seq <= length:
+        if not _same_head(draft, run, state):
+            _branch(draft, run, length)
+        return
+    tail = _tail(run, length)
+    if state and read_header(tail.changes[0]).dependency != state.head:
+        _branch(draft, run, length)
+        return
+    draft.lanes[lane.document][lane.actor] = run.state
+    draft.grown.setdefault(lane, tail.first_seq)
+    draft.fresh.setdefault(lane, []).append(tail)
+    draft.tails.append(tail)
+
+
+def _same_head(draft: _Draft, run: LaneRun, state: LaneState) -> bool:
+    """Whether a run that reaches no further than what is held is part of it (hashes chain)."""
+    held = state.head if run.last_seq == state.length else draft.hash_at(run.lane, run.last_seq)
+    return run.head == held
+
+
+def _tail(run: LaneRun, length: int) -> LaneRun:
+    """What is new of a run: the head's signature covers every earlier change of the chain."""
+    if run.first_seq == length + 1:
+        return run
+    return replace(run, first_seq=length + 1, changes=run.changes[length + 1 - run.first_seq :])
+
+
+def _join(staged: LaneRun | None, run: LaneRun) -> LaneRun | None:
+    """A staged prefix and the run that follows it, if the chain of hashes says that it does."""
+    if staged is None or not staged.first_seq < run.first_seq <= staged.last_seq + 1:
+        return None
+    kept = staged.changes[: run.first_seq - staged.first_seq]
+    if read_header(run.changes[0]).dependency != read_header(kept[-1]).hash:
+        return None
+    return replace(run, first_seq=staged.first_seq, changes=kept + run.changes)
+
+
+def _branch(draft: _Draft, run: LaneRun, length: int) -> None:
+    """Set aside a run that contradicts a held change, from the first change that differs."""
+    seqs = range(run.first_seq, min(run.last_seq, length) + 1)
+    mine = (read_header(chunk).hash for chunk in run.changes)
+    pairs = zip(seqs, mine, strict=False)
+    differing = (seq for seq, one in pairs if one != draft.hash_at(run.lane, seq))
+    first = next(differing, max(run.first_seq, length + 1))
+    branch = replace(run, first_seq=first, changes=run.changes[first - run.first_seq :])
+    item = SetAside(run.lane, first, EQUIVOCATION, _BRANCH_DETAIL)
+    draft.branches.append((item, branch))
+
+
+def _finish(
+    draft: _Draft,
+    before: Mapping[DocumentId, Mapping[ActorId, LaneState]],
+    runs: Sequence[LaneRun],
+) -> Plan:
+    documents, added, delta = [], 0, 0
+    for lane in draft.grown:
+        staged = draft.staged(lane)
+        if staged and staged.last_seq <= _length(draft.state(lane)):
+            draft.stage.pop(lane, None)
+            draft.unstage[lane] = None
+    for document in dict.fromkeys(lane.document for lane in draft.grown):
+        old, new = before.get(document), draft.lanes[document]
+        digest = digest_of(document, new)
+        delta += set_item(document, digest)
+        if old:
+            delta -= set_item(document, digest_of(document, old))
+        else:
+            added += 1
+        changes = sum(state.length for state in new.values())
+        documents.append(DocumentPlan(document, digest, len(new), changes))
+    return Plan(
+        applied=_applied(draft, runs),
+        tails=draft.tails,
+        documents=documents,
+        documents_added=added,
+        digest_delta=delta % _MODULUS,
+        branches=draft.branches,
+        stage=draft.stage,
+        unstage=tuple(draft.unstage),
+    )
+
+
+def _applied(draft: _Draft, runs: Sequence[LaneRun]) -> Applied:
+    named = dict.fromkeys(run.lane for run in runs)
+    states = ((lane, draft.state(lane)) for lane in named)
+    return Applied(
+        held=tuple(HeldLane(lane, state) for lane, state in states if state),
+        grown=tuple(draft.grown.items()),
+        set_aside=tuple(item for item, _ in draft.branches),
+        gaps=tuple(draft.gaps),
+    )
+
+
+def digest_of(document: DocumentId, lanes: Mapping[ActorId, LaneState]) -> bytes:
+    """State digest of a document from its lanes."""
+    return state_digest(document, ((actor, state.head) for actor, state in lanes.items()))
+
+
+def _length(state: LaneState | None) -> int:
+    return state.length if state else 0
+
+
+def _size(run: LaneRun) -> int:
+    return sum(map(len, run.changes))
+
+
+def evict(
+    staged: Sequence[tuple[Lane, int]],
+    *,
+    bytes_max: int = limits.STAGED_BYTES_MAX_PER_PEER,
+    lanes_max: int = limits.STAGED_LANES_MAX_PER_PEER,
+) -> list[Lane]:
+    """Lanes to drop, oldest first, so that a peer's (lane, size) list fits its quota."""
+    size, lanes, dropped = sum(one for _, one in staged), len(staged), []
+    for lane, one in staged:
+        if size <= bytes_max and lanes <= lanes_max:
+            break
+        dropped.append(lane)
+        size, lanes = size - one, lanes - 1
+    return dropped

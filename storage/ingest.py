@@ -1,0 +1,164 @@
+"""Holding runs in SQL: look up what a plan needs, plan, write its rows.
+
+Truth and the caches that sync reads (lane, document, tally) change in the same transaction. Each
+table is written by one statement with many rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, text, update
+
+from conflict.change import read_header
+from conflict.identity import ActorId, DocumentId, Lane, NodeId
+from conflict.lane import LaneRun, LaneState
+from storage import aside, holding, lanes, staging
+from storage.database import is_sqlite
+from storage.framing import frame, pack_evidence
+from storage.tables import arrival, document, lane, run, tally
+from storage.upsert import insert_new, upsert
+from sync.ports import Applied
+
+_MODULUS = 1 << 64
+_LOCK_STRIPES = 1024  # document locks of one PostgreSQL transaction, bounded by its lock table
+_LOCK_SPACE = 0x41494453
+_REBUILD_LOCK = 0x4149445352  # writers share it, a rebuild has it alone
+_TALLY_SHARDS = 8
+
+
+class _Lookup:
+    """What a plan asks, answered inside the transaction."""
+
+    def __init__(self, connection: Connection, source: NodeId | None) -> None:
+        self._connection, self._source = connection, source
+        self._hashes: dict[Lane, tuple[bytes, ...]] = {}
+        self.sizes = staging.sizes(connection, source)
+
+    def states(self, documents: Sequence[DocumentId]) -> dict[DocumentId, dict[ActorId, LaneState]]:
+        return lanes.states(self._connection, documents)
+
+    def staged(self, one: Lane) -> LaneRun | None:
+        if one not in self.sizes:
+            return None
+        return staging.prefix(self._connection, self._source, one)
+
+    def hashes(self, one: Lane) -> tuple[bytes, ...]:
+        if one not in self._hashes:
+            stored = lanes.stored_lane(self._connection, one)
+            chunks = (chunk for run in stored for chunk in run.changes)
+            self._hashes[one] = tuple(read_header(chunk).hash for chunk in chunks)
+        return self._hashes[one]
+
+
+def hold(
+    connection: Connection, runs: Sequence[LaneRun], source: NodeId | None, now_ms: int
+) -> Applied:
+    """Plan and write (`Transaction.hold`)."""
+    lock_documents(connection, [one.lane.document for one in runs])
+    lookup = _Lookup(connection, source)
+    plan = holding.plan(runs, lookup)
+    if plan.tails:
+        _write(connection, plan, now_ms)
+    staging.store(connection, source, lookup.sizes, plan, now_ms)
+    kept = {item: pack_evidence(branch) for item, branch in plan.branches}
+    aside.keep(connection, list(kept), kept, source, now_ms)
+    return plan.applied
+
+
+def lock_documents(connection: Connection, documents: Sequence[DocumentId]) -> None:
+    """On PostgreSQL, let no other writer near these documents; SQLite has one writer anyway."""
+    if is_sqlite(connection) or not documents:
+        return
+    connection.execute(select(func.pg_advisory_xact_lock_shared(_REBUILD_LOCK)))
+    stripes = sorted({int.from_bytes(one[-4:], "big") % _LOCK_STRIPES for one in documents})
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(:space, one) FROM unnest(CAST(:stripes AS int[])) one"),
+        {"space": _LOCK_SPACE, "stripes": stripes},
+    )
+
+
+def lock_everything(connection: Connection) -> None:
+    """On PostgreSQL, let no other writer near any document."""
+    if not is_sqlite(connection):
+        connection.execute(select(func.pg_advisory_xact_lock(_REBUILD_LOCK)))
+
+
+def _write(connection: Connection, plan: holding.Plan, now_ms: int) -> None:
+    first = _count(connection, plan)
+    numbered = list(enumerate(plan.tails, first))
+    connection.execute(
+        upsert(connection, run), [_run_row(tail, at, now_ms) for at, tail in numbered]
+    )
+    latest = {tail.lane: tail for tail in plan.tails}
+    connection.execute(
+        upsert(connection, lane, "length", "head"), list(map(_lane_row, latest.values()))
+    )
+    at = {tail.lane.document: number for number, tail in numbered}
+    connection.execute(
+        upsert(connection, document, "digest", "lanes", "changes", "arrival", "dirty"),
+        [{**one._asdict(), "arrival": at[one.document], "dirty": True} for one in plan.documents],
+    )
+
+
+def _run_row(tail: LaneRun, arrival_number: int, now_ms: int) -> dict[str, Any]:
+    return {
+        "document": tail.lane.document,
+        "actor": tail.lane.actor,
+        "first_seq": tail.first_seq,
+        "last_seq": tail.last_seq,
+        "author": tail.author,
+        "nonce": tail.nonce,
+        "head": tail.head,
+        "signature": tail.signature,
+        "arrival": arrival_number,
+        "arrival_ms": now_ms,
+        "changes": frame(tail.changes),
+    }
+
+
+def _lane_row(tail: LaneRun) -> dict[str, Any]:
+    return {
+        "document": tail.lane.document,
+        "actor": tail.lane.actor,
+        "author": tail.author,
+        "nonce": tail.nonce,
+        "length": tail.last_seq,
+        "head": tail.head,
+    }
+
+
+def _count(connection: Connection, plan: holding.Plan) -> int:
+    """Add the plan to one shard of the tally; the first arrival number of its tails."""
+    shard = 0
+    if not is_sqlite(connection):
+        shard = connection.scalar(select(func.pg_backend_pid() % _TALLY_SHARDS)) or 0
+    add_to_tally(connection, shard, plan.documents_added, plan.digest_delta, len(plan.tails))
+    if is_sqlite(connection):
+        last: int = connection.scalars(select(tally.c.arrival).where(tally.c.shard == 0)).one()
+        return last - len(plan.tails) + 1
+    numbers = select(arrival.next_value()).select_from(func.generate_series(1, len(plan.tails)))
+    return min(connection.scalars(numbers))
+
+
+def add_to_tally(
+    connection: Connection, shard: int, documents: int, delta: int, arrivals: int
+) -> None:
+    """Add to one shard, which is created with its first use."""
+    blank = {"shard": shard, "documents": 0, "digest": bytes(lanes.DIGEST_BYTES), "arrival": 0}
+    query = select(tally).where(tally.c.shard == shard).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        connection.execute(insert_new(connection, tally), blank)
+        row = connection.execute(query).one()
+    digest = (int.from_bytes(row.digest, "big") + delta) % _MODULUS
+    connection.execute(
+        update(tally).where(tally.c.shard == bindparam("its_shard")),
+        {
+            "its_shard": shard,
+            "documents": row.documents + documents,
+            "digest": digest.to_bytes(lanes.DIGEST_BYTES, "big"),
+            "arrival": row.arrival + arrivals,
+        },
+    )

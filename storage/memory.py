@@ -1,0 +1,349 @@
+"""`MemoryStore`: the same store on plain dicts, for the simulator and unit tests.
+
+It keeps every promise of INVARIANTS.md but durability beyond the process; the contract tests hold
+it to them. One lock serves readers and writers; a failed transaction is taken back.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from conflict.document import Entry
+from conflict.identity import ActorId, DocumentId, DocumentKind, Lane
+from conflict.lane import LaneRun, LaneState, Vector, set_item
+from storage import chains, figures, holding, limits, shipping
+from storage.framing import frame
+from storage.memory_rows import DocumentCache, LaneRow, Rows
+from storage.memory_writes import MemoryTransaction
+from storage.shapes import (
+    Counts,
+    DocumentWork,
+    LaneStatus,
+    LaneWork,
+    Problem,
+    ProjectionRow,
+    Rebuilt,
+    SetAsideRow,
+)
+from sync.ports import BlobWanted, Listed, Receipts, Summary
+
+_EPOCH = "epoch"
+_MODULUS = 1 << 64
+
+
+class MemoryStore:
+    """Implements `storage.ports.Store`. `entropy`: 16 bytes, the epoch."""
+
+    def __init__(self, entropy: bytes) -> None:
+        self._rows = Rows()
+        self._lock = threading.RLock()
+        self._sorted: list[DocumentId] = []
+        self.renew_epoch(entropy)
+
+    def clone(self) -> MemoryStore:
+        """A copy as of now, epoch and all: what a copied disk or a restored backup is."""
+        with self._lock:
+            twin = MemoryStore(self.epoch())
+            twin._rows = self._rows.copy()
+            return twin
+
+    def close(self) -> None:
+        """See `Store.close`."""
+
+    @contextmanager
+    def write(self) -> Iterator[MemoryTransaction]:
+        """See `Store.write`."""
+        with self._lock:
+            transaction = MemoryTransaction(self._rows)
+            try:
+                yield transaction
+            except BaseException:
+                self._rows.roll_back()
+                for name in transaction.spoiled:
+                    self._rows.blobs.drop(name)
+                self._rows.commit()
+                self._sorted = []
+                raise
+            self._rows.commit()
+
+    # --- what sessions read (sync.ports.LaneReader) ---------------------------------------------
+
+    def epoch(self) -> bytes:
+        """See `LaneReader.epoch`."""
+        return self._rows.settings[_EPOCH]
+
+    def summary(self) -> Summary:
+        """See `LaneReader.summary`."""
+        with self._lock:
+            digest = self._rows.tally.get("digest", 0)
+            return Summary(len(self._rows.documents), digest.to_bytes(8, "big"))
+
+    def _ids(self) -> list[DocumentId]:
+        """Held ids ascending; they only grow, so their number says whether they changed."""
+        if len(self._sorted) != len(self._rows.documents):
+            self._sorted = sorted(self._rows.documents)
+        return self._sorted
+
+    def listing(self, after: DocumentId | None, limit: int) -> list[Listed]:
+        """See `LaneReader.listing`."""
+        with self._lock:
+            ids = self._ids()
+            start = bisect_right(ids, after) if after is not None else 0
+            return [self._listed(one) for one in ids[start : start + limit]]
+
+    def listing_between(self, after: DocumentId | None, last: DocumentId | None) -> list[Listed]:
+        """See `LaneReader.listing_between`."""
+        with self._lock:
+            ids = self._ids()
+            start = bisect_right(ids, after) if after is not None else 0
+            stop = bisect_right(ids, last) if last is not None else len(ids)
+            return [self._listed(one) for one in ids[start:stop]]
+
+    def _listed(self, document: DocumentId) -> Listed:
+        return Listed(document, self._rows.documents[document].digest)
+
+    def vectors(self, documents: Sequence[DocumentId]) -> dict[DocumentId, Vector]:
+        """See `LaneReader.vectors`."""
+        with self._lock:
+            return {
+                one: {actor: state.short for actor, state in self._states(one).items()}
+                for one in documents
+            }
+
+    def _states(self, document: DocumentId) -> dict[ActorId, LaneState]:
+        lanes = self._rows.lanes.get(document, {})
+        return {actor: row.held for actor, row in sorted(lanes.items())}
+
+    def runs(
+        self, document: DocumentId, have: Vector, bytes_max: int
+    ) -> tuple[list[LaneRun], bool]:
+        """See `LaneReader.runs`."""
+        with self._lock:
+            wanted, beyond = shipping.lacking(self._states(document), have)
+            stored = [
+                run
+                for actor, seq in wanted.items()
+                for run in self._stored(Lane(document, actor))
+                if run.last_seq >= seq
+            ]
+            found, branches = shipping.missing(stored, have, bytes_max)
+            return found, beyond or branches
+
+    def runs_from(self, lane: Lane, first_seq: int, bytes_max: int) -> list[LaneRun]:
+        """See `LaneReader.runs_from`."""
+        with self._lock:
+            stored = [run for run in self._stored(lane) if run.last_seq >= first_seq]
+            return list(shipping.join(stored, bytes_max))
+
+    def _stored(self, lane: Lane) -> list[LaneRun]:
+        return [one.run for one in self._rows.runs.get(lane, ())]
+
+    def blobs_wanted(self, limit: int) -> list[BlobWanted]:
+        """See `LaneReader.blobs_wanted`."""
+        with self._lock:
+            found: list[BlobWanted] = []
+            for name, sizes in sorted(self._rows.needs.items()):
+                row = self._rows.blobs.get(name)
+                if sizes and not (row and row.complete) and len(found) < limit:
+                    have = len(row.data) if row else 0
+                    found.append(BlobWanted(name, min(sizes.values()), have))
+            return found
+
+    def blob_part(self, blob_hash: bytes, offset: int, size: int) -> tuple[bytes, int] | None:
+        """See `LaneReader.blob_part`."""
+        data = self.blob(blob_hash)
+        return None if data is None else (data[offset : offset + size], len(data))
+
+    # --- what the node reads --------------------------------------------------------------------
+
+    def work(self, limit: int) -> list[DocumentWork]:
+        """See `Store.work`."""
+        with self._lock:
+            found: list[DocumentWork] = []
+            size = 0
+            for document in self.dirty_documents(limit):
+                found.append(self._work(document))
+                size += sum(len(raw) for lane in found[-1].lanes for raw in lane.changes)
+                if size > limits.WORK_BYTES_MAX:
+                    break
+            return found
+
+    def _work(self, document: DocumentId) -> DocumentWork:
+        awaiting = [
+            LaneWork(
+                actor,
+                row.author,
+                tuple(raw for run in self._stored(Lane(document, actor)) for raw in run.changes),
+                len(row.entries),
+            )
+            for actor, row in sorted(self._rows.lanes[document].items())
+            if row.awaits
+        ]
+        return DocumentWork(document, tuple(awaiting), self.entries(document))
+
+    def dirty_documents(self, limit: int = 1000) -> list[DocumentId]:
+        """See `Store.dirty_documents`."""
+        with self._lock:
+            waiting = sorted(self._rows.dirty.items(), key=lambda pair: (pair[1], pair[0]))
+            return [document for document, _ in waiting[:limit]]
+
+    def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
+        """See `Store.entries`."""
+        with self._lock:
+            return MemoryTransaction(self._rows).entries(document)
+
+    def lanes(self, document: DocumentId) -> list[LaneStatus]:
+        """See `Store.lanes`."""
+        with self._lock:
+            return [
+                LaneStatus(
+                    Lane(document, actor),
+                    row.author,
+                    row.nonce,
+                    row.held,
+                    row.admitted,
+                    len(row.entries),
+                    row.refusal,
+                )
+                for actor, row in sorted(self._rows.lanes.get(document, {}).items())
+            ]
+
+    def statement_counts(self, documents: Sequence[DocumentId]) -> dict[DocumentId, int]:
+        """See `Store.statement_counts`."""
+        with self._lock:
+            held = (one for one in documents if one in self._rows.lanes)
+            return {one: sum(row.statements for row in self.lanes(one)) for one in held}
+
+    def projection(self, document: DocumentId) -> ProjectionRow | None:
+        """See `Store.projection`."""
+        return self._rows.projections.get(document)
+
+    def projections(
+        self,
+        kind: DocumentKind | None = None,
+        after: DocumentId | None = None,
+        limit: int = 100,
+        label_contains: str | None = None,
+        *,
+        with_findings: bool = False,
+    ) -> list[ProjectionRow]:
+        """See `Store.projections`."""
+        needle = (label_contains or "").casefold()
+        with self._lock:
+            rows = [
+                row
+                for document, row in sorted(self._rows.projections.items())
+                if (kind is None or document[0] == kind)
+                and (after is None or document > after)
+                and needle in row.label.casefold()
+                and (row.open_findings or not with_findings)
+            ]
+            return rows[:limit]
+
+    def links(self, document: DocumentId) -> tuple[DocumentId, ...]:
+        """See `Store.links`."""
+        with self._lock:
+            row = self._rows.projections.get(document)
+            named = set(row.links) if row else set()
+            return tuple(sorted(named | self._rows.named_by.get(document, frozenset())))
+
+    def receipts(self, document: DocumentId) -> Receipts:
+        """See `Store.receipts`."""
+        with self._lock:
+            return dict(sorted(self._rows.receipts.get(document, {}).items()))
+
+    def set_aside_items(self) -> list[SetAsideRow]:
+        """See `Store.set_aside_items`."""
+        with self._lock:
+            rows = sorted(self._rows.aside.items(), key=lambda pair: (pair[1].at_ms, pair[0]))
+            return [row for _, row in rows]
+
+    def blob(self, blob_hash: bytes) -> bytes | None:
+        """See `Store.blob`."""
+        row = self._rows.blobs.get(blob_hash)
+        return row.data if row and row.complete else None
+
+    def setting(self, key: str) -> bytes | None:
+        """See `Store.setting`."""
+        return self._rows.settings.get(key)
+
+    def counts(self) -> Counts:
+        """See `Store.counts`."""
+        with self._lock:
+            rows = self._rows
+            lanes = [row for one in rows.lanes.values() for row in one.values()]
+            return Counts(
+                documents=len(rows.documents),
+                lanes=len(lanes),
+                changes=sum(row.held.length for row in lanes),
+                statements=sum(cache.statements for cache in rows.documents.values()),
+                waiting=len(rows.dirty),
+                refused=sum(row.refusal is not None for row in lanes),
+                review=sum(row.open_findings > 0 for row in rows.projections.values()),
+                set_aside=len(rows.aside),
+                staged=len(rows.staged),
+                blobs=sum(row.complete for row in rows.blobs.values()),
+                blobs_wanted=len(self.blobs_wanted(len(rows.needs))),
+            )
+
+    def resolve(self, prefix: str) -> list[DocumentId]:
+        """See `Store.resolve`."""
+        spans = figures.ranges(prefix)
+        with self._lock:
+            found = [one for one in self._ids() if any(low <= one <= high for low, high in spans)]
+            return found[: figures.RESOLVED_MAX]
+
+    # --- care -----------------------------------------------------------------------------------
+
+    def rebuild(self, progress: Callable[[int], None] | None = None) -> Rebuilt:
+        """See `Store.rebuild`. Memory does not rot: there is never a problem to report."""
+        with self._lock:
+            rows = self._rows
+            rows.projections.clear()
+            rows.named_by.clear()
+            rows.needs.clear()
+            for document, lanes in list(rows.lanes.items()):
+                fresh = {
+                    actor: LaneRow(row.author, row.nonce, row.held) for actor, row in lanes.items()
+                }
+                rows.lanes[document] = fresh
+                arrival = rows.documents[document].arrival
+                digest = holding.digest_of(document, self._states(document))
+                rows.documents[document] = DocumentCache(digest, 0, arrival)
+                rows.dirty[document] = arrival
+            rows.tally["digest"] = self._digest_from_truth()
+            rows.commit()
+            if progress:
+                progress(len(rows.documents))
+            return Rebuilt(len(rows.documents), sum(map(len, rows.lanes.values())), ())
+
+    def _digest_from_truth(self) -> int:
+        items = (set_item(one, row.digest) for one, row in self._rows.documents.items())
+        return sum(items) % _MODULUS
+
+    def check(self) -> list[Problem]:
+        """See `Store.check`."""
+        with self._lock:
+            problems: list[Problem] = []
+            if self._rows.tally.get("digest", 0) != self._digest_from_truth():
+                problems.append(Problem("set-digest", "the held set", "Run a rebuild."))
+            for lane in sorted(self._rows.runs):
+                if not self._sound(lane):
+                    problems.append(chains.broken_run(lane, 1))
+            return problems
+
+    def _sound(self, lane: Lane) -> bool:
+        stored = self._stored(lane)
+        changes = tuple(raw for run in stored for raw in run.changes)
+        held = self._states(lane.document)[lane.actor]
+        return bool(frame(changes)) and stored[-1].state == held and len(changes) == held.length
+
+    def renew_epoch(self, entropy: bytes) -> None:
+        """See `Store.renew_epoch`."""
+        if len(entropy) != limits.EPOCH_BYTES:
+            raise ValueError(f"an epoch takes {limits.EPOCH_BYTES} random bytes")
+        with self.write() as transaction:
+            transaction.set_setting(_EPOCH, entropy)

@@ -1,0 +1,138 @@
+"""The tables of `MemoryStore`: dicts of frozen rows, with a journal that can take writes back.
+
+Only `memory.py` and `memory_writes.py` use these. Every value is immutable, so that a copy of a
+dict is a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple, TypeVar
+
+from conflict.document import Entry
+from conflict.identity import ActorId, DocumentId, Lane, NodeId
+from conflict.lane import LaneRun, LaneState, ShortState
+from storage.shapes import ProjectionRow, Refusal, SetAsideRow
+
+K = TypeVar("K")
+V = TypeVar("V")
+Vectors = Mapping[NodeId, Mapping[ActorId, ShortState]]
+_ABSENT: Any = object()
+
+
+class StoredRun(NamedTuple):
+    """A signed run and its arrival number."""
+
+    run: LaneRun
+    arrival: int
+
+
+class LaneRow(NamedTuple):
+    """Held, admitted, refused."""
+
+    author: NodeId
+    nonce: bytes
+    held: LaneState
+    admitted: int = 0
+    entries: tuple[Entry, ...] = ()
+    refusal: Refusal | None = None
+
+    @property
+    def awaits(self) -> bool:
+        """Whether its latest changes were neither admitted nor refused."""
+        return self.held.length > max(self.admitted, self.refusal.length if self.refusal else 0)
+
+
+class DocumentCache(NamedTuple):
+    """Digest, statements admitted, arrival number of the latest run."""
+
+    digest: bytes
+    statements: int
+    arrival: int
+
+
+class StagedRun(NamedTuple):
+    """An unsigned prefix and when it came."""
+
+    run: LaneRun
+    at_ms: int
+
+
+class BlobRow(NamedTuple):
+    """The bytes of a blob so far and its whole size."""
+
+    data: bytes
+    size: int
+    complete: bool
+
+
+class Table(dict[K, V]):
+    """A dict that notes in a journal what each write replaced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.journal: list[tuple[Table[Any, Any], Any, Any]] = []
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self.journal.append((self, key, self.get(key, _ABSENT)))
+        super().__setitem__(key, value)
+
+    def drop(self, key: K) -> None:
+        """Remove a row, if it is there."""
+        if key in self:
+            self.journal.append((self, key, self[key]))
+            super().__delitem__(key)
+
+    def restore(self, key: K, value: V) -> None:
+        """Put back what a write replaced."""
+        if value is _ABSENT:
+            super().__delitem__(key)
+        else:
+            super().__setitem__(key, value)
+
+
+@dataclass(slots=True)
+class Rows:
+    """Everything a memory store keeps; the first eight tables are truth."""
+
+    runs: Table[Lane, tuple[StoredRun, ...]] = field(default_factory=Table)
+    staged: Table[tuple[NodeId | None, Lane], StagedRun] = field(default_factory=Table)
+    aside: Table[tuple[Any, ...], SetAsideRow] = field(default_factory=Table)
+    blobs: Table[bytes, BlobRow] = field(default_factory=Table)
+    receipts: Table[DocumentId, Vectors] = field(default_factory=Table)
+    holders: Table[NodeId, bytes] = field(default_factory=Table)
+    settings: Table[str, bytes] = field(default_factory=Table)
+    lanes: Table[DocumentId, Mapping[ActorId, LaneRow]] = field(default_factory=Table)
+    documents: Table[DocumentId, DocumentCache] = field(default_factory=Table)
+    dirty: Table[DocumentId, int] = field(default_factory=Table)
+    projections: Table[DocumentId, ProjectionRow] = field(default_factory=Table)
+    named_by: Table[DocumentId, frozenset[DocumentId]] = field(default_factory=Table)
+    needs: Table[bytes, Mapping[DocumentId, int]] = field(default_factory=Table)
+    tally: Table[str, int] = field(default_factory=Table)
+    journal: list[tuple[Table[Any, Any], Any, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for one in self.tables():
+            one.journal = self.journal
+
+    def tables(self) -> list[Table[Any, Any]]:
+        """Every table."""
+        return [getattr(self, one.name) for one in fields(self) if one.name != "journal"]
+
+    def commit(self) -> None:
+        """Keep what was written."""
+        self.journal.clear()
+
+    def roll_back(self) -> None:
+        """Take back what was written, newest first."""
+        while self.journal:
+            table, key, value = self.journal.pop()
+            table.restore(key, value)
+
+    def copy(self) -> Rows:
+        """A snapshot that shares no table."""
+        twin = Rows()
+        for mine, its in zip(self.tables(), twin.tables(), strict=True):
+            dict.update(its, mine)
+        return twin

@@ -1,0 +1,229 @@
+"""One write transaction on a `MemoryStore`: the same plans as on SQL, carried out on dicts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from conflict.change import read_header
+from conflict.document import Entry
+from conflict.identity import ActorId, DocumentId, Lane, NodeId
+from conflict.lane import LaneRun, LaneState
+from storage import aside, blobs, holding, limits, receipts
+from storage.errors import BlobMismatch
+from storage.framing import pack_evidence
+from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun
+from storage.shapes import ProjectionRow, Refusal, SetAsideRow
+from sync.ports import Applied, Receipt, SetAside
+
+_MODULUS = 1 << 64
+
+
+class _Lookup:
+    def __init__(self, rows: Rows, source: NodeId | None) -> None:
+        self._rows, self._source = rows, source
+
+    def states(self, documents: Sequence[DocumentId]) -> dict[DocumentId, dict[ActorId, LaneState]]:
+        held = ((one, self._rows.lanes[one]) for one in documents if one in self._rows.lanes)
+        return {one: {actor: row.held for actor, row in rows.items()} for one, rows in held}
+
+    def staged(self, lane: Lane) -> LaneRun | None:
+        row = self._rows.staged.get((self._source, lane))
+        return row.run if row else None
+
+    def hashes(self, lane: Lane) -> tuple[bytes, ...]:
+        stored = self._rows.runs.get(lane, ())
+        return tuple(read_header(chunk).hash for one in stored for chunk in one.run.changes)
+
+
+class MemoryTransaction:
+    """Implements `storage.ports.Transaction`; made by `MemoryStore.write`."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.spoiled: list[bytes] = []
+
+    def hold(self, runs: Sequence[LaneRun], source: NodeId | None, now_ms: int) -> Applied:
+        """See `Transaction.hold`."""
+        plan = holding.plan(runs, _Lookup(self._rows, source))
+        arrivals = {tail.lane.document: self._append(tail) for tail in plan.tails}
+        for one in plan.documents:
+            before = self._rows.documents.get(one.document)
+            arrival = arrivals[one.document]
+            statements = before.statements if before else 0
+            self._rows.documents[one.document] = DocumentCache(one.digest, statements, arrival)
+            self._rows.dirty[one.document] = arrival
+        digest = self._rows.tally.get("digest", 0) + plan.digest_delta
+        self._rows.tally["digest"] = digest % _MODULUS
+        self._stage(plan, source, now_ms)
+        kept = {item: pack_evidence(branch) for item, branch in plan.branches}
+        self.set_aside(list(kept), kept, source, now_ms)
+        return plan.applied
+
+    def _append(self, tail: LaneRun) -> int:
+        """Store a tail; its arrival number."""
+        lane, rows = tail.lane, self._rows
+        arrival = rows.tally.get("arrival", 0) + 1
+        rows.tally["arrival"] = arrival
+        rows.runs[lane] = (*rows.runs.get(lane, ()), StoredRun(tail, arrival))
+        lanes = rows.lanes.get(lane.document, {})
+        fresh = LaneRow(tail.author, tail.nonce, tail.state)
+        row = lanes.get(lane.actor, fresh)._replace(held=tail.state)
+        rows.lanes[lane.document] = {**lanes, lane.actor: row}
+        return arrival
+
+    def _stage(self, plan: holding.Plan, source: NodeId | None, now_ms: int) -> None:
+        staged = self._rows.staged
+        for lane in plan.unstage:
+            staged.drop((source, lane))
+        for lane, run in plan.stage.items():
+            staged[source, lane] = StagedRun(run, now_ms)
+        if not plan.stage:
+            return
+        mine = [(key[1], row) for key, row in staged.items() if key[0] == source]
+        mine.sort(key=lambda pair: (pair[1].at_ms, pair[0]))
+        sizes = [(lane, sum(map(len, row.run.changes))) for lane, row in mine]
+        for lane in holding.evict(sizes):
+            staged.drop((source, lane))
+
+    def set_aside(
+        self,
+        items: Sequence[SetAside],
+        bytes_by_item: Mapping[SetAside, bytes],
+        source: NodeId | None,
+        now_ms: int,
+    ) -> None:
+        """See `Transaction.set_aside`."""
+        mine = [row for row in self._rows.aside.values() if row.source == source]
+        used, count = sum(len(row.kept) for row in mine), len(mine)
+        for item in items:
+            data = bytes_by_item.get(item, b"")
+            key = (item.lane, item.first_seq, item.code, aside.content_key(data))
+            if key in self._rows.aside or count >= limits.SET_ASIDE_ROWS_MAX_PER_SOURCE:
+                continue
+            kept = aside.within_quota(data, used)
+            self._rows.aside[key] = SetAsideRow(item, source, kept, now_ms)
+            used, count = used + len(kept), count + 1
+
+    def clear_set_aside(self, lane: Lane) -> None:
+        """See `Transaction.clear_set_aside`."""
+        for key in [key for key in self._rows.aside if key[0] == lane]:
+            self._rows.aside.drop(key)
+
+    def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
+        """See `Transaction.entries`."""
+        lanes = sorted(self._rows.lanes.get(document, {}).items())
+        return {actor: row.entries for actor, row in lanes if row.admitted}
+
+    def save_admission(
+        self, document: DocumentId, actor: ActorId, length: int, entries: Sequence[Entry]
+    ) -> None:
+        """See `Transaction.save_admission`."""
+        row = self._lane(document, actor)
+        if row is None or not row.admitted <= length <= row.held.length:
+            return
+        refusal = row.refusal if row.refusal and row.refusal.length > length else None
+        self._save_lane(
+            document,
+            actor,
+            row._replace(admitted=length, entries=tuple(entries), refusal=refusal),
+        )
+
+    def refuse_admission(
+        self, document: DocumentId, actor: ActorId, length: int, code: str, detail: str
+    ) -> None:
+        """See `Transaction.refuse_admission`."""
+        row = self._lane(document, actor)
+        if row is None or not row.admitted < length <= row.held.length:
+            return
+        if row.refusal is None or row.refusal.length <= length:
+            refusal = Refusal(length, code, detail)
+            self._save_lane(document, actor, row._replace(refusal=refusal))
+
+    def retry_admission(self, document: DocumentId) -> None:
+        """See `Transaction.retry_admission`."""
+        for actor, row in self._rows.lanes.get(document, {}).items():
+            if row.refusal:
+                self._save_lane(document, actor, row._replace(refusal=None))
+                self._rows.dirty[document] = self._rows.documents[document].arrival
+
+    def _lane(self, document: DocumentId, actor: ActorId) -> LaneRow | None:
+        return self._rows.lanes.get(document, {}).get(actor)
+
+    def _save_lane(self, document: DocumentId, actor: ActorId, row: LaneRow) -> None:
+        self._rows.lanes[document] = {**self._rows.lanes[document], actor: row}
+
+    def save_projection(self, row: ProjectionRow) -> None:
+        """See `Transaction.save_projection`."""
+        rows, document = self._rows, row.document
+        before = rows.projections.get(document)
+        for other in before.links if before else ():
+            rows.named_by[other] = rows.named_by[other] - {document}
+        for name, _ in before.blobs if before else ():
+            rows.needs[name] = {one: n for one, n in rows.needs[name].items() if one != document}
+        links, needs = tuple(sorted(set(row.links))), tuple(sorted(dict(row.blobs).items()))
+        for other in links:
+            rows.named_by[other] = rows.named_by.get(other, frozenset()) | {document}
+        for name, size in needs:
+            rows.needs[name] = {**rows.needs.get(name, {}), document: size}
+        rows.projections[document] = ProjectionRow(
+            document, row.label, row.open_findings, row.body, links, needs
+        )
+
+    def mark_clean(self, document: DocumentId) -> None:
+        """See `Transaction.mark_clean`."""
+        lanes = self._rows.lanes.get(document, {})
+        if not lanes or any(row.awaits for row in lanes.values()):
+            return
+        statements = sum(len(row.entries) for row in lanes.values())
+        cache = self._rows.documents[document]
+        self._rows.documents[document] = cache._replace(statements=statements)
+        self._rows.dirty.drop(document)
+
+    def save_receipts(
+        self, holder: NodeId, epoch: bytes, receipts_: Sequence[Receipt], now_ms: int
+    ) -> None:
+        """See `Transaction.save_receipts`."""
+        del now_ms  # kept for people who read the SQL tables
+        rows = self._rows
+        if rows.holders.get(holder, epoch) != epoch:
+            for document, vectors in list(rows.receipts.items()):
+                rest = {node: vector for node, vector in vectors.items() if node != holder}
+                rows.receipts[document] = rest
+        rows.holders[holder] = epoch
+        for claim in receipts_:
+            vectors = rows.receipts.get(claim.lane.document, {})
+            vector = receipts.grow(vectors.get(holder, {}), [claim])
+            rows.receipts[claim.lane.document] = {**vectors, holder: vector}
+
+    def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
+        """See `Transaction.put_blob_part`."""
+        row = self._rows.blobs.get(blob_hash, BlobRow(b"", size, complete=False))
+        if row.complete:
+            return True
+        try:
+            blobs.check_part(len(row.data), offset, data, size, row.size)
+            whole = row.data + data[len(row.data) - offset :]
+            complete = len(whole) == size
+            if complete:
+                blobs.check_hash(blob_hash, iter([whole]))
+        except BlobMismatch:
+            self.spoiled.append(blob_hash)
+            raise
+        self._rows.blobs[blob_hash] = BlobRow(whole, size, complete)
+        return complete
+
+    def put_blob(self, data: bytes) -> bytes:
+        """See `Transaction.put_blob`."""
+        name = hashlib.sha256(data).digest()
+        blobs.check_part(0, 0, data, len(data), len(data))
+        self._rows.blobs[name] = BlobRow(data, len(data), complete=True)
+        return name
+
+    def setting(self, key: str) -> bytes | None:
+        """See `Transaction.setting`."""
+        return self._rows.settings.get(key)
+
+    def set_setting(self, key: str, value: bytes) -> None:
+        """See `Transaction.set_setting`."""
+        self._rows.settings[key] = value

@@ -1,0 +1,196 @@
+"""The one surface of every store, as types: what node code is written against.
+
+`SqlStore` (SQLite, PostgreSQL) and `MemoryStore` implement it; INVARIANTS.md says what it promises
+and tests/contracts/test_store_contract.py holds every implementation to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from conflict.document import Entry
+from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
+from conflict.lane import LaneRun
+from storage.shapes import (
+    Counts,
+    DocumentWork,
+    LaneStatus,
+    Problem,
+    ProjectionRow,
+    Rebuilt,
+    SetAsideRow,
+)
+from sync.ports import Applied, LaneReader, Receipt, Receipts, SetAside
+
+
+class Transaction(Protocol):
+    """Writes that become durable together when the `write()` block ends, or not at all."""
+
+    def hold(self, runs: Sequence[LaneRun], source: NodeId | None, now_ms: int) -> Applied:
+        """Make runs durable that passed `check_run` and, if signed, their signature check.
+
+        Duplicates and overlaps are fine; an unsigned run is staged until a signed one of its lane
+        joins it; a branch of a held lane is set aside (`equivocation`); a run beyond what is held
+        is named in `gaps` and not kept.
+        """
+        ...
+
+    def set_aside(
+        self,
+        items: Sequence[SetAside],
+        bytes_by_item: Mapping[SetAside, bytes],
+        source: NodeId | None,
+        now_ms: int,
+    ) -> None:
+        """Keep what broke a rule, with its bytes while the source's quota lasts."""
+        ...
+
+    def clear_set_aside(self, lane: Lane) -> None:
+        """Forget what was set aside of one lane."""
+        ...
+
+    def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
+        """Admitted entries by actor, this transaction's own writes included."""
+        ...
+
+    def save_admission(
+        self, document: DocumentId, actor: ActorId, length: int, entries: Sequence[Entry]
+    ) -> None:
+        """The lane's first `length` changes opened safely and hold these entries (all of them).
+
+        No effect when the lane is not held that far or was admitted further meanwhile.
+        """
+        ...
+
+    def refuse_admission(
+        self, document: DocumentId, actor: ActorId, length: int, code: str, detail: str
+    ) -> None:
+        """The lane's first `length` changes were refused. Entries admitted before stay."""
+        ...
+
+    def retry_admission(self, document: DocumentId) -> None:
+        """Forget refusals of a document's lanes, so that they come up as work again."""
+        ...
+
+    def save_projection(self, row: ProjectionRow) -> None:
+        """Replace what is shown of a document, with its links and the blobs it names."""
+        ...
+
+    def mark_clean(self, document: DocumentId) -> None:
+        """Done with a document, unless a lane is neither admitted nor refused at full length."""
+        ...
+
+    def save_receipts(
+        self, holder: NodeId, epoch: bytes, receipts: Sequence[Receipt], now_ms: int
+    ) -> None:
+        """What `holder` says is durable there: grows within an epoch, a new one starts afresh."""
+        ...
+
+    def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
+        """Add bytes of a blob; True when it is now complete and verified.
+
+        Raises `BlobMismatch` (the parts are discarded), `BlobMisplaced`, `BlobTooLarge`.
+        """
+        ...
+
+    def put_blob(self, data: bytes) -> bytes:
+        """Keep a whole blob; its SHA-256."""
+        ...
+
+    def setting(self, key: str) -> bytes | None:
+        """A setting, this transaction's own writes included."""
+        ...
+
+    def set_setting(self, key: str, value: bytes) -> None:
+        """Keep a setting."""
+        ...
+
+
+class Store(LaneReader, Protocol):
+    """A node's records. Reads may come from any thread; each is one consistent snapshot."""
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """One transaction: durable when the block ends; on any error nothing has changed."""
+        ...
+
+    def work(self, limit: int) -> list[DocumentWork]:
+        """Documents that await admission or folding, longest waiting first."""
+        ...
+
+    def dirty_documents(self, limit: int = 1000) -> list[DocumentId]:
+        """Ids of documents that await admission or folding, longest waiting first."""
+        ...
+
+    def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
+        """Admitted entries by actor, ascending."""
+        ...
+
+    def lanes(self, document: DocumentId) -> list[LaneStatus]:
+        """Every held lane of a document, ascending by actor."""
+        ...
+
+    def statement_counts(self, documents: Sequence[DocumentId]) -> dict[DocumentId, int]:
+        """Admitted statements of each held document."""
+        ...
+
+    def projection(self, document: DocumentId) -> ProjectionRow | None:
+        """What is shown of one document."""
+        ...
+
+    def projections(
+        self,
+        kind: DocumentKind | None = None,
+        after: DocumentId | None = None,
+        limit: int = 100,
+        label_contains: str | None = None,
+        *,
+        with_findings: bool = False,
+    ) -> list[ProjectionRow]:
+        """A page in ascending id order; search ignores case. Links and blobs are filled in."""
+        ...
+
+    def links(self, document: DocumentId) -> tuple[DocumentId, ...]:
+        """Documents that this one names or that name it, ascending."""
+        ...
+
+    def receipts(self, document: DocumentId) -> Receipts:
+        """Who has acknowledged how much of one document, under their latest epoch."""
+        ...
+
+    def set_aside_items(self) -> list[SetAsideRow]:
+        """What was set aside, oldest first."""
+        ...
+
+    def blob(self, blob_hash: bytes) -> bytes | None:
+        """A complete blob."""
+        ...
+
+    def setting(self, key: str) -> bytes | None:
+        """A setting."""
+        ...
+
+    def counts(self) -> Counts:
+        """Figures for status."""
+        ...
+
+    def resolve(self, prefix: str) -> list[DocumentId]:
+        """Held documents whose text id (or its part after the kind) starts so; at most ten."""
+        ...
+
+    def rebuild(self, progress: Callable[[int], None] | None = None) -> Rebuilt:
+        """Recreate every cache from truth; `progress` hears the number of documents done."""
+        ...
+
+    def check(self) -> list[Problem]:
+        """Compare every cache with truth and every chain with its hashes; changes nothing."""
+        ...
+
+    def renew_epoch(self, entropy: bytes) -> None:
+        """Start a new epoch (16 random bytes): this store may have lost what it acknowledged."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

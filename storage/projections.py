@@ -1,0 +1,160 @@
+"""What is shown, in SQL: projection rows, links both ways, the blobs that documents name.
+
+All of it is a cache: the fold writes it again after a rebuild. Rows are queued (`Shown`) and
+written by one statement a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, delete, false, insert, select, true, union, update
+
+from conflict.identity import DocumentId, DocumentKind
+from storage.shapes import ProjectionRow
+from storage.tables import blob, blob_need, link, projection
+from storage.upsert import chunks, upsert
+from sync.ports import BlobWanted
+
+
+@dataclass(slots=True)
+class Shown:
+    """Projection rows that a transaction has yet to write; the last of a document wins."""
+
+    rows: dict[DocumentId, ProjectionRow] = field(default_factory=dict)
+
+    def write(self, connection: Connection) -> None:
+        """Write and forget them."""
+        rows, self.rows = list(self.rows.values()), {}
+        if not rows:
+            return
+        connection.execute(upsert(connection, projection), list(map(_columns, rows)))
+        for part in chunks([row.document for row in rows]):
+            connection.execute(delete(link).where(link.c.document.in_(part)))
+            connection.execute(delete(blob_need).where(blob_need.c.document.in_(part)))
+        links = [
+            {"document": row.document, "other": other}
+            for row in rows
+            for other in sorted(set(row.links))
+        ]
+        if links:
+            connection.execute(insert(link), links)
+        _need_blobs(connection, rows)
+
+
+def _columns(row: ProjectionRow) -> dict[str, Any]:
+    return {
+        "document": row.document,
+        "label": row.label,
+        "search": row.label.casefold(),
+        "open_findings": row.open_findings,
+        "body": row.body,
+    }
+
+
+def _need_blobs(connection: Connection, rows: Sequence[ProjectionRow]) -> None:
+    named = sorted({name for row in rows for name, _ in row.blobs})
+    if not named:
+        return
+    here: set[bytes] = set()
+    for part in chunks(named):
+        query = select(blob.c.hash).where(blob.c.hash.in_(part), blob.c.complete == true())
+        here.update(connection.scalars(query))
+    connection.execute(
+        insert(blob_need),
+        [
+            {"document": row.document, "hash": name, "size": size, "missing": name not in here}
+            for row in rows
+            for name, size in dict(row.blobs).items()
+        ],
+    )
+
+
+def blob_arrived(connection: Connection, name: bytes) -> None:
+    """A blob is complete: nobody needs to send it."""
+    connection.execute(update(blob_need).where(blob_need.c.hash == name).values(missing=False))
+
+
+def blob_lost(connection: Connection, name: bytes) -> None:
+    """A blob is no longer complete here."""
+    needs = update(blob_need).where(blob_need.c.hash == name, blob_need.c.missing == false())
+    connection.execute(needs.values(missing=True))
+
+
+def blobs_wanted(connection: Connection, limit: int) -> list[BlobWanted]:
+    """Blobs to ask for, ascending by hash, by the partial index."""
+    query = (
+        select(blob_need.c.hash, blob_need.c.size, blob.c.have)
+        .select_from(blob_need.outerjoin(blob, blob.c.hash == blob_need.c.hash))
+        .where(blob_need.c.missing == true())
+        .order_by(blob_need.c.hash, blob_need.c.size)
+        .distinct()
+        .limit(limit)
+    )
+    found: dict[bytes, BlobWanted] = {}
+    for name, size, have in connection.execute(query):
+        found.setdefault(name, BlobWanted(name, size, have or 0))
+    return list(found.values())
+
+
+def one_projection(connection: Connection, document: DocumentId) -> ProjectionRow | None:
+    """A document's row."""
+    query = select(projection).where(projection.c.document == document)
+    return next(iter(_filled(connection, list(connection.execute(query)))), None)
+
+
+def page(
+    connection: Connection,
+    kind: DocumentKind | None,
+    after: DocumentId | None,
+    limit: int,
+    label_contains: str | None,
+    *,
+    with_findings: bool,
+) -> list[ProjectionRow]:
+    """A page for lists (`Store.projections`)."""
+    query = select(projection).order_by(projection.c.document).limit(limit)
+    if kind is not None:
+        low, high = bytes([kind]), bytes([kind + 1])
+        query = query.where(projection.c.document >= low, projection.c.document < high)
+    if after is not None:
+        query = query.where(projection.c.document > after)
+    if label_contains:
+        needle = label_contains.casefold()
+        query = query.where(projection.c.search.contains(needle, autoescape=True))
+    if with_findings:
+        query = query.where(projection.c.open_findings > 0)
+    return _filled(connection, list(connection.execute(query)))
+
+
+def _filled(connection: Connection, rows: Sequence[Any]) -> list[ProjectionRow]:
+    """Rows with their links and blobs."""
+    links: dict[bytes, list[DocumentId]] = {}
+    blobs: dict[bytes, list[tuple[bytes, int]]] = {}
+    for part in chunks([row.document for row in rows]):
+        named = select(link).where(link.c.document.in_(part)).order_by(link.c.other)
+        for document, other in connection.execute(named):
+            links.setdefault(document, []).append(DocumentId(other))
+        needs = select(blob_need).where(blob_need.c.document.in_(part)).order_by(blob_need.c.hash)
+        for need in connection.execute(needs):
+            blobs.setdefault(need.document, []).append((need.hash, need.size))
+    return [
+        ProjectionRow(
+            document=DocumentId(row.document),
+            label=row.label,
+            open_findings=row.open_findings,
+            body=row.body,
+            links=tuple(links.get(row.document, ())),
+            blobs=tuple(blobs.get(row.document, ())),
+        )
+        for row in rows
+    ]
+
+
+def linked(connection: Connection, document: DocumentId) -> tuple[DocumentId, ...]:
+    """Documents linked in either direction, ascending."""
+    there = select(link.c.other).where(link.c.document == document)
+    back = select(link.c.document).where(link.c.other == document)
+    return tuple(DocumentId(one) for one in sorted(connection.scalars(union(there, back))))

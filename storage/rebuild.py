@@ -1,0 +1,172 @@
+"""Caches from truth in SQL: `rebuild` recreates them, `check` compares them and changes nothing.
+
+A damaged run is set aside with everything after it in its lane, so that the lane is short rather
+than wrong and peers send the rest again. After a rebuild every document awaits admission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, select
+
+from conflict.identity import document_text
+from conflict.lane import set_item
+from storage import aside, chains, holding, ingest, lanes
+from storage.chains import Chain, DocumentChains
+from storage.database import is_sqlite
+from storage.shapes import Problem, Rebuilt
+from storage.tables import CACHES, document, lane, run, set_aside
+from storage.upsert import insert_new
+
+DAMAGED = "damaged"
+_BATCH = 500
+_ADVICE = "Run `aidstation db rebuild`: it recreates every cache from the signed changes."
+
+
+def rebuild(connection: Connection, progress: Callable[[int], None] | None) -> Rebuilt:
+    """Recreate every cache (`Store.rebuild`)."""
+    ingest.lock_everything(connection)
+    for table in CACHES:
+        connection.execute(delete(table))
+    problems: list[Problem] = []
+    documents = lane_count = total = 0
+    batch: list[DocumentChains] = []
+    for found in _walk(connection):
+        problems += (_set_aside(connection, one) for one in found.chains if one.broken)
+        states = found.states
+        if not states:
+            continue
+        total += set_item(found.document, holding.digest_of(found.document, states))
+        documents, lane_count = documents + 1, lane_count + len(states)
+        batch.append(found)
+        if len(batch) >= _BATCH:
+            _write(connection, batch)
+            batch = []
+            if progress:
+                progress(documents)
+    _write(connection, batch)
+    if progress:
+        progress(documents)
+    last = lanes.latest_arrival(connection)
+    ingest.add_to_tally(connection, 0, documents, total, last)
+    return Rebuilt(documents, lane_count, tuple(problems))
+
+
+def _walk(connection: Connection) -> Iterator[DocumentChains]:
+    return chains.walk(_rows(connection))
+
+
+def _rows(connection: Connection) -> Iterator[Any]:
+    """Every run, in pages, so that neither database buffers the whole table."""
+    order = (run.c.document, run.c.actor, run.c.first_seq)
+    after: tuple[bytes, bytes, int] | None = None
+    while True:
+        query = select(run).order_by(*order).limit(chains.RUNS_READ)
+        if after is not None:
+            query = query.where(_beyond(after))
+        rows = connection.execute(query).all()
+        yield from rows
+        if len(rows) < chains.RUNS_READ:
+            return
+        after = (rows[-1].document, rows[-1].actor, rows[-1].first_seq)
+
+
+def _beyond(after: tuple[bytes, bytes, int]) -> Any:
+    one, actor, first_seq = after
+    same = run.c.document == one
+    later = (run.c.actor > actor) | and_(run.c.actor == actor, run.c.first_seq > first_seq)
+    return (run.c.document > one) | and_(same, later)
+
+
+def _write(connection: Connection, batch: list[DocumentChains]) -> None:
+    if not batch:
+        return
+    found = [(one, chain) for one in batch for chain in one.chains if chain.state.length]
+    connection.execute(insert(lane), [_lane_row(chain) for _, chain in found])
+    connection.execute(insert(document), [_document_row(one) for one in batch])
+
+
+def _lane_row(chain: Chain) -> dict[str, Any]:
+    return {
+        "document": chain.lane.document,
+        "actor": chain.lane.actor,
+        "author": chain.author,
+        "nonce": chain.nonce,
+        "length": chain.state.length,
+        "head": chain.state.head,
+    }
+
+
+def _document_row(found: DocumentChains) -> dict[str, Any]:
+    states = found.states
+    return {
+        "document": found.document,
+        "digest": holding.digest_of(found.document, states),
+        "lanes": len(states),
+        "changes": sum(state.length for state in states.values()),
+        "arrival": found.arrival,
+        "dirty": True,
+    }
+
+
+def _set_aside(connection: Connection, chain: Chain) -> Problem:
+    """Move damaged rows out of truth's way, bytes and all."""
+    for row in chain.broken:
+        where = {"document": row.document, "actor": row.actor, "first_seq": row.first_seq}
+        kept = {
+            **where,
+            "code": DAMAGED,
+            "content": aside.content_key(row.changes),
+            "detail": "a stored run no longer matches its hashes",
+            "source": b"",
+            "at_ms": row.arrival_ms,
+            "size": len(row.changes),
+            "kept": row.changes,
+        }
+        connection.execute(insert_new(connection, set_aside), kept)
+        connection.execute(delete(run).where(*(run.c[name] == one for name, one in where.items())))
+    return chains.broken_run(chain.lane, chain.broken[0].first_seq)
+
+
+def check(connection: Connection) -> list[Problem]:
+    """Everything that is wrong (`Store.check`)."""
+    problems = _integrity(connection)
+    total = documents = 0
+    for found in _walk(connection):
+        broken = [chain for chain in found.chains if chain.broken]
+        problems += (chains.broken_run(one.lane, one.broken[0].first_seq) for one in broken)
+        problems += _compare(connection, found)
+        if found.states:
+            documents += 1
+            total += set_item(found.document, holding.digest_of(found.document, found.states))
+    kept = lanes.summary(connection)
+    if kept.documents != documents or int.from_bytes(kept.digest, "big") != total % (1 << 64):
+        problems.append(
+            Problem("set-digest", f"{kept.documents} of {documents} documents", _ADVICE)
+        )
+    return problems
+
+
+def _compare(connection: Connection, found: DocumentChains) -> list[Problem]:
+    """A document's cached rows against its runs."""
+    held = lanes.states(connection, [found.document]).get(found.document, {})
+    query = select(document.c.digest).where(document.c.document == found.document)
+    digest = connection.scalar(query)
+    subject = document_text(found.document)
+    if held != found.states:
+        return [Problem("lane-state", subject, _ADVICE)]
+    if held and digest != holding.digest_of(found.document, held):
+        return [Problem("document-digest", subject, _ADVICE)]
+    return []
+
+
+def _integrity(connection: Connection) -> list[Problem]:
+    if not is_sqlite(connection):
+        return []
+    lines = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(10)")]
+    if lines == ["ok"]:
+        return []
+    advice = "Copy the file, then restore from a backup or let peers refill a new database."
+    return [Problem("file-damaged", line[:200], advice) for line in lines]

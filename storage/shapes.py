@@ -1,0 +1,114 @@
+"""The values that a store takes and gives beside those of `sync.ports`: frozen, no behaviour.
+
+Held, admitted and refused lanes, documents that await admission, projections for the screen, what
+was set aside, figures for status, problems for `doctor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from conflict.document import Entry
+from conflict.identity import ActorId, DocumentId, Lane, NodeId
+from conflict.lane import LaneState
+from sync.ports import SetAside
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionRow:
+    """What is shown of one document: the fold's result, ready to read.
+
+    `label` is what lists show and search; `body` is opaque here; `links` are the documents it
+    names; `blobs` are (SHA-256, size in bytes) of what its statements name.
+    """
+
+    document: DocumentId
+    label: str
+    open_findings: int
+    body: bytes
+    links: tuple[DocumentId, ...] = ()
+    blobs: tuple[tuple[bytes, int], ...] = ()
+
+
+class Refusal(NamedTuple):
+    """Why a lane was not admitted, and how long it was then."""
+
+    length: int
+    code: str
+    detail: str
+
+
+class LaneStatus(NamedTuple):
+    """One lane: how far held, how far admitted (changes), statements admitted, refusal if any."""
+
+    lane: Lane
+    author: NodeId
+    nonce: bytes
+    held: LaneState
+    admitted: int
+    statements: int
+    refusal: Refusal | None
+
+
+class LaneWork(NamedTuple):
+    """A lane to admit: all its raw changes from the first, and how many entries are known."""
+
+    actor: ActorId
+    author: NodeId
+    changes: tuple[bytes, ...]
+    known: int
+
+
+class DocumentWork(NamedTuple):
+    """A document to admit and fold: lanes that await it, entries admitted so far by actor."""
+
+    document: DocumentId
+    lanes: tuple[LaneWork, ...]
+    entries: Mapping[ActorId, tuple[Entry, ...]]
+
+
+class SetAsideRow(NamedTuple):
+    """What was set aside: the item, who sent it (None: local), bytes kept of it, when (ms)."""
+
+    item: SetAside
+    source: NodeId | None
+    kept: bytes
+    at_ms: int
+
+
+class Counts(NamedTuple):
+    """Figures for `status` and `doctor`.
+
+    `waiting`: documents that await admission. `refused`: lanes. `review`: documents with open
+    findings.
+    """
+
+    documents: int
+    lanes: int
+    changes: int
+    statements: int
+    waiting: int
+    refused: int
+    review: int
+    set_aside: int
+    staged: int
+    blobs: int
+    blobs_wanted: int
+
+
+class Problem(NamedTuple):
+    """One thing that `check` found: a stable code, what it is about, what to do."""
+
+    code: str
+    subject: str
+    advice: str
+
+
+class Rebuilt(NamedTuple):
+    """Outcome of a rebuild: documents and lanes recreated, damaged runs that were set aside."""
+
+    documents: int
+    lanes: int
+    problems: tuple[Problem, ...]

@@ -1,0 +1,108 @@
+"""Unsigned prefixes per peer in SQL: they wait, under a quota, for the signed run that joins them.
+
+A prefix is a row that is replaced as it grows; the oldest make room. Nothing here is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, delete, select
+
+from conflict.identity import ActorId, DocumentId, Lane, NodeId
+from conflict.lane import LaneRun
+from storage import holding
+from storage.framing import frame, unframe
+from storage.tables import staged
+from storage.upsert import upsert
+
+
+class StagedSize(NamedTuple):
+    """Raw bytes staged of a lane, and since when (ms)."""
+
+    size: int
+    at_ms: int
+
+
+def sizes(connection: Connection, source: NodeId | None) -> dict[Lane, StagedSize]:
+    """What one peer has staged, oldest first."""
+    query = (
+        select(staged.c.document, staged.c.actor, staged.c.size, staged.c.at_ms)
+        .where(staged.c.peer == peer_key(source))
+        .order_by(staged.c.at_ms, staged.c.document, staged.c.actor)
+    )
+    return {
+        Lane(DocumentId(one), ActorId(actor)): StagedSize(size, at_ms)
+        for one, actor, size, at_ms in connection.execute(query)
+    }
+
+
+def peer_key(source: NodeId | None) -> bytes:
+    """The `peer` column: empty for what was imported here."""
+    return source or b""
+
+
+def prefix(connection: Connection, source: NodeId | None, lane: Lane) -> LaneRun | None:
+    """The staged prefix of a lane."""
+    row = connection.execute(select(staged).where(_is(source, lane))).one_or_none()
+    if row is None:
+        return None
+    return LaneRun(
+        lane=lane,
+        author=NodeId(row.author),
+        nonce=row.nonce,
+        first_seq=row.first_seq,
+        changes=unframe(row.changes),
+        head=row.head,
+        signature=None,
+    )
+
+
+def store(
+    connection: Connection,
+    source: NodeId | None,
+    before: Mapping[Lane, StagedSize],
+    plan: holding.Plan,
+    now_ms: int,
+) -> None:
+    """Carry out the staging part of a plan, evicting the oldest beyond the quota."""
+    drop(connection, source, [lane for lane in plan.unstage if lane in before])
+    if not plan.stage:
+        return
+    rows = [_row(source, run, now_ms) for run in plan.stage.values()]
+    connection.execute(upsert(connection, staged), rows)
+    waiting = [(one, size.size) for one, size in before.items() if one not in plan.stage]
+    waiting = [(one, size) for one, size in waiting if one not in plan.unstage]
+    waiting += [(run.lane, row["size"]) for run, row in zip(plan.stage.values(), rows, strict=True)]
+    drop(connection, source, holding.evict(waiting))
+
+
+def drop(connection: Connection, source: NodeId | None, lanes: Sequence[Lane]) -> None:
+    """Forget staged prefixes."""
+    for lane in lanes:
+        connection.execute(delete(staged).where(_is(source, lane)))
+
+
+def _is(source: NodeId | None, lane: Lane) -> Any:
+    return and_(
+        staged.c.peer == peer_key(source),
+        staged.c.document == lane.document,
+        staged.c.actor == lane.actor,
+    )
+
+
+def _row(source: NodeId | None, run: LaneRun, now_ms: int) -> dict[str, Any]:
+    return {
+        "peer": peer_key(source),
+        "document": run.lane.document,
+        "actor": run.lane.actor,
+        "first_seq": run.first_seq,
+        "last_seq": run.last_seq,
+        "author": run.author,
+        "nonce": run.nonce,
+        "head": run.head,
+        "size": sum(map(len, run.changes)),
+        "at_ms": now_ms,
+        "changes": frame(run.changes),
+    }

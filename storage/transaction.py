@@ -1,0 +1,149 @@
+"""One write transaction on SQL, primitive by primitive.
+
+Holding and receipts are written at once; admissions and projections are queued and written
+together before the next read or the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, select
+
+from conflict.document import Entry
+from conflict.identity import ActorId, DocumentId, Lane, NodeId
+from conflict.lane import LaneRun
+from storage import admission, aside, blobs, ingest, receipts
+from storage.errors import BlobMismatch
+from storage.framing import pack_entries
+from storage.projections import Shown
+from storage.shapes import ProjectionRow
+from storage.tables import setting
+from storage.upsert import upsert
+from sync.ports import Applied, Receipt, SetAside
+
+
+class SqlTransaction:
+    """Implements `storage.ports.Transaction`; made by `SqlStore.write`.
+
+    `spoiled` names blobs whose parts must go although the transaction is rolled back.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._results = admission.Results()
+        self._shown = Shown()
+        self._touched: set[DocumentId] = set()
+        self.spoiled: list[bytes] = []
+
+    def flush(self) -> None:
+        """Write what is queued."""
+        if self._touched:
+            ingest.lock_documents(self._connection, sorted(self._touched))
+            self._touched.clear()
+        self._shown.write(self._connection)
+        self._results.write(self._connection)
+
+    def hold(self, runs: Sequence[LaneRun], source: NodeId | None, now_ms: int) -> Applied:
+        """See `Transaction.hold`."""
+        self.flush()
+        return ingest.hold(self._connection, runs, source, now_ms)
+
+    def set_aside(
+        self,
+        items: Sequence[SetAside],
+        bytes_by_item: Mapping[SetAside, bytes],
+        source: NodeId | None,
+        now_ms: int,
+    ) -> None:
+        """See `Transaction.set_aside`."""
+        aside.keep(self._connection, items, bytes_by_item, source, now_ms)
+
+    def clear_set_aside(self, lane: Lane) -> None:
+        """See `Transaction.clear_set_aside`."""
+        aside.clear(self._connection, lane)
+
+    def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
+        """See `Transaction.entries`."""
+        self.flush()
+        return admission.entries_of(self._connection, [document]).get(document, {})
+
+    def save_admission(
+        self, document: DocumentId, actor: ActorId, length: int, entries: Sequence[Entry]
+    ) -> None:
+        """See `Transaction.save_admission`."""
+        self._touched.add(document)
+        self._results.admitted.append(
+            {
+                "its_document": document,
+                "its_actor": actor,
+                "its_length": length,
+                "its_statements": len(entries),
+                "its_entries": pack_entries(entries),
+            }
+        )
+
+    def refuse_admission(
+        self, document: DocumentId, actor: ActorId, length: int, code: str, detail: str
+    ) -> None:
+        """See `Transaction.refuse_admission`."""
+        self._touched.add(document)
+        self._results.refused.append(
+            {
+                "its_document": document,
+                "its_actor": actor,
+                "its_length": length,
+                "its_code": code,
+                "its_detail": detail,
+            }
+        )
+
+    def retry_admission(self, document: DocumentId) -> None:
+        """See `Transaction.retry_admission`."""
+        self.flush()
+        ingest.lock_documents(self._connection, [document])
+        admission.retry(self._connection, document)
+
+    def save_projection(self, row: ProjectionRow) -> None:
+        """See `Transaction.save_projection`."""
+        self._touched.add(row.document)
+        self._shown.rows[row.document] = row
+
+    def mark_clean(self, document: DocumentId) -> None:
+        """See `Transaction.mark_clean`."""
+        self._touched.add(document)
+        self._results.clean.append(document)
+
+    def save_receipts(
+        self, holder: NodeId, epoch: bytes, receipts_: Sequence[Receipt], now_ms: int
+    ) -> None:
+        """See `Transaction.save_receipts`."""
+        receipts.save(self._connection, holder, epoch, receipts_, now_ms)
+
+    def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
+        """See `Transaction.put_blob_part`."""
+        self.flush()
+        try:
+            return blobs.put_part(self._connection, blob_hash, offset, data, size)
+        except BlobMismatch:
+            self.spoiled.append(blob_hash)
+            raise
+
+    def put_blob(self, data: bytes) -> bytes:
+        """See `Transaction.put_blob`."""
+        self.flush()
+        return blobs.put(self._connection, data)
+
+    def setting(self, key: str) -> bytes | None:
+        """See `Transaction.setting`."""
+        return read_setting(self._connection, key)
+
+    def set_setting(self, key: str, value: bytes) -> None:
+        """See `Transaction.set_setting`."""
+        self._connection.execute(upsert(self._connection, setting), {"key": key, "value": value})
+
+
+def read_setting(connection: Connection, key: str) -> bytes | None:
+    """A setting's value."""
+    value: bytes | None = connection.scalar(select(setting.c.value).where(setting.c.key == key))
+    return value

@@ -1,0 +1,30 @@
+"""What every transport offers: whole frames, in order, or the end of the connection."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Channel(Protocol):
+    """A duplex of frames. `remote` is text for logs and status, never trusted as identity."""
+
+    remote: str
+
+    async def send(self, frame: bytes) -> None:
+        """Put one frame on the wire, waiting while the other side is slow."""
+        ...
+
+    async def receive(self) -> bytes | None:
+        """The next frame; None when the connection has ended, for whatever reason."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection. Safe to call twice."""
+        ...
+
+
+class LinkFailed(Exception):
+    """No connection: address, cause, next step."""
+
+    code = "link-failed"
+    retryable = True

@@ -1,0 +1,127 @@
+"""Frames over WebSocket, one binary message a frame, both ways on aiohttp.
+
+No per-message deflate: content is compressed already, and a bomb would be inflated before the codec
+sees it. TLS and enrolment wrap this transport later; until then proofs and signatures protect it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import aiohttp
+from aiohttp import web
+
+from sync.limits import FRAME_BYTES_MAX
+from sync.transport.channel import LinkFailed
+
+PATH = "/sync"
+HEARTBEAT_S = 20.0
+CONNECT_S_MAX = 10.0
+CLOSE_S_MAX = 2.0
+
+_Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
+
+
+class WebSocketChannel:
+    """A channel over an open WebSocket."""
+
+    def __init__(self, socket: _Socket, remote: str) -> None:
+        self.remote = remote
+        self._socket = socket
+
+    async def send(self, frame: bytes) -> None:
+        """See `Channel`."""
+        with suppress(ConnectionError, RuntimeError):  # the reader learns that it has ended
+            await self._socket.send_bytes(frame)
+
+    async def receive(self) -> bytes | None:
+        """See `Channel`. A text message ends the connection: frames are binary."""
+        message = await self._socket.receive()
+        if message.type is aiohttp.WSMsgType.BINARY:
+            frame: bytes = message.data
+            return frame
+        return None
+
+    async def close(self) -> None:
+        """See `Channel`."""
+        with suppress(ConnectionError, RuntimeError, TimeoutError):
+            await asyncio.wait_for(self._socket.close(), CLOSE_S_MAX)
+
+
+class Dialer:
+    """Opens channels to addresses such as `10.0.0.5:8470`."""
+
+    def __init__(self) -> None:
+        self._http: aiohttp.ClientSession | None = None
+
+    async def dial(self, address: str) -> WebSocketChannel:
+        """Raises `LinkFailed`."""
+        if self._http is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S_MAX)
+            self._http = aiohttp.ClientSession(timeout=timeout, trust_env=False)
+        try:
+            socket = await asyncio.wait_for(
+                self._http.ws_connect(
+                    f"http://{address}{PATH}",
+                    max_msg_size=FRAME_BYTES_MAX,
+                    compress=0,
+                    heartbeat=HEARTBEAT_S,
+                ),
+                CONNECT_S_MAX,
+            )
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as fault:
+            cause = type(fault).__name__ if isinstance(fault, TimeoutError) else str(fault)
+            raise LinkFailed(f"{address} does not answer: {cause[:200]}") from fault
+        return WebSocketChannel(socket, address)
+
+    async def close(self) -> None:
+        """Close every connection made here."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+
+class Listener:
+    """Accepts channels on one address and hands each to `accept` until it returns."""
+
+    def __init__(self, accept: Callable[[WebSocketChannel], Awaitable[None]]) -> None:
+        self._accept = accept
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def listen(self, host: str, port: int) -> None:
+        """Port 0 takes any free one. Raises `OSError` (EADDRINUSE when the port is busy)."""
+        app = web.Application()
+        app.router.add_get(PATH, self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S_MAX)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        try:
+            await site.start()
+        except OSError:
+            await self.close()
+            raise
+        if not self._runner.addresses:
+            raise OSError(errno.EADDRNOTAVAIL, "no address bound")
+        self.port = int(self._runner.addresses[0][1])
+
+    async def close(self) -> None:
+        """Stop listening and end accepted connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _handle(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(
+            max_msg_size=FRAME_BYTES_MAX, compress=False, heartbeat=HEARTBEAT_S
+        )
+        await socket.prepare(request)
+        channel = WebSocketChannel(socket, request.remote or "unknown")
+        try:
+            await self._accept(channel)
+        finally:
+            await channel.close()
+        return socket

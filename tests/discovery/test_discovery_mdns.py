@@ -1,0 +1,179 @@
+"""mDNS with real sockets on the loopback: two nodes in one process find and lose one another."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
+from conflict.identity import node_text
+from discovery import SERVICE_TYPE, Address, Advert, Mdns, MulticastUnavailable, mdns
+from discovery.interfaces import Interface, present
+from tests.discovery.discovery_lab import WAIT_S_MAX, Station, multicast_on_loopback
+
+LOOPBACK = ["127.0.0.1"]
+
+
+@pytest.fixture
+def stations() -> Iterator[list[Station]]:
+    if not multicast_on_loopback():
+        pytest.skip("multicast on the loopback interface is not permitted here")
+    opened: list[Station] = []
+    yield opened
+    for station in opened:
+        station.stop()
+
+
+def _station(stations: list[Station], **mdns_settings: Any) -> Station:
+    stations.append(Station(**{"interfaces": LOOPBACK, **mdns_settings}))
+    return stations[-1]
+
+
+def test_two_nodes_see_one_another_and_the_goodbye(stations: list[Station]) -> None:
+    one = _station(stations).start(port=8470)
+    other = _station(stations).start(port=8471)
+    assert one.until_seen(other).addresses == (Address("127.0.0.1", 8471),)
+    assert other.until_seen(one).addresses == (Address("127.0.0.1", 8470),)
+    other.close()
+    one.until_lost(other)
+
+
+def test_a_node_never_sees_itself(stations: list[Station]) -> None:
+    one = _station(stations).start()
+    other = _station(stations).start()
+    one.until_seen(other)  # by now its own announcements have come back to it as well
+    one.rescan()
+    other.rescan()
+    one.until_seen(other)
+    assert all(what != one.node for kind, what in list(one.events.queue) if kind == "on_lost")
+    assert all(what.node != one.node for kind, what in list(one.events.queue) if kind == "on_seen")
+
+
+def test_an_advert_that_repeats_itself_is_seen_again(stations: list[Station]) -> None:
+    one = _station(stations).start()
+    other = _station(stations).start()
+    one.until_seen(other)
+    other.rescan()
+    assert one.until_seen(other).node == other.node
+
+
+def test_a_node_that_falls_silent_is_lost_without_goodbye(stations: list[Station]) -> None:
+    one = _station(stations, rescan_s=0.1, silence_s_max=1.0).start()
+    other = _station(stations, rescan_s=0.1).start()
+    one.until_seen(other)
+    other.close(goodbye=False)
+    one.until_lost(other)
+
+
+def test_a_node_lost_to_silence_is_seen_when_it_speaks_again(stations: list[Station]) -> None:
+    one = _station(stations, rescan_s=0.1, silence_s_max=0.5).start()
+    other = _station(stations).start()
+    one.until_seen(other)
+    one.until_lost(other)
+    other.rescan()
+    assert one.until_seen(other).port == 8470
+
+
+def test_a_fault_in_a_callback_reaches_the_loop_and_disturbs_nothing(
+    stations: list[Station],
+) -> None:
+    one = _station(stations)
+    defects: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def fail(advert: Advert) -> None:
+        one.events.put(("on_seen", advert))
+        raise ZeroDivisionError
+
+    one.call(one.loop.set_exception_handler, lambda _, context: defects.put(context))
+    one.start(on_seen=fail)
+    other = _station(stations).start()
+    one.until_seen(other)
+    assert isinstance(defects.get(timeout=WAIT_S_MAX)["exception"], ZeroDivisionError)
+    other.close()
+    one.until_lost(other)
+
+
+async def _publish(name: str, properties: dict[bytes, bytes | None]) -> AsyncZeroconf:
+    net = AsyncZeroconf(interfaces=list(LOOPBACK))
+    info = AsyncServiceInfo(
+        SERVICE_TYPE,
+        f"{name}.{SERVICE_TYPE}",
+        port=8470,
+        properties=properties,
+        parsed_addresses=["127.0.0.1"],
+    )
+    await (await net.async_register_service(info, cooperating_responders=True))
+    return net
+
+
+@pytest.mark.parametrize(
+    ("forge", "reason"),
+    [
+        (lambda node: {b"v": b"1", b"id": node}, "not named after its node"),
+        (lambda node: {b"v": b"1", b"id": node[1:]}, "node id"),
+        (lambda node: {b"v": b"0", b"id": node}, "protocol version"),
+    ],
+)
+def test_a_forged_advert_is_a_fault_and_no_peer(
+    stations: list[Station], forge: Any, reason: str
+) -> None:
+    one = _station(stations).start()
+    other = _station(stations)
+    name = f"forged{node_text(other.node)[:8]}"
+    net = one.do(_publish(name, forge(node_text(other.node).encode())))
+    try:
+        assert one.until_fault("bad-advert", reason).retryable is False
+        other.start()
+        assert one.until_seen(other).node == other.node
+    finally:
+        one.do(net.async_close())
+
+
+def test_an_interface_that_refuses_keeps_no_other_out(
+    stations: list[Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Interface("broken", 999_999, ("203.0.113.9",), ())
+    monkeypatch.setattr(mdns, "present", lambda chosen: (broken, *present(chosen)))
+    one = _station(stations).start()
+    other = _station(stations).start()
+    assert one.until_fault("multicast-unavailable", "interface 203.0.113.9").retryable
+    one.until_seen(other)
+    one.rescan()
+    other.rescan()
+    one.until_seen(other)
+    assert one.events.empty(), "the same fault is told once while it lasts"
+
+
+def test_sockets_that_cannot_be_opened_are_a_typed_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    async def start() -> None:
+        await Mdns().start(Advert(node=Station().node, port=1, protocol=1), print, print, print)
+
+    monkeypatch.setattr(mdns, "AsyncZeroconf", refuse)
+    with pytest.raises(MulticastUnavailable, match="Configured peers still work") as fault:
+        asyncio.run(start())
+    assert "5353" in fault.value.next_step
+    assert "Operation not permitted" in fault.value.cause
+
+
+def test_closing_twice_or_before_the_start_is_harmless(stations: list[Station]) -> None:
+    one = _station(stations)
+    one.close()
+    one.start()
+    one.close()
+    one.close()
+    one.rescan()
+
+
+def test_a_second_start_is_refused_and_a_start_after_close_works(stations: list[Station]) -> None:
+    one = _station(stations).start()
+    with pytest.raises(RuntimeError, match="close it first"):
+        one.start()
+    one.close()
+    one.start()

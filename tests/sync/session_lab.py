@@ -1,0 +1,240 @@
+"""Two or more nodes in one process: real stores, real sessions, a link that can be cut anywhere."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import replace
+
+from conflict.clock import Stamp
+from conflict.document import LaneWriter
+from conflict.identity import (
+    ActorId,
+    DocumentId,
+    DocumentKind,
+    Lane,
+    NodeId,
+    actor_id,
+    new_document,
+)
+from conflict.lane import LaneRun
+from conflict.signature import SigningKey, VerifyingKey, lane_message
+from conflict.statement import Draft
+from storage.memory import MemoryStore
+from sync import effects
+from sync.effects import Effect, Phase
+from sync.handshake import Greeting
+from sync.reading import perform
+from sync.session import Session
+
+READS = (
+    effects.ReadSummary,
+    effects.ReadListing,
+    effects.Compare,
+    effects.ReadContent,
+    effects.ReadLanes,
+    effects.ReadVectors,
+    effects.ReadBlobsWanted,
+    effects.ReadBlob,
+)
+
+
+class Keys(dict[NodeId, VerifyingKey]):
+    """A keyring of known public keys."""
+
+    def add(self, key: SigningKey) -> None:
+        self[key.node] = VerifyingKey(key.public)
+
+    def verifies(self, node: NodeId, message: bytes, signature: bytes) -> bool | None:
+        key = self.get(node)
+        return None if key is None else key.verifies(message, signature)
+
+
+class Node:
+    """A store, a key and the lanes that this node writes itself."""
+
+    def __init__(self, number: int, keys: Keys) -> None:
+        self.random = random.Random(f"node {number}")
+        self.key = SigningKey.from_entropy(self.random.randbytes(48))
+        keys.add(self.key)
+        self.keys = keys
+        self.store = MemoryStore(self.random.randbytes(16))
+        self.nonce = self.random.randbytes(16)
+        self.actor: ActorId = actor_id(self.key.node, self.nonce)
+        self.lanes: dict[DocumentId, LaneWriter] = {}
+        self.acknowledged: list[tuple[DocumentId, bytes]] = []
+        self.sessions: list[Endpoint] = []
+
+    def run(self, document: DocumentId, pulse: int, *, saves: int = 1) -> LaneRun:
+        """The next signed run of our own lane."""
+        lane = self.lanes.setdefault(document, LaneWriter(self.actor))
+        first = lane.length + 1
+        written = [
+            lane.write([(Draft(slot="vitals", value={"pulse": pulse}, by="T"), Stamp(1, n))])
+            for n in range(saves)
+        ]
+        run = LaneRun(
+            lane=Lane(document, self.actor),
+            author=self.key.node,
+            nonce=self.nonce,
+            first_seq=first,
+            changes=tuple(one.raw for one in written),
+            head=written[-1].hash,
+            signature=None,
+        )
+        return replace(run, signature=self.key.sign(lane_message(run)))
+
+    def save(self, document: DocumentId, pulse: int = 80, *, saves: int = 1) -> None:
+        """A local save: durable, then offered to every live session."""
+        run = self.run(document, pulse, saves=saves)
+        with self.store.write() as transaction:
+            applied = transaction.hold([run], None, 1)
+        assert not applied.set_aside
+        self.acknowledged.append((document, run.head))
+        self.grown(applied.grown, None)
+
+    def grown(self, lanes: tuple[tuple[Lane, int], ...], source: NodeId | None) -> None:
+        for endpoint in self.sessions:
+            if lanes and endpoint.session.peer != source:
+                endpoint.perform(endpoint.session.grown(lanes, endpoint.link.now))
+
+    def holds(self, document: DocumentId, head: bytes) -> bool:
+        """True when the lane chain in this store reaches that change."""
+        from conflict.change import read_header
+
+        runs, _ = self.store.runs(document, {}, 1 << 24)
+        return any(read_header(chunk).hash == head for run in runs for chunk in run.changes)
+
+
+class Endpoint:
+    """One side of a link: a session and the performer of its effects."""
+
+    def __init__(self, node: Node, link: Link, *, leader: bool) -> None:
+        self.node, self.link, self.leader = node, link, leader
+        greeting = Greeting(
+            epoch=node.store.epoch(), nonce=node.random.randbytes(16), catalogue=1, clock_ms=1
+        )
+        self.session = Session(
+            signer=node.key, keyring=node.keys, greeting=greeting, leader=leader, now=link.now
+        )
+        self.outgoing: deque[bytes] = deque()
+        self.notices: list[Effect] = []
+        self.bytes_out = 0
+        self.frames_out = 0
+        self.deaf = False
+        self.busy = False
+        self.todo: deque[Effect] = deque()
+        node.sessions.append(self)
+
+    def perform(self, todo: list[Effect]) -> None:
+        """Perform effects in order; answers come after, as they do from a real driver."""
+        self.todo.extend(todo)
+        if self.busy:
+            return
+        self.busy = True
+        while self.todo and not self.deaf:
+            self._one(self.todo.popleft())
+        self.busy = False
+
+    def _one(self, effect: Effect) -> None:
+        match effect:
+            case effects.Send(frame):
+                self.outgoing.append(frame)
+                self.bytes_out += len(frame)
+                self.frames_out += 1
+            case effects.Close():
+                self.notices.append(effect)
+            case effects.Hold():
+                self._hold(effect)
+            case effects.SaveReceipts(holder, epoch, receipts):
+                with self.node.store.write() as transaction:
+                    transaction.save_receipts(holder, epoch, receipts, 1)
+            case effects.SaveBlobPart():
+                self._blob(effect)
+            case _ if isinstance(effect, READS):
+                answer = perform(effect, self.node.store)
+                self.perform(self.session.answer(effect.ticket, answer, self.link.now))
+            case _:
+                self.notices.append(effect)
+
+    def _hold(self, effect: effects.Hold) -> None:
+        with self.node.store.write() as transaction:
+            applied = transaction.hold(effect.runs, effect.source, 1)
+            if effect.set_aside:
+                kept = {aside: b"".join(run.changes) for aside, run in effect.set_aside}
+                transaction.set_aside([one for one, _ in effect.set_aside], kept, effect.source, 1)
+        done = effects.HoldDone(applied)
+        self.perform(self.session.answer(effect.ticket, done, self.link.now))
+        self.node.grown(applied.grown, effect.source)
+
+    def _blob(self, effect: effects.SaveBlobPart) -> None:
+        with self.node.store.write() as transaction:
+            complete = transaction.put_blob_part(
+                effect.hash, effect.offset, effect.data, effect.size
+            )
+        saved = effects.BlobSaved(effect.hash, effect.offset + len(effect.data), complete)
+        self.perform(self.session.answer(effect.ticket, saved, self.link.now))
+
+
+class Link:
+    """Two endpoints. `step` carries one frame; `cut` ends both sessions wherever they are."""
+
+    def __init__(self, leader: Node, follower: Node, now: float = 0.0) -> None:
+        self.now = now
+        self.ends = (Endpoint(leader, self, leader=True), Endpoint(follower, self, leader=False))
+        for end in self.ends:
+            end.perform(end.session.start())
+
+    def step(self, which: int = 0) -> bool:
+        """Deliver one frame from end `which`, or from the other when it has none."""
+        for number in (which, 1 - which):
+            sender, receiver = self.ends[number], self.ends[1 - number]
+            if sender.outgoing:
+                frame = sender.outgoing.popleft()
+                if not receiver.deaf:
+                    receiver.perform(receiver.session.receive(frame, self.now))
+                return True
+        return False
+
+    def quiet(self, steps_max: int = 100_000) -> None:
+        """Deliver until nothing is on the way; let deadlines pass when both sides wait."""
+        for turn in range(steps_max):
+            if not self.step(turn % 2):
+                return
+        raise AssertionError("the sessions never came to rest")
+
+    def settle(self, deadlines_max: int = 20) -> None:
+        """Quiet, then let checks and repairs come due until both say equal."""
+        self.quiet()
+        for _ in range(deadlines_max):
+            if self.phases == (Phase.EQUAL, Phase.EQUAL) and not self._due():
+                return
+            self.tick()
+        self.quiet()
+
+    def _due(self) -> bool:
+        return any(end.session.next_deadline() is not None for end in self.ends)
+
+    def tick(self) -> None:
+        """Let the nearest deadline come."""
+        due = [one for end in self.ends if (one := end.session.next_deadline()) is not None]
+        if due:
+            self.now = max(self.now, min(due))
+            for end in self.ends:
+                end.perform(end.session.expire(self.now))
+        self.quiet()
+
+    def cut(self) -> None:
+        for end in self.ends:
+            end.deaf = True
+            end.outgoing.clear()
+            end.node.sessions.remove(end)
+
+    @property
+    def phases(self) -> tuple[Phase, Phase]:
+        return self.ends[0].session.phase, self.ends[1].session.phase
+
+
+def document(number: int) -> DocumentId:
+    """A fixed episode id."""
+    return new_document(DocumentKind.EPISODE, number.to_bytes(15, "big"))
