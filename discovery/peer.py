@@ -20,6 +20,7 @@ from discovery.address import Address
 from discovery.limits import PeerLimits
 
 _DOUBLINGS_MAX = 16
+_AT_ONCE = float("-inf")
 NO_OUTCOME = "no-outcome"
 """Cause of a dial of which nothing more was reported."""
 
@@ -63,7 +64,7 @@ class PeerRecord:
     state: PeerState = PeerState.WAITING
     failures: int = 0
     cause: str | None = None
-    dial_at: float = float("-inf")
+    dial_at: float = _AT_ONCE
     dialled_at: float = float("-inf")
     connected_at: float = 0.0
     unvouched_at: float = 0.0
@@ -112,7 +113,7 @@ class PeerRecord:
         if anew and self.state is PeerState.WAITING:
             # never sooner than the shortest delay after the last dial: adverts can be forged
             soon = max(now, self.dialled_at + limits.retry_delay_s_min)
-            self.dial_at = min(self.dial_at, soon)
+            self.dial_at = soon if self.dial_at == _AT_ONCE else min(self.dial_at, soon)
 
     def miss(self, now: float, entropy: float, limits: PeerLimits) -> None:
         """A goodbye or silence. Multicast may have failed alone: dialling goes on, slowly."""

@@ -7,6 +7,7 @@ mistyped key must not silently mean the default. Import this module inside comma
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -229,7 +230,7 @@ def load(home: Home, flags: Mapping[str, Any] | None = None) -> Loaded:
     except ValidationError as fault:
         if not files and "node.name" not in origins:
             raise _no_files(home) from fault
-        raise _bad_value(fault.errors()[0], origins, home) from fault
+        raise _bad_value(fault.errors()[0], origins, str(home.config)) from fault
 
 
 def _flag_layer(flags: Mapping[str, Any]) -> Layer:
@@ -300,6 +301,36 @@ def known_keys() -> Iterator[str]:
             yield section
 
 
+def write_toml(
+    name: str,
+    role: str,
+    sync_listen: str | None = None,
+    api_listen: str | None = None,
+    peers: Sequence[PeerSettings] = (),
+) -> str:
+    """A first configuration file. Raises `BadConfiguration` for what `load` would refuse."""
+    tables: list[tuple[str, dict[str, str | None]]] = [
+        ("[node]", {"name": name, "role": role}),
+        ("[sync]", {"listen": sync_listen}),
+        ("[api]", {"listen": api_listen}),
+    ]
+    tables += [("[[peers]]", peer.model_dump()) for peer in peers]
+    text = "# Settings and their defaults: `aidstation config show --origin`.\n"
+    for head, values in tables:
+        lines = [f"{key} = {_quoted(value)}\n" for key, value in values.items() if value]
+        text += f"\n{head}\n{''.join(lines)}" if lines else ""
+    try:
+        Settings.model_validate(tomllib.loads(text))
+    except ValidationError as fault:
+        raise _bad_value(fault.errors()[0], {}, "what was given") from fault
+    return text
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string: JSON's, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 # --- faults ---------------------------------------------------------------------------------------
 
 
@@ -311,11 +342,11 @@ def _no_files(home: Home) -> BadConfiguration:
     )
 
 
-def _bad_value(error: ErrorDetails, origins: Mapping[str, str], home: Home) -> BadConfiguration:
+def _bad_value(error: ErrorDetails, origins: Mapping[str, str], file: str) -> BadConfiguration:
     path = [str(part) for part in error["loc"]]
     where = next(
         (origins[key] for end in (2, 1) if (key := ".".join(path[:end])) in origins),
-        str(home.config),
+        file,
     )
     if error["type"] == "extra_forbidden":
         return _unknown_key(path, where)

@@ -41,6 +41,10 @@ class Desk(Protocol):
         """Ids of the statements that the document shows now in `slot`: what a correction names."""
         ...
 
+    def statements(self, document: DocumentId) -> list[str]:
+        """Ids of all admitted statements of a document, superseded ones included."""
+        ...
+
     def find(self, text: str) -> list[Json]:
         """Documents by id, id prefix or words of their label.
 
@@ -59,7 +63,7 @@ class Desk(Protocol):
 
         `{"label", "documents": [{"document", "slots": {slot: [{"value", "statements", "by", "at"?,
         "state"?, "problems"?}]}, "findings"?, "unknown"?, "unreadable"?}], "findings": [...],
-        "not_held": [...], "held_by": [{"node", "name", "garrison", "statements", "of"}]}`.
+        "not_held": [...], "held_by": [{"node", "name", "garrison", "changes", "of"}]}`.
         """
         ...
 
@@ -69,7 +73,8 @@ class Desk(Protocol):
 
     def status(self) -> Json:
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
-        "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch"}`.
+        "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
+        "changes", "blobs_wanted", "bytes_in", "bytes_out"}`.
 
         `state` uses the closed vocabulary of DESIGN §5.8.
         """

@@ -8,6 +8,7 @@ others nothing. What comes back is JSON, never a pickle: a worker is not trusted
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
@@ -27,6 +28,7 @@ MEMORY_BYTES_MAX = 512 << 20
 BATCH_S_MAX = 10.0
 DOCUMENT_S_MAX = 2.0
 KILLED = "worker-killed"
+FAULT = "worker-fault"
 
 
 class LaneVerdict(NamedTuple):
@@ -163,20 +165,42 @@ def _serve(pipe: Connection[Json, Json]) -> None:
     """The child: limits first, then one batch after another until the parent goes."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a panic's text may quote a record
     while True:
         try:
             batch = pipe.recv()
         except EOFError:
             return
-        opened = [open_document(DocumentWork(*work)) for work in batch]
+        opened = [_contained(DocumentWork(*work)) for work in batch]
         pipe.send_bytes(orjson.dumps([_encoded(one) for one in opened]))
+
+
+def _contained(work: DocumentWork) -> Opened:
+    """`open_document`, with a fault of our own turned into a refusal that names its type."""
+    try:
+        return open_document(work)
+    except Exception as fault:  # noqa: BLE001  one document must not stop the others
+        detail = f"{type(fault).__name__} while opening"
+        verdicts = [
+            LaneVerdict(lane.actor, len(lane.changes), (), FAULT, detail) for lane in work.lanes
+        ]
+        return Opened(work.document, tuple(verdicts), None)
 
 
 def _encoded(opened: Opened) -> Json:
     row = opened.row
     return {
         "document": opened.document.hex(),
-        "lanes": [[one[0].hex(), *one[1:]] for one in opened.lanes],
+        "lanes": [
+            [
+                lane.actor.hex(),
+                lane.length,
+                [[*one] for one in lane.entries],
+                lane.code,
+                lane.detail,
+            ]
+            for lane in opened.lanes
+        ],
         "row": row
         and {
             "label": row.label,

@@ -40,7 +40,9 @@ def keep(
         if rows >= limits.SET_ASIDE_ROWS_MAX_PER_SOURCE:
             return
         row = _row(item, bytes_by_item.get(item, b""), kept, source, now_ms)
-        added = connection.execute(insert_new(connection, set_aside), row).rowcount
+        added = connection.execute(
+            insert_new(connection, set_aside), row, execution_options={"preserve_rowcount": True}
+        ).rowcount
         rows, size = rows + added, size + added * len(kept)
 
 

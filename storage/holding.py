@@ -246,16 +246,11 @@ def _size(run: LaneRun) -> int:
     return sum(map(len, run.changes))
 
 
-def evict(
-    staged: Sequence[tuple[Lane, int]],
-    *,
-    bytes_max: int = limits.STAGED_BYTES_MAX_PER_PEER,
-    lanes_max: int = limits.STAGED_LANES_MAX_PER_PEER,
-) -> list[Lane]:
-    """Lanes to drop, oldest first, so that a peer's (lane, size) list fits its quota."""
+def evict(staged: Sequence[tuple[Lane, int]]) -> list[Lane]:
+    """Lanes to drop, oldest first, so that a peer's (lane, raw bytes) list fits its quota."""
     size, lanes, dropped = sum(one for _, one in staged), len(staged), []
     for lane, one in staged:
-        if size <= bytes_max and lanes <= lanes_max:
+        if size <= limits.STAGED_BYTES_MAX_PER_PEER and lanes <= limits.STAGED_LANES_MAX_PER_PEER:
             break
         dropped.append(lane)
         size, lanes = size - one, lanes - 1

@@ -48,6 +48,7 @@ class Session:
         self.cause = ""
         self.peer: NodeId | None = None
         self.leader = leader
+        self.proofs = 0  # how often equality was proved
         self._signer = signer
         self._keyring = keyring
         self._handshake = Handshake(
@@ -138,6 +139,16 @@ class Session:
         return self._start_check(repair=self.phase is Phase.DIFFERENT)
 
     @property
+    def proved(self) -> Summary | None:
+        """What both sides held when equality was last proved, while that is the latest verdict."""
+        return self._mine if self.phase is Phase.EQUAL else None
+
+    @property
+    def busy(self) -> bool:
+        """Something is queued, on the way, or not yet durable."""
+        return not self._outbox.idle or bool(self._holds)
+
+    @property
     def waiting(self) -> int:
         """Documents and lanes not yet sent."""
         return self._outbox.waiting
@@ -204,6 +215,7 @@ class Session:
         assert self._theirs is not None  # noqa: S101
         if self._mine == self._theirs:
             self._repair_delay_s = limits.REPAIR_DELAY_S
+            self.proofs += 1
             yield from self._enter(Phase.EQUAL)
             yield effects.ReadBlobsWanted(self._ticket())
         elif not self._repair:

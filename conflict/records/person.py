@@ -118,7 +118,12 @@ BLOOD_TYPE = declare(
     )
 )
 
-_CODED: dict[str, Field] = {"code": Text(40), "system": Text(120), "display": Text(300)}
+_CODED: dict[str, Field] = {
+    "code": Text(40),
+    "system": Text(120),
+    "display": Text(300),
+    "episode": Text(60),  # document of the encounter it was recorded in
+}
 
 PROBLEM = declare(
     Slot(

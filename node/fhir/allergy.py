@@ -12,7 +12,7 @@ import re
 from conflict.records import ALLERGY
 from node.fhir.exact import Json
 from node.fhir.sketch import Scene, Sketch, Target
-from node.fhir.taking import UNKNOWN, Concept, Part, concept, status
+from node.fhir.taking import UNKNOWN, Concept, Part, concept, status, words
 
 NONE_KNOWN = {
     "716186003": "none-known",
@@ -97,6 +97,6 @@ def _reactions(part: Part) -> list[Json]:
     found: list[Json] = []
     for reaction in part.each("reaction"):
         for manifestation in reaction.each("manifestation"):
-            if name := concept(manifestation, 200).name:
+            if name := words(manifestation, 200):
                 found.append(name)
     return found[:40]

@@ -48,8 +48,9 @@ def condition(part: Part, scene: Scene) -> list[Sketch]:
     value |= _code(coded.code, coded.system) | _where(scene)
     if abatement:
         value["abatement"] = abatement
-    if category := concept(part.first("category"), 80):
-        value |= {"category": category.code or category.display} if category.name else {}
+    category = concept(part.first("category"), 80)
+    if category.name:
+        value["category"] = category.code or category.display
     part.drop_equal(onset, "recordedDate")
     at = onset or part.first_moment("recordedDate", "assertedDate")
     by = scene.take_name(part.child("recorder")) or scene.take_name(part.child("asserter"))

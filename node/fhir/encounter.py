@@ -5,7 +5,7 @@ from __future__ import annotations
 from conflict.records import ENCOUNTER, TREATMENT
 from node.fhir.exact import Json
 from node.fhir.sketch import Scene, Sketch, Target
-from node.fhir.taking import UNKNOWN, Part, concept, drop_code, status
+from node.fhir.taking import UNKNOWN, Part, concept, drop_code, status, words
 
 _STATUS = {
     name: name
@@ -31,7 +31,7 @@ def encounter(part: Part, scene: Scene) -> list[Sketch]:
         value["type"] = coded.name
     if coded.code:
         value |= {"code": coded.code, "system": coded.system}
-    if reason := concept(part.first("reasonCode")).name:
+    if reason := words(part.first("reasonCode"), 300):
         value["reason"] = reason
     if facility := scene.take_name(part.child("serviceProvider"), "Organization"):
         value["facility"] = facility
@@ -53,7 +53,7 @@ def procedure(part: Part, scene: Scene) -> list[Sketch]:
     value: dict[str, Json] = {"category": "procedure", "what": coded.name, "status": state}
     if coded.code:
         value |= {"code": coded.code, "system": coded.system}
-    if site := concept(part.first("bodySite"), 120).name:
+    if site := words(part.first("bodySite"), 120):
         value["site"] = site
     period = part.child("performedPeriod")
     at = part.first_moment("performedDateTime") or period.moment("start")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -22,7 +22,7 @@ Json = Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGITS_MAX = 40
-_EXPONENT_MAX = 30
+_EXPONENT_MAX = 20
 
 
 class Digits:
@@ -46,7 +46,10 @@ class Digits:
         """Its value; None for numbers too long or too large to be a measurement."""
         if len(self.text) > _DIGITS_MAX:
             return None
-        value = Decimal(self.text)
+        try:
+            value = Decimal(self.text)
+        except InvalidOperation:
+            return None
         return value if abs(value.adjusted()) <= _EXPONENT_MAX else None
 
 

@@ -76,11 +76,12 @@ def inflated(path: Path, raw: IO[bytes], bytes_max: int) -> Iterator[bytes]:
     """A file's bytes, inflated where it is gzip. Raises `FileRefused`."""
     zipped = raw.read(2) == b"\x1f\x8b"
     raw.seek(0)
-    stream: IO[bytes] | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if zipped else raw
+    # read1 hands on what came before a break in the stream, where read would lose it
+    read = gzip.GzipFile(fileobj=raw).read1 if zipped else raw.read
     inflated_max = path.stat().st_size * limits.GZIP_RATIO_MAX + limits.GZIP_SLACK_BYTES
     total = 0
     try:
-        while piece := stream.read(limits.READ_BYTES):
+        while piece := read(limits.READ_BYTES):
             total += len(piece)
             if total > bytes_max:
                 raise FileRefused("file-too-large", f"over {bytes_max} bytes")

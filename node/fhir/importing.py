@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from conflict.identity import DocumentId
+from conflict.records import SOURCE
 from conflict.statement import Draft, encode
 from node.fhir import limits
 from node.fhir.files import list_files, total_bytes
 from node.fhir.mapping import LONGEST_STAMP, Outcome, outcome
 from node.fhir.reading import Group, read_file
 from node.fhir.reference import Index
-from node.fhir.report import ImportReport, Refusal, Tally
+from node.fhir.report import UNNAMED, ImportReport, Refusal, Tally
 
 _KEY_BYTES = 100  # the root key and the change's own framing, as the record counts them
 
@@ -77,35 +78,33 @@ def batch(group: Group, system: str | None = None) -> Batch:
     """Drafts of resources that arrived together. Pure."""
     index = Index(group.resources, system)
     outcomes = [outcome(one, index) for one in group.resources]
-    report = _refused(group.refusals)
-    for one in outcomes:
-        report = report.plus(_counted(one))
     imported = tuple(_grouped(outcomes))
-    return Batch(
-        imported,
-        report.plus(
-            ImportReport(
-                statements=sum(len(one.drafts) for one in imported),
-                blobs=sum(len(one.blobs) for one in imported),
-            )
-        ),
+    counted = ImportReport(
+        types=_counted(outcomes),
+        weak_ids=sum(one.record.weak for one in outcomes),
+        statements=sum(len(one.drafts) for one in imported),
+        blobs=sum(len(one.blobs) for one in imported),
     )
+    return Batch(imported, _refused(group.refusals).plus(counted))
 
 
-def _counted(one: Outcome) -> ImportReport:
-    tally = Tally(
-        read=1,
-        mapped=int(one.mapped),
-        also_kept=int(one.mapped and one.kept),
-        verbatim=int(not one.mapped),
-    )
-    return ImportReport(types={one.record.type: tally}, weak_ids=int(one.record.weak))
+def _counted(outcomes: Iterable[Outcome]) -> dict[str, Tally]:
+    types: dict[str, Tally] = {}
+    for one in outcomes:
+        tally = Tally(
+            read=1,
+            mapped=int(one.mapped),
+            also_kept=int(one.mapped and one.kept),
+            verbatim=int(not one.mapped),
+        )
+        types[one.record.type] = types.get(one.record.type, Tally()).plus(tally)
+    return types
 
 
 def _refused(refusals: Iterable[Refusal], passed_over: int = 0) -> ImportReport:
     report = ImportReport(refusals=tuple(refusals), passed_over=passed_over)
     for one in report.refusals:
-        if one.position or one.type != UNNAMED_FILE:
+        if one.position or one.type != UNNAMED:
             report = report.plus(ImportReport(types={one.type: Tally(read=1, refused=1)}))
     return report
 
@@ -116,7 +115,7 @@ def _grouped(outcomes: Iterable[Outcome]) -> Iterator[Imported]:
     for one in outcomes:
         for document, draft in one.drafts:
             text = encode(draft, LONGEST_STAMP)
-            blob = one.blob if draft.slot == "source" else None
+            blob = one.blob if draft.slot == SOURCE.name else None
             texts.setdefault(document, {}).setdefault(text, (draft, blob))
     for document, drafts in texts.items():
         yield from _pieces(document, drafts)

@@ -9,7 +9,7 @@ modifierExtension (which may reverse the meaning), is ever shown as fact.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from conflict.clock import Stamp
@@ -37,6 +37,9 @@ LONGEST_STAMP = Stamp(10**15 - 1, 10**9 - 1)
 """Sizes are judged with the longest record stamp, so that every node judges alike."""
 
 BLOB_MEDIA = "application/fhir+json"
+
+_DENIALS = ("notGiven", "wasNotGiven", "notDone")
+"""How FHIR before R4 said that something was not done, beside a status that reads as done."""
 
 Mapper = Callable[[Part, Scene], list[Sketch]]
 
@@ -135,10 +138,11 @@ def verbatim(one: Resource, source: Source, *, partly: bool) -> tuple[Draft, byt
 
 
 def _withdrawn(body: Mapping[str, Json]) -> bool:
-    """Whether the source itself says that this was entered in error."""
-    verification = Part(Part(body).child("verificationStatus").first("coding").body)
+    """Whether the source itself says that this was entered in error or did not happen."""
+    verification = Part(body).child("verificationStatus").first("coding")
     codes = (body.get("status"), body.get("verificationStatus"), verification.peek("code"))
-    return "entered-in-error" in codes
+    denied = any(body.get(name) for name in _DENIALS)
+    return denied or "entered-in-error" in codes
 
 
 def _modified(value: Json) -> bool:
@@ -157,10 +161,6 @@ def _take_administration(part: Part) -> None:
         part.drop("meta")
     if part.child("text").peek("status") == "generated":
         part.drop("text")  # made from the fields by the source's software
-    for identifier in _identifiers(part):
+    for identifier in part.each("identifier"):
         if identifier.peek("value") == identity:
             identifier.drop(*list(identifier.body))
-
-
-def _identifiers(part: Part) -> Iterator[Part]:
-    yield from part.each("identifier")

@@ -9,11 +9,13 @@ from conflict.records import MEDICATION, MEDICATION_GIVEN
 from node.fhir.condition import occurrence
 from node.fhir.exact import Json
 from node.fhir.sketch import Scene, Sketch, Target
-from node.fhir.taking import UNKNOWN, Part, concept, status
+from node.fhir.taking import UNKNOWN, Part, status, words
 
-_STATUS = {name: name for name in ("active", "stopped", "completed", "cancelled", "on-hold", "draft")}
+_STATUS = {
+    name: name for name in ("active", "stopped", "completed", "cancelled", "on-hold", "draft")
+}
 _GIVEN = {name: name for name in ("completed", "in-progress", "stopped", "on-hold")}
-_NOT_ORDERED = frozenset({"proposal", "plan", "option"})
+_NOT_ORDERED = ("proposal", "plan", "option")
 
 
 def request(part: Part, scene: Scene) -> list[Sketch]:
@@ -75,5 +77,5 @@ def _dose(quantity: Part) -> dict[str, Json]:
 
 
 def _route(dosage: Part) -> dict[str, Json]:
-    route = concept(dosage.child("route"), 80)
-    return {"route": route.name} if route.name else {}
+    route = words(dosage.child("route"), 80)
+    return {"route": route} if route else {}

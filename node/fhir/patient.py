@@ -16,7 +16,7 @@ from node.fhir.taking import Part
 DOD_ID_SYSTEM = "urn:oid:2.16.840.1.113883.3.42.10001.100001.12"
 EVIDENCE = "registry"
 
-_NOT_CURRENT = frozenset({"old", "maiden", "nickname", "temp", "anonymous"})
+_NOT_CURRENT = ("old", "maiden", "nickname", "temp", "anonymous")
 _NUMBER = re.compile(r"\d{10,11}")
 
 
@@ -25,10 +25,10 @@ def patient(part: Part, scene: Scene) -> list[Sketch]:  # noqa: ARG001  every ma
     sketches = [_sketch(DOD_ID.name, {"number": number}) for number in _dod_ids(part)]
     if name := _name(part):
         sketches.append(_sketch(NAME.name, name))
-    if (gender := part.peek("gender")) in {"male", "female", "other", "unknown"}:
+    if (gender := part.peek("gender")) in ("male", "female", "other", "unknown"):
         part.drop("gender")
         sketches.append(_sketch(SEX.name, {"code": gender}))
-    if born := part.moment("birthDate"):
+    if len(str(part.peek("birthDate"))) <= 10 and (born := part.moment("birthDate")):
         sketches.append(_sketch(BIRTH_DATE.name, {"date": born}))
     if part.peek("active") is True:
         part.drop("active")

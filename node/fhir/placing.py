@@ -28,10 +28,15 @@ DIRECTORY = frozenset(
 
 
 class Home(NamedTuple):
-    """The patient and the encounter of a resource, each perhaps unknown."""
+    """The patient and the encounter of a resource, each perhaps unknown.
+
+    `filed`: where nothing says whose it is, the one patient it arrived with. It is kept there, but
+    never shown as a fact about that patient.
+    """
 
     person: Record | None
     encounter: Record | None
+    filed: Record | None = None
 
 
 def home_of(one: Resource, index: Index) -> Home:
@@ -42,12 +47,15 @@ def home_of(one: Resource, index: Index) -> Home:
     record = index.record(one)
     if one.type == "Patient":
         return Home(record, None)
+    only = next(iter(index.patients)) if len(index.patients) == 1 else None
+    filed = None if one.type in DIRECTORY else only
+    person = index.patient_of(one)
+    if person is None and index.of_another(one):
+        return Home(None, None, filed)
     encounter = record if one.type == "Encounter" else index.encounter_of(one)
     owner = index.encounter_patient.get(encounter) if encounter else None
-    person = index.patient_of(one) or owner
-    if person is None and one.type not in DIRECTORY and len(index.patients) == 1:
-        person = next(iter(index.patients))
-    return Home(person, encounter if owner in {None, person} else None)
+    person = person or owner
+    return Home(person, encounter if owner in {None, person} else None, filed)
 
 
 def person_document(person: Record) -> DocumentId:
@@ -70,12 +78,10 @@ def verbatim_document(record: Record, home: Home) -> DocumentId:
     """Document that keeps a resource as it came: its episode's, else its patient's."""
     if home.encounter and (episode := episode_document(home)):
         return episode
-    if home.person:
-        return person_document(home.person)
+    if person := home.person or home.filed:
+        return person_document(person)
     if record.type in DIRECTORY:
-        return document_from_source(
-            DocumentKind.THEATRE, record.system, f"directory:{record.type}"
-        )
+        return document_from_source(DocumentKind.THEATRE, record.system, f"directory:{record.type}")
     return document_from_source(DocumentKind.EPISODE, record.system, f"unfiled:{record.name}")
 
 
@@ -85,11 +91,12 @@ def links(home: Home) -> tuple[tuple[DocumentId, Draft], ...]:
     if home.person is None or episode is None:
         return ()
     person = person_document(home.person)
-    return ((person, _link(episode, home)), (episode, _link(person, home)))
+    origin = home.encounter or home.person
+    return ((person, _link(episode, origin)), (episode, _link(person, origin)))
 
 
-def _link(document: DocumentId, home: Home) -> Draft:
+def _link(document: DocumentId, origin: Record) -> Draft:
+    """A source of its own, so that a new version of the encounter does not repeat the link."""
     value = {"document": document_text(document), "relation": "casualty"}
-    system, _, _ = origin = home.encounter or home.person or Record("", "", "")
-    source = Source(system, f"{origin.name}#casualty", digest(canonical(value)))
+    source = Source(origin.system, f"{origin.name}#casualty", digest(canonical(value)))
     return Draft(slot=LINK.name, value=value, by="FHIR import", source=source)

@@ -102,7 +102,7 @@ class Index:
         if not isinstance(text, str):
             identifier = part.child("identifier")
             key = (expected, str(identifier.peek("system") or ""), str(identifier.peek("value")))
-            return self._by_identifier.get(key)
+            return self._by_identifier.get(key) if identifier.body else None
         if known := self._by_url.get(text):
             return known
         if urn := _URN.fullmatch(text):
@@ -138,11 +138,16 @@ class Index:
                     return record
         return None
 
+    def of_another(self, one: Resource) -> bool:
+        """Whether a resource names a subject that is no Patient, or that cannot be made out."""
+        part = Part(one.body)
+        return bool((part.peek("subject") or part.peek("patient")) and not self.patient_of(one))
+
     def encounter_of(self, one: Resource) -> Record | None:
         """The Encounter that a resource belongs to, if it says so."""
         part = Part(one.body)
         holders = [part, part.child("context"), *part.each("item")]
-        for field, holder in [*(("encounter", one) for one in holders), ("context", part)]:
+        for field, holder in [*(("encounter", inner) for inner in holders), ("context", part)]:
             for reference in holder.each(field):
                 record = self.resolve(reference.body, one, "Encounter")
                 if record and record.type == "Encounter":

@@ -47,11 +47,15 @@ class Scene:
 
     def take_home(self, part: Part) -> None:
         """Count references to patient and encounter as carried: the document is that."""
-        names = ["subject", "patient"]
-        if self.home.encounter:
-            names += ["encounter", "context"]
-        for name in names:
-            part.child(name).drop("reference", "display", "type")
+        for name, kind, record in (
+            ("subject", "Patient", self.home.person),
+            ("patient", "Patient", self.home.person),
+            ("encounter", "Encounter", self.home.encounter),
+            ("context", "Encounter", self.home.encounter),
+        ):
+            reference = part.child(name)
+            if record and self.index.resolve(reference.body, self.resource, kind) == record:
+                reference.drop("reference", "display", "type")
 
     def episode(self) -> str:
         """The encounter's document as text, empty where there is none."""

@@ -146,6 +146,14 @@ def concept(part: Part, chars_max: int = 300) -> Concept:
     return Concept(display, code, system)
 
 
+def words(part: Part, chars_max: int) -> str:
+    """Take only the words of a CodeableConcept, for a slot that has no room for its code."""
+    coding = part.first("coding")
+    said = part.text("text", chars_max) or coding.text("display", chars_max)
+    coding.drop_equal(said, "display")
+    return said or coding.text("code", chars_max)
+
+
 def status(part: Part, name: str, table: Mapping[str, str]) -> str:
     """Take a status, a code or a CodeableConcept, and translate it.
 

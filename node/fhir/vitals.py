@@ -37,7 +37,8 @@ class Sign(NamedTuple):
 
 _SAME = Scale()
 _RATE = dict.fromkeys(
-    ("/min", "{beats}/min", "{Beats}/min", "beats/min", "{breaths}/min", "breaths/min", "bpm"), _SAME
+    ("/min", "{beats}/min", "{Beats}/min", "beats/min", "{breaths}/min", "breaths/min", "bpm"),
+    _SAME,
 )
 _PRESSURE = dict.fromkeys(("mm[Hg]", "mmHg", "mm Hg"), _SAME)
 _SCORE = dict.fromkeys(("{score}", "{Score}", "{#}", "1", "score"), _SAME)
@@ -95,12 +96,14 @@ _SITED = frozenset({"8331-1", "3141-9", "8287-5"})
 """Codes that say how or where it was measured, which the slot does not: the code is kept."""
 
 _FINAL = {"final": "final"}
-_NO_RESULT = frozenset({"registered", "cancelled", "unknown"})
+_NO_RESULT = ("registered", "cancelled", "unknown")
 
 
 def observation(part: Part, scene: Scene) -> list[Sketch]:
     """One statement with every sign in the Observation, none where there is no sign in it."""
     if part.peek("status") in _NO_RESULT or status(part, "status", _FINAL) == "":
+        return []
+    if part.peek("focus"):  # measured on somebody or something else
         return []
     value: dict[str, Json] = {}
     _take(part, value)
@@ -119,21 +122,15 @@ def observation(part: Part, scene: Scene) -> list[Sketch]:
 def _take(part: Part, value: dict[str, Json]) -> None:
     """Take one sign, from an Observation or one of its components."""
     code = _loinc(part)
-    if code == AVPU_LOINC:
-        found: Json = _avpu(part)
-        field = "avpu"
-    elif sign := SIGNS.get(code):
-        found = _number(part, sign)
-        field = sign.field
-    elif code in _PANELS:
-        part.drop("code")
-        return
-    else:
-        return
-    if found is not None and field not in value:
+    sign = SIGNS.get(code)
+    field = sign.field if sign else "avpu"
+    found: Json = None
+    if field not in value and (sign or code == AVPU_LOINC):
+        found = _number(part, sign) if sign else _avpu(part)
+    if found is not None:
         value[field] = found
-        if code not in _SITED:
-            part.drop("code")
+    if (found is not None and code not in _SITED) or code in _PANELS:
+        part.drop("code")
 
 
 def _loinc(part: Part) -> str:
@@ -141,7 +138,7 @@ def _loinc(part: Part) -> str:
     for coding in part.child("code").each("coding"):
         code = coding.peek("code")
         known = isinstance(code, str) and (code in SIGNS or code in _PANELS or code == AVPU_LOINC)
-        if known and coding.peek("system") in {LOINC, None}:
+        if known and coding.peek("system") in (LOINC, None):
             return str(code)
     return ""
 
@@ -197,5 +194,3 @@ def _take_kind(part: Part) -> None:
         coding = category.first("coding")
         if coding.peek("code") == "vital-signs":
             category.drop("text", "coding")
-
-

@@ -32,10 +32,11 @@ from conflict.records import (
 )
 from conflict.slot import Slot
 from conflict.statement import Draft
+from node.desk import Save
 from node.sim import care, persons, wounds
 from node.sim.care import Value
 from node.sim.dice import dice, likely, times
-from node.sim.moment import MEDICS, PROVIDERS, Moment, Save
+from node.sim.moment import MEDICS, PROVIDERS, Moment
 from node.sim.wounds import Injured
 
 SYSTEM = "aidstation-sim"

@@ -7,10 +7,8 @@ supplies them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from conflict.identity import DocumentId
 from conflict.slot import Slot
 from conflict.statement import Draft, Json
 
@@ -28,14 +26,6 @@ MEDICS = (
 
 PROVIDERS = ("CPT Skalpell", "LT Mehkeem", "Maj Tabeeb", "LCDR Ostetho")
 """Who writes at Role 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
-    """All that one person saves in one document at one moment: one change of one lane."""
-
-    document: DocumentId
-    drafts: tuple[Draft, ...]
 
 
 class Moment(NamedTuple):

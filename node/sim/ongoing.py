@@ -13,10 +13,11 @@ from random import Random
 
 from conflict.records import ALLERGY, MEDICATION_GIVEN, NOTE, TOURNIQUET, TREATMENT, VITALS
 from conflict.statement import Draft
+from node.desk import Save
 from node.sim import care
 from node.sim.casualties import Casualty, avoided
 from node.sim.dice import dice, times
-from node.sim.moment import MEDICS, Moment, Save
+from node.sim.moment import MEDICS, Moment
 
 SHIFT_SAVES = 12
 """After so many saves the next medic takes over."""

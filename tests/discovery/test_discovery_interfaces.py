@@ -9,12 +9,12 @@ from discovery.interfaces import Interface, present, reachable, replugged, socke
 from discovery.limits import PUBLISHED_ADDRESSES_MAX
 
 LO = Interface("lo", 1, ("127.0.0.1",), ("::1",))
-LAN = Interface("lan", 2, ("10.0.0.5",), ("fd00::5", "fe80::5"))
+LAN = Interface("lan", 2, ("203.0.113.5",), ("2001:db8::5", "fe80::5"))
 RADIO = Interface("radio", 3, ("10.9.0.5",), ())
 
 
 def test_addresses_are_published_best_first_and_loopback_is_kept_at_home() -> None:
-    assert reachable((LO, LAN, RADIO)) == ("10.0.0.5", "10.9.0.5", "fd00::5", "fe80::5")
+    assert reachable((LO, LAN, RADIO)) == ("10.9.0.5", "203.0.113.5", "2001:db8::5", "fe80::5")
 
 
 def test_loopback_is_published_when_there_is_nothing_else() -> None:
@@ -33,9 +33,9 @@ def test_a_machine_with_many_addresses_publishes_the_best_few() -> None:
         ((LO, LAN), False),
         ((LO,), False),
         ((LO, LAN, RADIO), False),
-        ((LO, Interface("lan", 9, ("10.0.0.5",), ())), True),
-        ((LO, Interface("lan", 9, ("10.0.0.6",), ("fe80::5",))), True),
-        ((LO, Interface("lan", 9, ("10.0.0.6",), ())), False),
+        ((LO, Interface("lan", 9, ("203.0.113.5",), ())), True),
+        ((LO, Interface("lan", 9, ("203.0.113.6",), ("fe80::5",))), True),
+        ((LO, Interface("lan", 9, ("203.0.113.6",), ())), False),
     ],
 )
 def test_an_address_on_a_new_device_is_told_from_one_that_stayed(
@@ -45,14 +45,14 @@ def test_an_address_on_a_new_device_is_told_from_one_that_stayed(
 
 
 def test_ipv4_is_named_by_address_and_ipv6_by_device() -> None:
-    assert socket_keys((LO, LAN, RADIO), ipv6=True) == ["127.0.0.1", "10.0.0.5", "10.9.0.5", 2]
-    assert socket_keys((LO, LAN, RADIO), ipv6=False) == ["127.0.0.1", "10.0.0.5", "10.9.0.5"]
+    assert socket_keys((LO, LAN, RADIO), ipv6=True) == ["127.0.0.1", "203.0.113.5", "10.9.0.5", 2]
+    assert socket_keys((LO, LAN, RADIO), ipv6=False) == ["127.0.0.1", "203.0.113.5", "10.9.0.5"]
 
 
 def test_interfaces_are_chosen_by_name_or_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interfaces, "_read", lambda: [RADIO, LAN, LO])
     assert present() == (LO, LAN, RADIO)
-    assert present(["radio", "10.0.0.5"]) == (Interface("lan", 2, ("10.0.0.5",), ()), RADIO)
+    assert present(["radio", "203.0.113.5"]) == (Interface("lan", 2, ("203.0.113.5",), ()), RADIO)
     assert present(["not-there"]) == ()
 
 

@@ -58,10 +58,9 @@ def test_a_written_list_reads_back_the_same(peers: list[StaticPeer]) -> None:
 def test_any_text_gives_peers_or_a_typed_refusal(text: str) -> None:
     try:
         peers = parse_peers(text)
-    except BadStaticPeer as refusal:
-        assert (refusal.code, refusal.retryable) == ("bad-static-peer", False)
-    else:
-        assert parse_peers(" ".join(map(_text, peers))) == peers
+    except BadStaticPeer:
+        return
+    assert parse_peers(" ".join(map(_text, peers))) == peers
 
 
 @pytest.mark.parametrize(
@@ -89,7 +88,7 @@ def test_any_text_gives_peers_or_a_typed_refusal(text: str) -> None:
         ("host:65536", "port '65536'"),
         ("host:+1", "port"),
         ("host:٨", "port"),
-        ("host:084700", "port"),
+        ("host:0008470", "port"),
         ("@host:1", "no node id"),
         ("abc@host:1", "no node id"),
         (f"{'zz' * 16}@host:1", "no node id"),
@@ -100,6 +99,7 @@ def test_a_bad_peer_is_refused_with_cause_and_next_step(text: str, cause: str) -
         parse_peer(text)
     assert cause in str(refusal.value)
     assert "10.0.0.5:8470" in str(refusal.value), "an example to follow"
+    assert (refusal.value.code, refusal.value.retryable) == ("bad-static-peer", False)
 
 
 def test_comments_and_separators_of_all_kinds_are_understood() -> None:

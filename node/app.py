@@ -1,0 +1,169 @@
+"""Composition: the one place that chooses implementations and wires them together.
+
+`open_desk` serves commands (asking the running node, else opening the store), `run` is the node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from node.acquaintance import Acquaintance
+from node.desk import Desk
+from node.engine import Engine
+from node.home import (
+    Home,
+    Running,
+    announce,
+    hold_lock,
+    new_token,
+    read_key,
+    read_running,
+    read_token,
+    withdraw,
+)
+from node.keyring import ConfiguredKeys
+from node.local_desk import LocalDesk
+from node.remote_desk import RemoteDesk
+from node.workers import ProcessWorkers
+from storage import SqlStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conflict.identity import NodeId
+    from discovery import Address
+    from node.config import Settings
+    from node.peering import Peering
+
+
+def now_ms() -> int:
+    """Wall clock, milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def open_desk(home: Home, settings: Settings) -> Iterator[Desk]:
+    """The running node's desk, or one over the store in this process. Raises `NodeError`."""
+    running = read_running(home)
+    if running is not None:
+        yield RemoteDesk(running.api, read_token(running))
+        return
+    with hold_lock(home), _engine(home, settings) as engine:
+        yield LocalDesk(engine, settings.node.name, settings.node.role)
+
+
+@contextmanager
+def _engine(home: Home, settings: Settings) -> Iterator[Engine]:
+    store = SqlStore.open(settings.store.url or home.store, entropy=secrets.token_bytes(16))
+    engine = Engine(
+        key=read_key(home),
+        store=store,
+        workers=ProcessWorkers(),
+        now_ms=now_ms,
+        entropy=secrets.token_bytes,
+    )
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def run(settings: Settings, home: Home, on_ready: Callable[[Running], None] | None = None) -> None:
+    """Be the node until SIGINT or SIGTERM. Raises `AlreadyRunning`, `PortBusy`, `StorageError`."""
+    with hold_lock(home), _engine(home, settings) as engine:
+        asyncio.run(_run(settings, home, engine, on_ready))
+
+
+async def _run(
+    settings: Settings,
+    home: Home,
+    engine: Engine,
+    on_ready: Callable[[Running], None] | None,
+) -> None:
+    from node.http.app import Readiness, make_app
+    from node.http.listening import serve
+
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    peering = _peering(settings, engine)
+    desk = LocalDesk(engine, settings.node.name, settings.node.role, peering, loop)
+
+    def ready() -> Readiness:
+        failed = engine.projector.failed
+        return Readiness(failed is None, (type(failed).__name__,) if failed else ())
+
+    try:
+        await _listen(settings, peering)
+        app = make_app(desk, new_token(home), ready)
+        runner, port = await serve(app, settings.api.address)
+        try:
+            running = Running(
+                os.getpid(),
+                f"{settings.api.address.host}:{port}",
+                f"{settings.sync.address.host}:{peering.port}",
+                str(home.token),
+            )
+            announce(home, running)
+            if on_ready:
+                on_ready(running)
+            await stop.wait()
+        finally:
+            withdraw(home)
+            await runner.cleanup()
+    finally:
+        await peering.close()
+
+
+def _peering(settings: Settings, engine: Engine) -> Peering:
+    from node.peering import Peering
+
+    known = {
+        peer.node_id: Acquaintance(peer.node_id, peer.name, peer.role) for peer in settings.peers
+    }
+    keys = [peer.public for peer in settings.peers if peer.key]
+    return Peering(
+        engine=engine,
+        keyring=ConfiguredKeys([engine.key.public, *keys]),
+        known=known,
+        static=_static(settings),
+        entropy=secrets.token_bytes,
+        now_ms=now_ms,
+    )
+
+
+def _static(settings: Settings) -> list[tuple[Address, NodeId]]:
+    from discovery import parse_peer
+
+    return [
+        (parse_peer(peer.address).address, peer.node_id) for peer in settings.peers if peer.address
+    ]
+
+
+async def _listen(settings: Settings, peering: Peering) -> None:
+    from node.errors import PortBusy
+    from node.peering import Air
+
+    listen = settings.sync.address
+    loopback = (listen.host,) if listen.host.startswith("127.") else ()
+    air = Air(
+        host=listen.host,
+        port=listen.port,
+        mdns=settings.discovery.mdns,
+        interfaces=settings.discovery.interfaces or loopback,
+    )
+    try:
+        await peering.start(air)
+    except OSError as fault:
+        raise PortBusy(
+            f"cannot listen on {listen} for peers: {fault.strerror}. Stop the other program or "
+            "set sync.listen; nothing was changed"
+        ) from fault

@@ -1,0 +1,174 @@
+"""Reading one casualty: `show`, the chart with its contradictions first.
+
+Every value stands with who said it and when; where statements disagree the safer reading is marked
+and the others are listed under it. What is known but not held here is said, never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from node.cli.opening import AsJson, desk_of, find_document
+from node.cli.output import is_bare, now, plain, say, say_json, when
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_MARKS = {
+    "safer": ("SAFER READING", "bold yellow"),
+    "disputed": ("DISPUTED", "bold yellow"),
+    "discrepant": ("DISCREPANT", "bold red"),
+    "also": ("also said", "yellow"),
+    "inactive": ("inactive", "dim"),
+}
+_SEVERITY = {"high": "bold red", "medium": "bold yellow", "low": "yellow"}
+_SEVERITIES = tuple(_SEVERITY)
+
+Line = tuple[str, str]
+"""Text and style."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(show)
+
+
+def show(
+    context: typer.Context,
+    document: Annotated[
+        str, typer.Argument(metavar="PERSON|EPISODE", help="An id, its start, or a label.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """The chart of one casualty: contradictions first, then everything by document."""
+    with desk_of(context) as desk:
+        chart = desk.chart(find_document(desk, document))
+    if as_json:
+        say_json(chart)
+        return
+    lines = list(chart_lines(chart, now()))
+    if is_bare():
+        for text, _ in lines:
+            say(text)
+    else:
+        _paint(lines)
+
+
+def _paint(lines: Sequence[Line]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    painted: list[Text] = [Text(text, style) for text, style in lines]
+    console = Console(markup=False, highlight=False, emoji=False)
+    for one in painted:
+        console.print(one, soft_wrap=True)
+
+
+def chart_lines(chart: Mapping[str, Any], present: datetime) -> Iterator[Line]:
+    """The chart as styled lines; no line holds a control character."""
+    yield plain(chart.get("label") or "Unnamed casualty"), "bold"
+    yield from _finding_lines(chart.get("findings") or ())
+    for one in chart.get("documents") or ():
+        yield "", ""
+        yield from _document_lines(one, present)
+    yield "", ""
+    yield from _holding_lines(chart)
+
+
+def _finding_lines(findings: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    waiting = [one for one in findings if not one.get("closed_by")]
+    if not waiting:
+        yield "Nothing to review.", ""
+        return
+    yield f"Review {len(waiting)}:", "bold"
+    for one in sorted(waiting, key=_urgency):
+        severity = plain(one.get("severity"))
+        text = f"  {severity.upper()}: {plain(one.get('text'))} [{plain(one.get('id'))}]"
+        yield text, _SEVERITY.get(severity, "")
+
+
+def _urgency(found: Mapping[str, Any]) -> tuple[int, str]:
+    severity = found.get("severity")
+    rank = _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
+    return rank, str(found.get("id"))
+
+
+def _document_lines(document: Mapping[str, Any], present: datetime) -> Iterator[Line]:
+    yield plain(document.get("document")), "bold"
+    slots: Mapping[str, Any] = document.get("slots") or {}
+    for name in sorted(slots, key=lambda slot: (not _is_disputed(slots[slot]), _place(slot))):
+        yield f"  {_title(name)}", "underline"
+        for reading in slots[name]:
+            yield from _reading_lines(name, reading, present)
+    for one in document.get("unknown") or ():
+        text = f"  {plain(one.get('slot'))} (from newer software): {plain(one.get('value'))}"
+        yield text, "dim"
+    for one in document.get("unreadable") or ():
+        yield f"  cannot be read, kept as it is: {plain(one)}", "yellow"
+
+
+def _is_disputed(readings: Sequence[Mapping[str, Any]]) -> bool:
+    return any(one.get("state") in {"safer", "disputed", "discrepant", "also"} for one in readings)
+
+
+def _place(slot: str) -> int:
+    from conflict import records  # noqa: F401  fills the catalogue
+    from conflict.slot import CATALOGUE
+
+    names = list(CATALOGUE)
+    return names.index(slot) if slot in names else len(names)
+
+
+def _title(slot: str) -> str:
+    from conflict.slot import CATALOGUE
+
+    return CATALOGUE[slot].plain if slot in CATALOGUE else plain(slot)
+
+
+def _reading_lines(slot: str, reading: Mapping[str, Any], present: datetime) -> Iterator[Line]:
+    state = str(reading.get("state") or "stands")
+    mark, style = _MARKS.get(state, ("", ""))
+    said = [plain(reading.get("by")) or "unnamed", when(reading.get("at"), present)]
+    text = f"{mark + ': ' if mark else ''}{words(slot, reading.get('value'))}"
+    indent = "      " if state == "also" else "    "
+    yield f"{indent}{text}  ({', '.join(part for part in said if part)})", style
+    for problem in reading.get("problems") or ():
+        yield f"{indent}  outside its form: {plain(problem)}", "yellow"
+
+
+def words(slot: str, value: Any) -> str:
+    """A value in plain words, with units where the slot knows them."""
+    from conflict.slot import CATALOGUE
+
+    declared = CATALOGUE.get(slot)
+    if not isinstance(value, dict) or declared is None:
+        return plain(value)
+    units = {name: getattr(shape, "unit", "") for name, shape in declared.shape.fields.items()}
+    parts = (
+        f"{name.replace('_', ' ')} {_said(inner)} {units.get(name, '')}".strip()
+        for name, inner in value.items()
+        if inner is not None
+    )
+    return ", ".join(plain(part) for part in parts) or "(nothing entered)"
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    return str(value)
+
+
+def _holding_lines(chart: Mapping[str, Any]) -> Iterator[Line]:
+    missing = chart.get("not_held") or ()
+    if missing:
+        yield "Known to belong here, but not held on this node:", "bold yellow"
+        yield from ((f"  {plain(one)}", "yellow") for one in missing)
+    yield "Saved here", ""
+    for one in chart.get("held_by") or ():
+        place = "garrison " if one.get("garrison") else ""
+        name = plain(one.get("name") or one.get("node"))
+        yield f"Also on {place}{name}: {one.get('changes')} of {one.get('of')} changes", ""

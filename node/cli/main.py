@@ -1,0 +1,96 @@
+"""The console script: builds the commands, runs one, and turns whatever goes wrong into words.
+
+Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 degraded, 4 review pending, 5 locked or
+already running, 6 integrity failure, 75 no peer reachable, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node.cli import (
+    care,
+    charts,
+    configuring,
+    demonstrating,
+    importing,
+    reading,
+    recording,
+    running,
+)
+from node.cli.output import say_json_error, tell
+from node.home import find_home
+
+EXIT_CODES = __doc__.partition("\n\n")[2] if __doc__ else ""
+
+app = typer.Typer(
+    name="aidstation",
+    help="Offline-capable theatre medical record node. Without a command: run.",
+    epilog=EXIT_CODES,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for group in (running, reading, recording, charts, importing, demonstrating, care, configuring):
+    group.add_to(app)
+
+
+@app.callback(invoke_without_command=True)
+def begin(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(help="The node's home directory; else AIDSTATION_HOME, else the user's own."),
+    ] = None,
+) -> None:
+    """Offline-capable theatre medical record node. Without a command: run."""
+    context.obj = find_home(home)
+    if context.invoked_subcommand is None:
+        running.run(context)
+
+
+def main() -> None:
+    """Run one command and exit with its code."""
+    arguments = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # not a file in some embeddings; the script always has files
+    try:
+        app(home_first(arguments), prog_name="aidstation")
+    except Exception as error:  # noqa: BLE001  the edge: translated and told, never swallowed
+        sys.exit(explain(error, as_json="--json" in arguments))
+
+
+def home_first(arguments: Sequence[str]) -> list[str]:
+    """`--home` is the node's, not the command's: let it stand anywhere before a `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    head: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments[:end])
+    for word in words:
+        if word == "--home":
+            head += [word, *(value for value in (next(words, None),) if value is not None)]
+        else:
+            (head if word.startswith("--home=") else rest).append(word)
+    return [*head, *rest, *arguments[end:]]
+
+
+def explain(error: Exception, *, as_json: bool) -> int:
+    """Say on stderr what happened, what is safe and what to do next; the exit code."""
+    from node.faults import translate
+
+    fault = translate(error)
+    if as_json:
+        say_json_error(fault)
+    tell(f"error: {fault.message}")
+    tell(f"next: {fault.next_step}")
+    tell(f"({fault.code}{', trying again can help' if fault.retryable else ''})")
+    return fault.exit_code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Looking at a node: `status`, `peers`, `find`, `findings`, and `sync`, which proves equality."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from node.cli.opening import AsJson, desk_of
+from node.cli.output import at_ms, is_bare, now, plain, say, say_json, say_table
+from node.errors import EXIT_DEGRADED, EXIT_REVIEW_PENDING
+
+if TYPE_CHECKING:
+    from node.desk import Desk
+
+_WATCH_S = 2.0
+_CLEAR = "\x1b[H\x1b[2J"
+_STOPPED = "Stopped"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(status)
+    app.command()(peers)
+    app.command()(find)
+    app.command()(findings)
+    app.command()(sync)
+
+
+def status(
+    context: typer.Context,
+    as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every 2 s.")] = False,
+) -> None:
+    """Where this node stands: what is saved, where else it is, what waits and why.
+
+    Exits 3 when something is stopped.
+    """
+    with desk_of(context) as desk:
+        found = _say_status(desk, as_json=as_json)
+        while watch:
+            time.sleep(_WATCH_S)
+            if not is_bare() and not as_json:
+                sys.stdout.write(_CLEAR)
+            found = _say_status(desk, as_json=as_json)
+            sys.stdout.flush()
+    if any(str(words).startswith(_STOPPED) for words in found["state"]):
+        raise typer.Exit(EXIT_DEGRADED)
+
+
+def _say_status(desk: Desk, *, as_json: bool) -> Any:
+    found = desk.status()
+    if as_json:
+        say_json(found)
+        return found
+    say(f"{plain(found['name'])} ({plain(found['role'])}), node {plain(found['node'])}")
+    names = ("documents", "statements", "waiting", "set_aside", "refused", "findings")
+    say(", ".join(f"{name.replace('_', ' ')} {found.get(name, 0)}" for name in names))
+    say(f"digest {plain(found.get('digest'))}, version {plain(found.get('version'))}")
+    if found.get("peers"):
+        say()
+        _say_peers(found["peers"])
+    say()
+    for words in found["state"]:
+        say(plain(words))
+    return found
+
+
+def peers(context: typer.Context, as_json: AsJson = False) -> None:
+    """Each peer: whether there is a link, since when they are equal, what waits and why."""
+    with desk_of(context) as desk:
+        found = desk.peers()
+    if as_json:
+        say_json(found)
+    elif found:
+        _say_peers(found)
+    else:
+        say("No peers are known. Add [[peers]] to the configuration; `aidstation init` says how.")
+
+
+def _say_peers(found: list[Any]) -> None:
+    present = now()
+    heads = ("name", "node", "role", "phase", "waiting", "equal at", "last contact", "cause")
+    say_table(
+        heads,
+        (
+            (
+                one.get("name"),
+                str(one.get("node") or "")[:8],
+                one.get("role"),
+                one.get("phase"),
+                one.get("waiting"),
+                at_ms(one.get("equal_at_ms"), present) or "never",
+                at_ms(one.get("last_contact_ms"), present) or "never",
+                one.get("cause"),
+            )
+            for one in found
+        ),
+    )
+
+
+def find(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help="An id, the start of one, or words of a label.")],
+    as_json: AsJson = False,
+) -> None:
+    """Documents by id or label, at most 50."""
+    with desk_of(context) as desk:
+        found = desk.find(text)
+    if as_json:
+        say_json(found)
+    elif found:
+        rows = ((one["document"], one.get("findings"), one.get("label")) for one in found)
+        say_table(("document", "review", "label"), rows)
+    else:
+        say("Nothing here fits.")
+
+
+def findings(
+    context: typer.Context,
+    as_json: AsJson = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 4 when a finding is open.")
+    ] = False,
+) -> None:
+    """Contradictions, hazards and possible duplicates that wait for a person."""
+    with desk_of(context) as desk:
+        found = desk.findings()
+    if as_json:
+        say_json(found)
+    else:
+        for one in found:
+            say(f"{plain(one['severity']).upper()}  {plain(one['text'])}")
+            say(f"  {plain(one['kind'])} {plain(one['id'])} in {_names(one.get('documents'))}")
+        say(f"Review {len(found)}" if found else "Nothing to review.")
+    if exit_code and found:
+        raise typer.Exit(EXIT_REVIEW_PENDING)
+
+
+def _names(documents: Any) -> str:
+    return ", ".join(plain(one) for one in documents or ()) or "no document"
+
+
+def sync(
+    context: typer.Context,
+    peer: Annotated[str, typer.Argument(help="Name, id (or its start) or host:port.")],
+    timeout: Annotated[float, typer.Option(help="Seconds.", min=0.1, max=600)] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Exchange with a peer until both are proved equal. Exits 3 when they are not yet."""
+    with desk_of(context) as desk:
+        found = desk.sync(peer, timeout)
+    if as_json:
+        say_json(found)
+    else:
+        word = "Equal" if found["equal"] else "Not equal yet"
+        say(f"{word} with {plain(found['node'])}: {found['documents']} documents")
+    if not found["equal"]:
+        raise typer.Exit(EXIT_DEGRADED)

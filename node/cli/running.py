@@ -1,0 +1,80 @@
+"""Making a node and running it: `init`, `run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from node.cli.opening import AsJson, home_of, settings_of
+from node.cli.output import say, say_json, tell
+
+if TYPE_CHECKING:
+    from conflict.signature import SigningKey
+    from node.home import Home
+
+SyncListen = Annotated[
+    str | None, typer.Option(help="host:port where peers reach this node; port 0: any free one.")
+]
+ApiListen = Annotated[
+    str | None, typer.Option(help="host:port of the local API; port 0: any free one.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(init)
+    app.command()(run)
+
+
+def init(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Option(help="What people call it; else the host.")] = None,
+    role: Annotated[str, typer.Option(help="field or garrison.")] = "field",
+    sync_listen: SyncListen = None,
+    api_listen: ApiListen = None,
+    keep_config: Annotated[
+        bool, typer.Option("--keep-config", help="Use the configuration that is there.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a node: its key and its configuration. Overwrites nothing."""
+    from node import home as homes
+    from node.config import load, write_toml
+
+    home = home_of(context)
+    if keep_config:
+        load(home)
+    text = None if keep_config else write_toml(name or _host(), role, sync_listen, api_listen)
+    key = homes.init(home, text)
+    _say_made(home, key, load(home).settings.node.name, as_json=as_json)
+
+
+def _host() -> str:
+    import platform
+
+    return platform.node().partition(".")[0] or "aidstation"
+
+
+def _say_made(home: Home, key: SigningKey, name: str, *, as_json: bool) -> None:
+    if as_json:
+        say_json({"node": key.node.hex(), "key": key.public.hex(), "home": str(home.root)})
+        return
+    say(f"node {key.node.hex()}")
+    say(f"key  {key.public.hex()}")
+    tell(f"\nMade '{name}' in {home.root}, configured in {home.config}.")
+    tell("On each peer, add to its configuration (with this node's address if mDNS is off):\n")
+    tell(f'[[peers]]\nname = "{name}"\nnode = "{key.node.hex()}"\nkey = "{key.public.hex()}"\n')
+    tell("Next: `aidstation run`, and `aidstation doctor` to check this machine.")
+
+
+def run(
+    context: typer.Context, sync_listen: SyncListen = None, api_listen: ApiListen = None
+) -> None:
+    """Run the node until it is interrupted. The default when no command is given."""
+    flags = {"sync.listen": sync_listen, "api.listen": api_listen}
+    settings = settings_of(context, flags)
+    from node import app, logs
+
+    logs.configure()
+    app.run(settings, home_of(context))

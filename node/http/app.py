@@ -1,0 +1,172 @@
+"""The local API: one route for each question that a `Desk` answers, and two for health.
+
+Answers are `{"api": 1, "result": …}`, errors `{"api": 1, "error": {code, message, next_step,
+retryable}}`. The desk blocks, so each call has a thread; calls that wait for peers or write in
+bulk are few at a time, so that saving and reading never queue behind them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+from aiohttp import web
+
+from conflict.identity import DocumentKind
+from conflict.statement import Json
+from node.desk import Desk
+from node.errors import BadRequest
+from node.http.guards import answer, errors, known_host, needs_token
+from node.http.saves import decode_batch, decode_document
+
+BODY_BYTES_MAX = 96 << 20
+"""A request's body: one blob of the largest size, in base64, fits."""
+
+PAGE_MAX = 1_000
+SYNC_S_MAX = 600.0
+_SLOW_MAX = 2
+_SYNC_S = 60.0
+
+
+class Readiness(NamedTuple):
+    """Verdict for `/health/ready`: `causes` are codes, never text about a record."""
+
+    ready: bool
+    causes: tuple[str, ...] = ()
+
+
+def make_app(desk: Desk, token: str, ready: Callable[[], Readiness]) -> web.Application:
+    """The application; it owns neither the desk nor the socket."""
+    app = web.Application(
+        middlewares=[errors, known_host, needs_token(token)], client_max_size=BODY_BYTES_MAX
+    )
+    _Api(desk, ready).add_routes(app.router)
+    return app
+
+
+class _Api:
+    def __init__(self, desk: Desk, ready: Callable[[], Readiness]) -> None:
+        self._desk = desk
+        self._verdict = ready
+        self._slow = asyncio.Semaphore(_SLOW_MAX)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/health/live", self.live)
+        router.add_get("/health/ready", self.ready)
+        router.add_get("/api/status", self.status)
+        router.add_get("/api/peers", self.peers)
+        router.add_get("/api/findings", self.findings)
+        router.add_get("/api/documents", self.documents)
+        router.add_get("/api/find", self.find)
+        router.add_get("/api/chart/{document}", self.chart)
+        router.add_get("/api/shown/{document}/{slot}", self.shown)
+        router.add_get("/api/statements/{document}", self.statements)
+        router.add_get("/api/set-aside", self.set_aside)
+        router.add_post("/api/save", self.save)
+        router.add_post("/api/import", self.import_saves)
+        router.add_post("/api/sync", self.sync)
+        router.add_post("/api/pause", self.pause)
+
+    # --- health -----------------------------------------------------------------------------------
+
+    async def live(self, _request: web.Request) -> web.Response:
+        return answer({"live": True})
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        verdict = await asyncio.to_thread(self._verdict)
+        body = {"ready": verdict.ready, "causes": list(verdict.causes)}
+        return answer(body, 200 if verdict.ready else 503)
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    async def status(self, _request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.status))
+
+    async def peers(self, _request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.peers))
+
+    async def findings(self, _request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.findings))
+
+    async def set_aside(self, _request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.set_aside))
+
+    async def documents(self, request: web.Request) -> web.Response:
+        kind, after = request.query.get("kind"), request.query.get("after")
+        if kind is not None and kind.upper() not in DocumentKind.__members__:
+            raise BadRequest(f"kind: one of {', '.join(DocumentKind.__members__).lower()} expected")
+        if after is not None:
+            decode_document(after, "after")
+        limit = _whole(request.query.get("limit", "100"), "limit", PAGE_MAX)
+        return answer(await asyncio.to_thread(self._desk.list_documents, kind, after, limit))
+
+    async def find(self, request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.find, request.query.get("q", "")))
+
+    async def chart(self, request: web.Request) -> web.Response:
+        document = decode_document(request.match_info["document"], "document")
+        return answer(await asyncio.to_thread(self._desk.chart, document))
+
+    async def shown(self, request: web.Request) -> web.Response:
+        document = decode_document(request.match_info["document"], "document")
+        slot = request.match_info["slot"]
+        return answer(await asyncio.to_thread(self._desk.shown, document, slot))
+
+    async def statements(self, request: web.Request) -> web.Response:
+        document = decode_document(request.match_info["document"], "document")
+        return answer(await asyncio.to_thread(self._desk.statements, document))
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    async def save(self, request: web.Request) -> web.Response:
+        batch = decode_batch(await _body(request))
+        return answer(await asyncio.to_thread(self._desk.save, batch.saves, batch.blobs))
+
+    async def import_saves(self, request: web.Request) -> web.Response:
+        batch = decode_batch(await _body(request))
+        async with self._slow:
+            ids = await asyncio.to_thread(self._desk.import_saves, batch.saves, batch.blobs)
+        return answer(ids)
+
+    async def sync(self, request: web.Request) -> web.Response:
+        fields = _fields(await _body(request), {"peer": str, "timeout_s": (int, float)})
+        peer, timeout_s = fields.get("peer"), fields.get("timeout_s", _SYNC_S)
+        if not peer or not 0 < timeout_s <= SYNC_S_MAX:
+            raise BadRequest(f"peer and a timeout_s within 0..{SYNC_S_MAX:.0f} expected")
+        async with self._slow:
+            return answer(await asyncio.to_thread(self._desk.sync, peer, float(timeout_s)))
+
+    async def pause(self, request: web.Request) -> web.Response:
+        fields = _fields(await _body(request), {"paused": bool})
+        if "paused" not in fields:
+            raise BadRequest("paused: true or false expected")
+        paused = fields["paused"]
+        return answer(await asyncio.to_thread(lambda: self._desk.pause(paused=paused)))
+
+
+async def _body(request: web.Request) -> Json:
+    if request.content_type != "application/json":
+        raise BadRequest("Content-Type: application/json expected. Nothing was saved.")
+    raw = await request.read()
+    try:
+        return await asyncio.to_thread(orjson.loads, raw)
+    except orjson.JSONDecodeError:
+        raise BadRequest("The body is not JSON. Nothing was saved.") from None
+
+
+def _fields(body: Json, kinds: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise BadRequest("An object is expected.")
+    for name, value in body.items():
+        kind = kinds.get(name)
+        if kind is None or not isinstance(value, kind) or (kind is not bool and value is True):
+            raise BadRequest(f"{name[:40]!r} is unknown or of the wrong type.")
+    return body
+
+
+def _whole(text: str, where: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
+        raise BadRequest(f"{where}: a whole number within 1..{most} expected")
+    return int(text)

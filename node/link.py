@@ -1,0 +1,168 @@
+"""One connection: feeds a session with frames, answers and deadlines, and performs its effects.
+
+Sending, reading the store and receiving are three tasks, so that neither a slow peer nor a slow disk
+stops the other two. Everything the session sees passes through one inbox, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from functools import partial
+from typing import Any
+
+from conflict.identity import Lane, NodeId
+from node.engine import Engine
+from sync import effects
+from sync.effects import Answer, Effect, Phase, Read
+from sync.reading import perform
+from sync.session import Session
+from sync.transport.channel import Channel
+
+INBOX_FRAMES_MAX = 32
+FLUSH_S_MAX = 5.0
+
+
+class Link:
+    """Runs one session over one channel. `notice` hears what status wants to know."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        session: Session,
+        engine: Engine,
+        readers: Executor,
+        notice: Callable[[Link, effects.Notice], None],
+    ) -> None:
+        self.channel = channel
+        self.session = session
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.end_code = ""
+        self.changed = asyncio.Event()
+        self.done = asyncio.Event()
+        self._engine = engine
+        self._readers = readers
+        self._notice = notice
+        self._loop = asyncio.get_running_loop()
+        self._inbox: asyncio.Queue[Callable[[float], list[Effect]] | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(INBOX_FRAMES_MAX)
+        self._outgoing: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._reads: asyncio.Queue[Read] = asyncio.Queue()
+
+    @property
+    def peer(self) -> NodeId | None:
+        """Proven id of the other node."""
+        return self.session.peer
+
+    async def run(self) -> str:
+        """Until the connection ends; the stable code of why (empty: an ordinary end)."""
+        tasks = [
+            asyncio.create_task(self._receive()),
+            asyncio.create_task(self._read()),
+        ]
+        sender = asyncio.create_task(self._send())
+        try:
+            self._perform(self.session.start())
+            while self.session.phase is not Phase.CLOSED:
+                event = await self._next()
+                if event is None:
+                    break
+                self._perform(event(self._loop.time()))
+                self.changed.set()
+        finally:
+            self._outgoing.put_nowait(None)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(sender, FLUSH_S_MAX)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.channel.close()
+            self.session.phase = Phase.CLOSED
+            self.changed.set()
+            self.done.set()
+        return self.end_code
+
+    def grown(self, lanes: Iterable[tuple[Lane, int]]) -> None:
+        """Lanes grew here. Call on the loop."""
+        self._inbox.put_nowait(lambda now: self.session.grown(lanes, now))
+
+    def check(self) -> None:
+        """Prove equality now, if we lead. Call on the loop."""
+        self._inbox.put_nowait(self.session.check)
+
+    def end(self, code: str) -> None:
+        """End the connection. Call on the loop."""
+        self.end_code = self.end_code or code
+        self._inbox.put_nowait(None)
+
+    async def _next(self) -> Callable[[float], list[Effect]] | None:
+        deadline = self.session.next_deadline()
+        if deadline is None:
+            return await self._inbox.get()
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._inbox.get()
+        except TimeoutError:
+            return self.session.expire
+
+    async def _receive(self) -> None:
+        while (frame := await self.channel.receive()) is not None:
+            self.bytes_in += len(frame)
+            await self._room.acquire()
+            self._inbox.put_nowait(partial(self._received, frame))
+        self._inbox.put_nowait(None)
+
+    def _received(self, frame: bytes, now: float) -> list[Effect]:
+        self._room.release()
+        return self.session.receive(frame, now)
+
+    async def _send(self) -> None:
+        while (frame := await self._outgoing.get()) is not None:
+            self.bytes_out += len(frame)
+            await self.channel.send(frame)
+
+    async def _read(self) -> None:
+        while True:
+            read = await self._reads.get()
+            job = self._loop.run_in_executor(self._readers, perform, read, self._engine.store)
+            try:
+                self._answer(read.ticket, await job)
+            except Exception as fault:  # noqa: BLE001  the store's error ends this link only
+                self.end(getattr(fault, "code", "read-failed"))
+
+    def _answer(self, ticket: int, answer: Answer) -> None:
+        self._inbox.put_nowait(lambda now: self.session.answer(ticket, answer, now))
+
+    def _perform(self, todo: Iterable[Effect]) -> None:
+        for effect in todo:
+            match effect:
+                case effects.Send(frame):
+                    self._outgoing.put_nowait(frame)
+                case effects.Close(code, _):
+                    self.end_code = code
+                case effects.Hold():
+                    self._write(effect.ticket, self._engine.hold(effect))
+                case effects.SaveBlobPart():
+                    self._write(effect.ticket, self._engine.save_blob_part(effect))
+                case effects.SaveReceipts():
+                    self._write(None, self._engine.save_receipts(effect))
+                case effects.Proven() | effects.Entered() | effects.PeerRefused():
+                    self._notice(self, effect)
+                case _:
+                    self._reads.put_nowait(effect)
+
+    def _write(self, ticket: int | None, future: Future[Any]) -> None:
+        def done(finished: Future[Any]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: the node is stopping
+                self._loop.call_soon_threadsafe(self._written, ticket, finished)
+
+        future.add_done_callback(done)
+
+    def _written(self, ticket: int | None, finished: Future[Any]) -> None:
+        if (fault := finished.exception()) is not None:
+            self.end(getattr(fault, "code", "write-failed"))
+        elif ticket is not None:
+            self._answer(ticket, finished.result())

@@ -1,0 +1,203 @@
+"""`RemoteDesk`: the desk of a running node, asked over its local API with the standard library.
+
+Errors come back as the leaves they left as. A request is sent once: a save whose answer was lost
+may have happened, and repeating it blindly would record it twice.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import orjson
+
+from conflict.identity import DocumentId, document_text
+from conflict.statement import Json
+from node import errors
+from node.desk import API_VERSION, Save
+from node.errors import NodeError, Unreachable
+from node.faults import Fault, Foreign
+from node.http.saves import encode_batch
+
+ANSWER_S = 60.0
+"""How long a node may take to answer, beyond what the request itself allows it."""
+
+BATCH_SAVES = 200
+BATCH_BYTES = 8 << 20
+
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared with, not listened on
+_INTEGRITY = frozenset({"database-corrupt", "disk-fault"})
+_LEAVES: Mapping[str, type[NodeError]] = {
+    kind.code: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, NodeError)
+}
+
+
+class RemoteDesk:
+    """Implements `Desk`. `address` is `host:port` of the local API."""
+
+    def __init__(self, address: str, token: str) -> None:
+        place = urlsplit(f"//{address}")
+        host = place.hostname or ""
+        self._host, self._port = _ANY.get(host, host), place.port or 0
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._address = address
+
+    def save(self, saves: Sequence[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
+        """See `Desk.save`."""
+        ids: list[list[str]] = self._post("/api/save", encode_batch(saves, blobs))
+        return ids
+
+    def import_saves(self, saves: Iterable[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
+        """See `Desk.import_saves`. Blobs go first; then batches, each all or nothing."""
+        for some in _blob_batches(blobs):
+            self._post("/api/import", encode_batch((), some))
+        ids: list[list[str]] = []
+        for batch in _save_batches(saves):
+            ids.extend(self._post("/api/import", encode_batch(batch)))
+        return ids
+
+    def shown(self, document: DocumentId, slot: str) -> list[str]:
+        """See `Desk.shown`."""
+        found: list[str] = self._get(f"/api/shown/{document_text(document)}/{quote(slot, safe='')}")
+        return found
+
+    def statements(self, document: DocumentId) -> list[str]:
+        """See `Desk.statements`."""
+        found: list[str] = self._get(f"/api/statements/{document_text(document)}")
+        return found
+
+    def find(self, text: str) -> list[Json]:
+        """See `Desk.find`."""
+        found: list[Json] = self._get("/api/find", {"q": text})
+        return found
+
+    def list_documents(
+        self, kind: str | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Json]:
+        """See `Desk.list_documents`."""
+        given = {"kind": kind, "after": after, "limit": str(limit)}
+        found: list[Json] = self._get(
+            "/api/documents", {name: value for name, value in given.items() if value is not None}
+        )
+        return found
+
+    def chart(self, document: DocumentId) -> Json:
+        """See `Desk.chart`."""
+        return self._get(f"/api/chart/{document_text(document)}")
+
+    def findings(self) -> list[Json]:
+        """See `Desk.findings`."""
+        found: list[Json] = self._get("/api/findings")
+        return found
+
+    def status(self) -> Json:
+        """See `Desk.status`."""
+        return self._get("/api/status")
+
+    def peers(self) -> list[Json]:
+        """See `Desk.peers`."""
+        found: list[Json] = self._get("/api/peers")
+        return found
+
+    def sync(self, peer: str, timeout_s: float) -> Json:
+        """See `Desk.sync`."""
+        body = {"peer": peer, "timeout_s": timeout_s}
+        return self._post("/api/sync", body, timeout_s + ANSWER_S)
+
+    def pause(self, *, paused: bool) -> Json:
+        """See `Desk.pause`."""
+        return self._post("/api/pause", {"paused": paused})
+
+    def set_aside(self) -> list[Json]:
+        """See `Desk.set_aside`."""
+        found: list[Json] = self._get("/api/set-aside")
+        return found
+
+    # ----------------------------------------------------------------------------------------------
+
+    def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
+        return self._ask("GET", f"{path}?{urlencode(query)}" if query else path, None, ANSWER_S)
+
+    def _post(self, path: str, body: Json, timeout_s: float = ANSWER_S) -> Json:
+        return self._ask("POST", path, orjson.dumps(body), timeout_s)
+
+    def _ask(self, method: str, path: str, body: bytes | None, timeout_s: float) -> Json:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
+        headers = self._headers | ({"Content-Type": "application/json"} if body else {})
+        sent = False
+        try:
+            connection.connect()
+            connection.request(method, path, body, headers)
+            sent = True
+            response = connection.getresponse()
+            return _result(response.read(), response.status, self._address)
+        except (OSError, http.client.HTTPException) as fault:
+            raise self._silent(fault, unsure=sent and method == "POST") from fault
+        finally:
+            connection.close()
+
+    def _silent(self, fault: Exception, *, unsure: bool) -> Unreachable:
+        outcome = (
+            "The request was sent, so what it asked for may have been done: look before repeating it"
+            if unsure
+            else "Nothing was changed"
+        )
+        kind = type(fault).__name__
+        return Unreachable(f"The node does not answer on {self._address} ({kind}). {outcome}.")
+
+
+def _result(raw: bytes, status: int, address: str) -> Json:
+    try:
+        body = orjson.loads(raw)
+        version = body["api"]
+    except (ValueError, KeyError, TypeError) as fault:
+        raise Unreachable(f"What answers on {address} is not an Aidstation node.") from fault
+    if version != API_VERSION:
+        raise Unreachable(
+            f"The node on {address} speaks version {version} of the local API, this command "
+            f"{API_VERSION}. Restart the node with the installed software."
+        )
+    if "error" in body:
+        raise leaf(body["error"], status)
+    return body["result"]
+
+
+def leaf(error: Mapping[str, Any], status: int) -> NodeError:
+    """The error that a node's `error` object stands for."""
+    code, message = str(error.get("code")), str(error.get("message"))
+    kind = _LEAVES.get(code)
+    if kind is not None and kind is not NodeError:
+        return kind(message)
+    exit_code = errors.EXIT_USAGE if status < 500 else errors.EXIT_FAILURE
+    if code in _INTEGRITY:
+        exit_code = errors.EXIT_INTEGRITY
+    next_step, retryable = str(error.get("next_step")), bool(error.get("retryable"))
+    return Foreign(Fault(code, message, next_step, retryable, status, exit_code))
+
+
+def _blob_batches(blobs: Sequence[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for blob in blobs:
+        if batch and size + len(blob) > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(blob)
+        size += len(blob)
+    if batch:
+        yield batch
+
+
+def _save_batches(saves: Iterable[Save]) -> Iterator[list[Save]]:
+    batch: list[Save] = []
+    for save in saves:
+        batch.append(save)
+        if len(batch) >= BATCH_SAVES:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
