@@ -7,11 +7,10 @@ After any fault the session is closed and every later input is ignored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 
 from conflict.identity import DocumentId, Lane, NodeId
-from conflict.lane import LaneRun, Vector
+from conflict.lane import LaneRun
 from sync import codec, effects, limits, messages
 from sync.blobs import BlobExchange
 from sync.effects import Answer, Effect, Phase
@@ -21,21 +20,7 @@ from sync.messages import Message
 from sync.outbox import Outbox
 from sync.ports import Keyring, SetAside, Signer, Summary
 from sync.receipts import receipts_hold, refusal, signed_receipts, vet
-
-
-@dataclass(slots=True)
-class _Round:
-    """Where one round of listing and repair stands."""
-
-    number: int = 0
-    lister: bool = False
-    position: DocumentId | None = None  # last document listed, or last one compared
-    pages: list[bool] = field(default_factory=list)  # pages being compared: is it the final one?
-    listed_all: bool = False  # lister: final page sent; comparer: final page compared
-    asked_all: bool = False  # lister: the peer's final vectors came
-    finished: bool = False
-    peer_finished: bool = False
-    progress: bool = False
+from sync.repair import Repair, chunks, send
 
 
 class Session:
@@ -56,7 +41,7 @@ class Session:
         )
         self._outbox = Outbox()
         self._blobs = BlobExchange()
-        self._round = _Round()
+        self._round = Repair(0, self._outbox, self._ticket)
         self._mine: Summary | None = None
         self._theirs: Summary | None = None
         self._repair = True
@@ -74,7 +59,7 @@ class Session:
 
     def start(self) -> list[Effect]:
         """First effects: our HELLO."""
-        return [_send(self._handshake.hello())]
+        return [send(self._handshake.hello())]
 
     def receive(self, frame: bytes, now: float) -> list[Effect]:
         """One frame from the peer."""
@@ -107,11 +92,13 @@ class Session:
         return [*self._pump()]
 
     def check(self, now: float) -> list[Effect]:
-        """Leader: prove equality now, and repair if it does not hold."""
+        """Prove equality now, and repair if it does not hold. A follower asks the leader to."""
         self._now = now
-        if not self.leader or self.phase not in {Phase.EQUAL, Phase.DIFFERENT}:
+        if self.phase not in {Phase.EQUAL, Phase.DIFFERENT}:
             return []
-        return self._start_check(repair=True)
+        if self.leader:
+            return self._start_check(repair=True)
+        return [send(messages.Check(0, Summary(0, bytes(8)), repair=True))]
 
     def next_deadline(self) -> float | None:
         """When `expire` wants to be called, monotonic seconds."""
@@ -167,7 +154,7 @@ class Session:
     def _on_hello(self, hello: messages.Hello) -> Iterator[Effect]:
         proof = self._handshake.on_hello(hello)
         yield from self._enter(Phase.PROVING)
-        yield _send(proof)
+        yield send(proof)
 
     def _on_proof(self, proof: messages.Proof) -> Iterator[Effect]:
         proven = self._handshake.on_proof(proof)
@@ -185,11 +172,15 @@ class Session:
             return []
         self._repair = repair
         self._mine = self._theirs = None
-        self._round = _Round(number=self._round.number + 1)
+        self._round = Repair(self._round.number + 1, self._outbox, self._ticket)
         self._checking = True
         return [*self._enter(Phase.CHECKING), effects.ReadSummary(self._ticket())]
 
     def _on_check(self, check: messages.Check) -> Iterator[Effect]:
+        if self.leader and not check.round:
+            settled = self.phase in {Phase.EQUAL, Phase.DIFFERENT}
+            yield from self._start_check(repair=True) if settled else ()
+            return
         self._theirs = check.summary
         if self.leader:
             if check.round != self._round.number or self._mine is None:
@@ -198,7 +189,7 @@ class Session:
             return
         if check.round <= self._round.number:
             raise OutOfTurn("rounds count up")
-        self._round = _Round(number=check.round)
+        self._round = Repair(check.round, self._outbox, self._ticket)
         self._repair = check.repair
         yield from self._enter(Phase.CHECKING)
         yield effects.ReadSummary(self._ticket())
@@ -206,7 +197,7 @@ class Session:
     def _on_summary(self, answer: effects.SummaryRead) -> Iterator[Effect]:
         self._checking = False
         self._mine = answer.summary
-        yield _send(messages.Check(self._round.number, answer.summary, self._repair))
+        yield send(messages.Check(self._round.number, answer.summary, self._repair))
         if not self.leader:
             yield from self._judge()
 
@@ -225,57 +216,31 @@ class Session:
                 self._repair_delay_s = min(self._repair_delay_s * 2, limits.REPAIR_DELAY_S_MAX)
         else:
             fewer = self._mine.documents - self._theirs.documents
-            self._round.lister = fewer < 0 or (fewer == 0 and self.leader)
             yield from self._enter(Phase.REPAIRING)
-            if self._round.lister:
-                yield effects.ReadListing(self._ticket(), None, limits.LISTING_ENTRIES_MAX)
+            yield from self._round.start(lister=fewer < 0 or (fewer == 0 and self.leader))
 
-    def _on_listing_read(self, answer: effects.ListingRead) -> Iterator[Effect]:
-        part = self._round
-        if not part.lister or part.listed_all:
-            return
-        yield _send(messages.Listing(part.number, part.position, answer.listed, answer.final))
-        part.listed_all = answer.final
-        if not answer.final:
-            part.position = answer.listed[-1].document
-            yield effects.ReadListing(self._ticket(), part.position, limits.LISTING_ENTRIES_MAX)
+    def _on_listing_read(self, answer: effects.ListingRead) -> Iterable[Effect]:
+        return self._round.listing_read(answer)
 
-    def _on_listing(self, page: messages.Listing) -> Iterator[Effect]:
-        part = self._round
-        ended = part.listed_all or (part.pages and part.pages[-1])
-        if part.lister or page.round != part.number or ended or page.after != part.position:
-            raise OutOfTurn("a LISTING that does not go on where the last one ended")
-        if not page.listed and not page.final:
-            raise OutOfTurn("an empty LISTING that is not the last")
-        part.pages.append(page.final)
-        part.position = page.listed[-1].document if page.listed else page.after
-        yield effects.Compare(self._ticket(), page.after, page.listed, page.final)
+    def _on_listing(self, page: messages.Listing) -> Iterable[Effect]:
+        return self._round.listing(page)
 
-    def _on_compared(self, answer: effects.Compared) -> Iterator[Effect]:
-        part = self._round
-        if not part.pages:
-            return
-        final = part.pages.pop(0)
-        for document in answer.unlisted:
-            self._outbox.ask(document, {})
-        for chunk, last in _chunks(answer.differing):
-            asked = messages.Vectors(part.number, chunk, answer=False, final=final and last)
-            yield _send(asked)
-        part.listed_all = final
+    def _on_compared(self, answer: effects.Compared) -> Iterable[Effect]:
+        return self._round.compared(answer)
 
-    def _on_vectors(self, vectors: messages.Vectors) -> Iterator[Effect]:
+    def _on_vectors(self, vectors: messages.Vectors) -> Iterable[Effect]:
         if vectors.round not in {0, self._round.number}:
             raise OutOfTurn("VECTORS of another round")
         for document, vector in vectors.vectors:
             self._outbox.ask(document, vector)
             if vectors.answer:
                 self._answered.add(document)
-        self._round.asked_all = self._round.asked_all or vectors.final
-        yield from ()
+        self._round.asked(final=vectors.final)
+        return ()
 
     def _on_content_read(self, answer: effects.ContentRead) -> Iterator[Effect]:
         for content in self._outbox.read(answer.runs):
-            yield _send(content)
+            yield send(content)
         behind = tuple(one for one in answer.behind if one not in self._answered)
         self._answered.difference_update(answer.behind)
         if behind:
@@ -285,33 +250,20 @@ class Session:
     def _on_vectors_read(self, answer: effects.VectorsRead) -> Iterator[Effect]:
         self._vector_reads -= 1
         number = self._round.number if self.phase is Phase.REPAIRING else 0
-        for chunk, _ in _chunks(answer.vectors):
-            yield _send(messages.Vectors(number, chunk, answer=True, final=False))
+        for chunk, _ in chunks(answer.vectors):
+            yield send(messages.Vectors(number, chunk, answer=True, final=False))
 
-    def _on_finished(self, finished: messages.Finished) -> Iterator[Effect]:
-        if finished.round != self._round.number or self.phase is not Phase.REPAIRING:
-            raise OutOfTurn("FINISHED of another round")
-        self._round.peer_finished = True
-        yield from ()
+    def _on_finished(self, finished: messages.Finished) -> Iterable[Effect]:
+        self._round.peer_finished(finished)
+        return ()
 
     def _finish(self) -> Iterator[Effect]:
-        """Say FINISHED when our part is sent; the leader checks again when all is receipted."""
-        part = self._round
+        """The leader checks again when a round is over and all of it is durable on both sides."""
         if self.phase is not Phase.REPAIRING:
             return
-        ready = part.asked_all if part.lister else part.peer_finished
-        if (
-            not part.finished
-            and part.listed_all
-            and ready
-            and self._outbox.round_read
-            and not self._vector_reads
-        ):
-            part.finished = True
-            yield _send(messages.Finished(part.number))
-        over = part.finished and part.peer_finished and self._outbox.round_receipted
-        if over and not self._holds and self.leader:
-            yield from self._start_check(repair=part.progress)
+        yield from self._round.finish(asking=bool(self._vector_reads))
+        if self.leader and self._round.over and not self._holds:
+            yield from self._start_check(repair=self._round.progress)
 
     # Content --------------------------------------------------------------------------------
 
@@ -324,7 +276,7 @@ class Session:
                 good.append(run)
             else:
                 aside.append((fault, run))
-                yield _send(refusal(fault))
+                yield send(refusal(fault))
         ticket = self._ticket()
         self._holds[ticket] = content.frame
         yield effects.Hold(ticket, self.peer, tuple(good), tuple(aside))
@@ -333,9 +285,9 @@ class Session:
         frame = self._holds.pop(ticket)
         applied = answer.applied
         for aside in applied.set_aside:
-            yield _send(refusal(aside))
+            yield send(refusal(aside))
         epoch = self._handshake.greeting.epoch
-        yield _send(signed_receipts(self._signer, epoch, frame, applied.held))
+        yield send(signed_receipts(self._signer, epoch, frame, applied.held))
         if applied.gaps:
             self._vector_reads += 1
             documents = tuple(dict.fromkeys(lane.document for lane in applied.gaps))
@@ -365,14 +317,14 @@ class Session:
 
     def _on_blobs_wanted(self, answer: effects.BlobsWantedRead) -> Iterator[Effect]:
         if ask := self._blobs.ask(answer):
-            yield _send(ask)
+            yield send(ask)
 
     def _on_blob_ask(self, ask: messages.BlobAsk) -> Iterator[Effect]:
         for blob, offset in ask.wanted:
             yield effects.ReadBlob(self._ticket(), blob, offset)
 
     def _on_blob_read(self, answer: effects.BlobRead) -> Iterator[Effect]:
-        yield _send(messages.BlobPart(*answer))
+        yield send(messages.BlobPart(*answer))
 
     def _on_blob_part(self, part: messages.BlobPart) -> Iterator[Effect]:
         if self._blobs.take(part):
@@ -382,7 +334,7 @@ class Session:
 
     def _on_blob_saved(self, answer: effects.BlobSaved) -> Iterator[Effect]:
         if ask := self._blobs.saved(answer):
-            yield _send(ask)
+            yield send(ask)
         else:
             yield effects.ReadBlobsWanted(self._ticket())
 
@@ -416,7 +368,7 @@ class Session:
 
     def _fail(self, fault: PeerFault) -> list[Effect]:
         text = str(fault)[: limits.TEXT_CHARS_MAX]
-        return [_send(messages.Fault(fault.code, text)), *self._closed(fault.code, text)]
+        return [send(messages.Fault(fault.code, text)), *self._closed(fault.code, text)]
 
     def _closed(self, code: str, text: str) -> list[Effect]:
         self.phase, self.cause = Phase.CLOSED, text
@@ -454,23 +406,3 @@ _LEARNS: dict[type, Callable[..., Iterable[Effect]]] = {
     effects.BlobRead: Session._on_blob_read,
     effects.BlobSaved: Session._on_blob_saved,
 }
-
-
-def _send(message: Message) -> effects.Send:
-    return effects.Send(codec.encode(message))
-
-
-def _chunks(
-    vectors: Sequence[tuple[DocumentId, Vector]],
-) -> Iterator[tuple[tuple[tuple[DocumentId, Vector], ...], bool]]:
-    """Vectors in messages of bounded size, at least one; the flag marks the last."""
-    chunk: list[tuple[DocumentId, Vector]] = []
-    lanes = 0
-    for document, vector in vectors:
-        full = len(chunk) >= limits.VECTORS_DOCUMENTS_MAX
-        if chunk and (full or lanes + len(vector) > limits.VECTOR_LANES_MAX):
-            yield tuple(chunk), False
-            chunk, lanes = [], 0
-        chunk.append((document, vector))
-        lanes += len(vector)
-    yield tuple(chunk), True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ from node.cli.output import say, say_json, tell
 
 if TYPE_CHECKING:
     from conflict.signature import SigningKey
-    from node.home import Home
+    from node.home import Home, Running
 
 SyncListen = Annotated[
     str | None, typer.Option(help="host:port where peers reach this node; port 0: any free one.")
@@ -77,4 +78,9 @@ def run(
     from node import app, logs
 
     logs.configure()
-    app.run(settings, home_of(context))
+    app.run(settings, home_of(context), _tell_ready)
+
+
+def _tell_ready(running: Running) -> None:
+    tell(f"Running as process {running.pid}: peers at {running.sync}, local API at {running.api}.")
+    sys.stderr.flush()

@@ -43,19 +43,31 @@ class Actor:
             raise NotInitialised(f"the node {self.name} is not running")
         return RemoteDesk(running.api, read_token(running))
 
-    def start(self, command: Sequence[str]) -> None:
+    def start(self) -> None:
         """Start the process and wait until it answers."""
+        self.launch()
+        self.ready()
+
+    def launch(self) -> None:
+        """Start the process."""
         log = (self.home.root / "demo.log").open("ab")
         self.process = subprocess.Popen(  # noqa: S603  our own console script
-            [*command, "--home", str(self.home.root), "run"],
+            [*aidstation(), "--home", str(self.home.root), "run"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
         log.close()
+
+    def ready(self) -> None:
+        """Wait until the process answers. Raises `NodeError` with its last words if it does not."""
         deadline = time.monotonic() + START_S_MAX
         while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
+            if (
+                self.process is None
+                or self.process.poll() is not None
+                or time.monotonic() > deadline
+            ):
                 tail = (self.home.root / "demo.log").read_text(errors="replace")[-600:]
                 raise NodeError(f"the demo's node {self.name} did not start: {tail}")
             time.sleep(POLL_S)
@@ -97,17 +109,16 @@ def aidstation() -> list[str]:
 
 
 @contextmanager
-def stage(root: Path, command: Sequence[str] | None = None) -> Iterator[dict[str, Actor]]:
-    """Four nodes that run until the block ends."""
-    actors = {name: Actor(name, Home(root / name, root / name / "config.toml")) for name in NAMES}
+def stage(root: Path, names: Sequence[str] = NAMES) -> Iterator[dict[str, Actor]]:
+    """Nodes that know one another; what is still running is stopped when the block ends."""
+    actors = {name: Actor(name, Home(root / name, root / name / "config.toml")) for name in names}
     keys = {name: init(actor.home, None).public.hex() for name, actor in actors.items()}
-    ports = dict(zip(NAMES, _free_ports(len(NAMES)), strict=True))
+    ports = dict(zip(names, _free_ports(len(names)), strict=True))
     for name, actor in actors.items():
         actor.home.config.write_text(_config(name, keys, ports))
     with ExitStack() as stack:
         for actor in actors.values():
             stack.callback(actor.stop)
-            actor.start(command or aidstation())
         yield actors
 
 
@@ -123,10 +134,10 @@ def _config(name: str, keys: dict[str, str], ports: dict[str, int]) -> str:
         "[discovery]",
         f'interfaces = ["{_LOOPBACK}"]',
     ]
-    for other in NAMES:
+    for other, key in keys.items():
         if other != name:
             lines += ["[[peers]]", f'name = "{other}"', f'role = "{_role(other)}"']
-            lines += [f'key = "{keys[other]}"']
+            lines += [f'key = "{key}"']
             if other == "garrison":
                 lines += [f'address = "{_LOOPBACK}:{ports[other]}"']
     return "\n".join(lines) + "\n"

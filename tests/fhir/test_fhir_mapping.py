@@ -174,6 +174,12 @@ def test_other_negatives_are_never_an_allergy(body: Body) -> None:
     assert found.kept
 
 
+def test_text_that_no_statement_can_hold_is_kept_as_its_escape() -> None:
+    found = became(allergy(code={"text": "Peni\ud800cillin"}))
+    assert not found.mapped
+    assert "\\ud800" in drafts(found, "source")[0].value["verbatim"]
+
+
 @pytest.mark.parametrize(
     ("more", "state"),
     [
