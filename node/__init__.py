@@ -1,0 +1,1 @@
+"""The node: composition, engine, links, command line, HTTP, FHIR, simulator."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conflict.errors import LaneRefused
-from conflict.identity import NodeId
 from conflict.lane import LaneRun, check_run
 from conflict.signature import lane_message
 from sync import codec, limits, messages
+from sync.errors import ProofFailed
 from sync.ports import HeldLane, Keyring, Receipt, SetAside, Signer
 
 _RECEIPT_DOMAIN = b"aidstation/receipt/1"
@@ -49,7 +49,10 @@ def signed_receipts(
     return messages.Receipts(frame, epoch, receipts, signer.sign(signed))
 
 
-def receipts_hold(message: messages.Receipts, peer: NodeId, keyring: Keyring) -> bool:
-    """Whether `peer` signed these receipts."""
+def check_receipts(message: messages.Receipts, peer: messages.Hello, keyring: Keyring) -> None:
+    """Hold receipts to their sender: its signature, and the epoch of its HELLO."""
+    if message.epoch != peer.epoch:
+        raise ProofFailed("a receipt of another store epoch than the peer's HELLO")
     signed = _RECEIPT_DOMAIN + codec.receipt_message(message.epoch, message.receipts)
-    return bool(keyring.verifies(peer, signed, message.signature))
+    if not keyring.verifies(peer.node, signed, message.signature):
+        raise ProofFailed("a receipt that its node did not sign")

@@ -14,12 +14,12 @@ from conflict.lane import LaneRun
 from sync import codec, effects, limits, messages
 from sync.blobs import BlobExchange
 from sync.effects import Answer, Effect, Phase
-from sync.errors import OutOfTurn, PeerFault, ProofFailed, Stalled
+from sync.errors import OutOfTurn, PeerFault, Stalled
 from sync.handshake import Greeting, Handshake
 from sync.messages import Message
 from sync.outbox import Outbox
 from sync.ports import Keyring, SetAside, Signer, Summary
-from sync.receipts import receipts_hold, refusal, signed_receipts, vet
+from sync.receipts import check_receipts, refusal, signed_receipts, vet
 from sync.repair import Repair, chunks, send
 
 
@@ -299,10 +299,7 @@ class Session:
     def _on_receipts(self, message: messages.Receipts) -> Iterator[Effect]:
         peer = self._handshake.peer
         assert peer is not None  # noqa: S101  receipts come after the proof
-        if message.epoch != peer.epoch:
-            raise ProofFailed("a receipt of another store epoch than the peer's HELLO")
-        if not receipts_hold(message, peer.node, self._keyring):
-            raise ProofFailed("a receipt that its node did not sign")
+        check_receipts(message, peer, self._keyring)
         self._outbox.receipted(message.frame)
         if message.receipts:
             self._round.progress = True

@@ -40,7 +40,7 @@ def import_fhir(
     system: Annotated[str | None, typer.Option(help="Names the source of these records.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import FHIR R4. Importing the same files again adds nothing. Exits 3 if some were refused."""
+    """Import FHIR R4. The same files again show nothing twice. Exits 3 if some were refused."""
     from node.fhir import import_paths
 
     with desk_of(context) as desk, _progress() as on_progress:

@@ -1,0 +1,91 @@
+"""The console script as tests use it: one call, or a node that runs until the block ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+SCRIPT = (sys.executable, "-m", "node.cli.main")
+ANY_PORT = "127.0.0.1:0"
+CALL_S_MAX = 120
+
+
+class Answer(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def result(self) -> Any:
+        """The `result` of its one JSON object."""
+        body = json.loads(self.out)
+        assert body["api"] == 1
+        return body["result"]
+
+    @property
+    def error(self) -> Any:
+        """The `error` of its one JSON object."""
+        return json.loads(self.out)["error"]
+
+
+def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """No settings but `extra`, and nothing of this machine's own user."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIDSTATION_")}
+    places = {"XDG_CONFIG_HOME": str(home / "none"), "XDG_DATA_HOME": str(home / "none")}
+    return kept | places | dict(extra or {})
+
+
+def aidstation(home: Path, *arguments: str, **extra: str) -> Answer:
+    """One command to its end."""
+    done = subprocess.run(
+        [*SCRIPT, "--home", str(home), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=CALL_S_MAX,
+        check=False,
+        env=environment(home, extra),
+        stdin=subprocess.DEVNULL,
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def made(home: Path, name: str = "alpha") -> Path:
+    """A home with a node in it that listens on free ports and does not search for others."""
+    answer = aidstation(
+        home, "init", "--name", name, "--sync-listen", ANY_PORT, "--api-listen", ANY_PORT
+    )
+    assert answer.code == 0, answer.err
+    with (home / "config.toml").open("a") as file:
+        file.write("\n[discovery]\nmdns = false\n")
+    return home
+
+
+@contextmanager
+def running(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """A node that runs until the block ends; it has said that it is ready."""
+    process = subprocess.Popen(
+        [*SCRIPT, "--home", str(home), "run"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(home),
+    )
+    assert process.stderr is not None
+    try:
+        said = process.stderr.readline()
+        assert said.startswith("Running as process"), said
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+        process.wait(CALL_S_MAX)
+        process.stderr.close()

@@ -1,0 +1,120 @@
+"""Recording and reading back: typed fields, corrections that name what was shown, mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node.errors import EXIT_USAGE
+from tests.cli.cli_lab import Answer, aidstation, made
+
+
+@pytest.fixture(name="home")
+def _home(tmp_path: Path) -> Path:
+    return made(tmp_path)
+
+
+def record(home: Path, *words: str) -> Answer:
+    answer = aidstation(home, "record", *words, "--json")
+    assert answer.code == 0, answer.err
+    return answer
+
+
+def readings(home: Path, document: str, slot: str) -> list[dict[str, object]]:
+    chart = aidstation(home, "show", document, "--json").result
+    (found,) = (one for one in chart["documents"] if one["document"] == document)
+    listed: list[dict[str, object]] = found["slots"][slot]
+    return listed
+
+
+def test_fields_get_the_types_of_their_slot(home: Path) -> None:
+    words = ("pulse=88", "temperature=36.60", "avpu=A", "--at", "2026-11-23T03:10Z", "--by", "Ruiz")
+    saved = record(home, "vitals", "--new", "episode", *words).result
+    (reading,) = readings(home, saved["document"], "vitals")
+    assert reading["value"] == {"pulse": 88, "temperature": "36.60", "avpu": "A"}
+    assert reading["statements"] == saved["statements"]
+    assert (reading["by"], reading["at"]) == ("Ruiz", "2026-11-23T03:10Z")
+
+
+def test_a_list_is_given_with_commas_and_anything_as_json(home: Path) -> None:
+    saved = record(home, "mechanism", "--new", "episode", "mechanisms=blunt,fall").result
+    value = '{"mechanisms": ["gsw"], "other": "x=1"}'
+    record(home, "mechanism", saved["document"], "--value", value)
+    values = [one["value"] for one in readings(home, saved["document"], "mechanism")]
+    assert values == [{"mechanisms": ["blunt", "fall"]}, {"mechanisms": ["gsw"], "other": "x=1"}]
+
+
+def test_a_correction_replaces_what_is_shown(home: Path) -> None:
+    first = record(home, "triage", "--new", "episode", "category=delayed").result
+    second = record(home, "triage", first["document"], "category=immediate").result
+    assert second["supersedes"] == first["statements"]
+    (reading,) = readings(home, first["document"], "triage")
+    assert reading["value"] == {"category": "immediate"}
+    assert aidstation(home, "findings", "--json").result == []
+
+
+def test_beside_replaces_nothing_and_both_are_shown_safer_first(home: Path) -> None:
+    document = record(home, "triage", "--new", "episode", "category=minimal").result["document"]
+    saved = record(home, "triage", document, "category=immediate", "--beside").result
+    assert saved["supersedes"] == []
+    shown = aidstation(home, "show", document).out
+    assert shown.index("Review 1") < shown.index("SAFER READING: category immediate")
+    assert "also said: category minimal" in shown
+
+
+def test_events_replace_nothing(home: Path) -> None:
+    document = record(home, "vitals", "--new", "episode", "pulse=80").result["document"]
+    assert record(home, "vitals", document, "pulse=90").result["supersedes"] == []
+    assert len(readings(home, document, "vitals")) == 2
+
+
+def test_entered_in_error_takes_a_reason_and_names_statements(home: Path) -> None:
+    saved = record(home, "vitals", "--new", "episode", "pulse=8").result
+    refused = aidstation(home, "record", "vitals", saved["document"], "--void", "typing slip")
+    assert refused.code == EXIT_USAGE
+    (wrong,) = saved["statements"]
+    record(home, "vitals", saved["document"], "--void", "typing slip", "--supersedes", wrong)
+    chart = aidstation(home, "show", saved["document"], "--json").result
+    assert "vitals" not in chart["documents"][0]["slots"]
+
+
+def test_a_document_is_found_by_prefix_and_a_wrong_one_is_refused(home: Path) -> None:
+    document = record(home, "triage", "--new", "episode", "category=delayed").result["document"]
+    record(home, "triage", document[:14], "category=minimal")
+    answer = aidstation(home, "record", "triage", "person", "category=minimal")
+    assert "error:" in answer.err
+    assert answer.code != 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("vitls --new episode pulse=8", "did you mean vitals"),
+        ("vitals --new episode puls=8", "did you mean pulse"),
+        ("vitals --new episode pulse=fast", "whole number"),
+        ("vitals --new episode pulse=999", "0 to 350"),
+        ("vitals --new person pulse=80", "kind episode"),
+        ("vitals --new unit pulse=80", "person or episode"),
+        ("vitals --new episode", "value once"),
+        ("vitals pulse=80", "--new person"),
+        ("vitals a b pulse=80", "2 documents"),
+        ("vitals --new episode --value {", "not JSON"),
+        ("vitals --new episode pulse=80 --at yesterday", "is not a time"),
+    ],
+)
+def test_what_cannot_be_recorded_names_the_cause(home: Path, words: str, said: str) -> None:
+    answer = aidstation(home, "record", *words.split())
+    assert answer.code == EXIT_USAGE
+    assert said in answer.err
+    assert "next:" in answer.err
+    assert aidstation(home, "status", "--json").result["statements"] == 0
+
+
+def test_terminal_control_characters_in_a_record_are_not_shown(home: Path) -> None:
+    text = "\x1b[2J\u202egnp.exe\nline"
+    saved = record(home, "note", "--new", "episode", f"text={text}").result
+    shown = aidstation(home, "show", saved["document"]).out
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert "\N{REPLACEMENT CHARACTER}[2J" in shown
