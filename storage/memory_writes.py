@@ -9,10 +9,11 @@ from conflict.change import read_header
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
-from storage import aside, blobs, holding, limits, receipts
+from storage import aside, blobs, holding, limits
 from storage.errors import BlobMismatch
 from storage.framing import pack_evidence
 from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun
+from storage.receipts import grow
 from storage.shapes import ProjectionRow, Refusal, SetAsideRow
 from sync.ports import Applied, Receipt, SetAside
 
@@ -181,7 +182,7 @@ class MemoryTransaction:
         self._rows.dirty.drop(document)
 
     def save_receipts(
-        self, holder: NodeId, epoch: bytes, receipts_: Sequence[Receipt], now_ms: int
+        self, holder: NodeId, epoch: bytes, receipts: Sequence[Receipt], now_ms: int
     ) -> None:
         """See `Transaction.save_receipts`."""
         del now_ms  # kept for people who read the SQL tables
@@ -191,9 +192,9 @@ class MemoryTransaction:
                 rest = {node: vector for node, vector in vectors.items() if node != holder}
                 rows.receipts[document] = rest
         rows.holders[holder] = epoch
-        for claim in receipts_:
+        for claim in receipts:
             vectors = rows.receipts.get(claim.lane.document, {})
-            vector = receipts.grow(vectors.get(holder, {}), [claim])
+            vector = grow(vectors.get(holder, {}), [claim])
             rows.receipts[claim.lane.document] = {**vectors, holder: vector}
 
     def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:

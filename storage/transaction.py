@@ -13,10 +13,11 @@ from sqlalchemy import Connection, select
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun
-from storage import admission, aside, blobs, ingest, receipts
+from storage import admission, aside, blobs, ingest
 from storage.errors import BlobMismatch
 from storage.framing import pack_entries
 from storage.projections import Shown
+from storage.receipts import save as save_claims
 from storage.shapes import ProjectionRow
 from storage.tables import setting
 from storage.upsert import upsert
@@ -115,10 +116,10 @@ class SqlTransaction:
         self._results.clean.append(document)
 
     def save_receipts(
-        self, holder: NodeId, epoch: bytes, receipts_: Sequence[Receipt], now_ms: int
+        self, holder: NodeId, epoch: bytes, receipts: Sequence[Receipt], now_ms: int
     ) -> None:
         """See `Transaction.save_receipts`."""
-        receipts.save(self._connection, holder, epoch, receipts_, now_ms)
+        save_claims(self._connection, holder, epoch, receipts, now_ms)
 
     def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
         """See `Transaction.put_blob_part`."""

@@ -324,16 +324,12 @@ class Session:
         yield send(messages.BlobPart(*answer))
 
     def _on_blob_part(self, part: messages.BlobPart) -> Iterator[Effect]:
-        if self._blobs.take(part):
-            yield effects.SaveBlobPart(self._ticket(), *part)
-        else:
-            yield effects.ReadBlobsWanted(self._ticket())
+        here, ticket = self._blobs.take(part), self._ticket()
+        yield effects.SaveBlobPart(ticket, *part) if here else effects.ReadBlobsWanted(ticket)
 
     def _on_blob_saved(self, answer: effects.BlobSaved) -> Iterator[Effect]:
-        if ask := self._blobs.saved(answer):
-            yield send(ask)
-        else:
-            yield effects.ReadBlobsWanted(self._ticket())
+        ask = self._blobs.saved(answer)
+        yield send(ask) if ask else effects.ReadBlobsWanted(self._ticket())
 
     # Plumbing -------------------------------------------------------------------------------
 
