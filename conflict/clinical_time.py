@@ -16,7 +16,8 @@ from conflict.errors import BadTime
 
 _FORM = re.compile(
     r"(?P<date>\d{4}(-\d{2}(-\d{2})?)?)"
-    r"(T(?P<time>\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)(?P<zone>Z|L|[+-]\d{2}:\d{2})?)?"
+    r"(T(?P<time>\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)(?P<zone>Z|L|[+-]\d{2}:\d{2})?)?",
+    re.ASCII,
 )
 UNKNOWN_ZONE = timedelta(hours=14)
 

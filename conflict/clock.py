@@ -11,6 +11,7 @@ from typing import NamedTuple
 from conflict.errors import BadTime
 
 REMOTE_AHEAD_MS_MAX = 5 * 60 * 1000
+COUNTER_MAX = 999_999_999
 
 
 class Stamp(NamedTuple):
@@ -47,6 +48,8 @@ class HybridClock:
         """Stamp for a new local statement: later than every stamp given or accepted so far."""
         if now_ms > self.last.ms:
             self.last = Stamp(now_ms, 0)
+        elif self.last.counter >= COUNTER_MAX:  # a peer's stamp may stand at the end of its digits
+            self.last = Stamp(self.last.ms + 1, 0)
         else:
             self.last = Stamp(self.last.ms, self.last.counter + 1)
         return self.last

@@ -54,6 +54,8 @@ class LaneWriter:
         """One change holding all drafts. Raises `BadStatement`, `LaneFull`."""
         if self.length >= limits.LANE_CHANGES_MAX:
             raise LaneFull(f"{limits.LANE_CHANGES_MAX} changes are in this lane")
+        if not drafts:
+            raise BadStatement("a save holds at least one statement")
         entries = tuple(
             Entry(draft.slot, number, encode(draft, rec))
             for number, (draft, rec) in enumerate(drafts, self._statements + 1)
@@ -140,7 +142,7 @@ def _entries(actor: ActorId, found: Iterable[tuple[str, object]]) -> tuple[Entry
 def _entry(actor: ActorId, key: str, value: object) -> Entry:
     slot, slash, identity = key.partition("/")
     _, dot, number = identity.partition(".")
-    if not (slash and dot and slot and len(slot) <= limits.SLOT_NAME_BYTES_MAX):
+    if not (slash and dot and slot and len(slot.encode()) <= limits.SLOT_NAME_BYTES_MAX):
         raise LaneRefused("bad-key", "a root key reads <slot>/<actor>.<n>")
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise LaneRefused("bad-key", "a statement number is a plain decimal")

@@ -17,7 +17,8 @@ from conflict.clinical_time import instants
 from conflict.errors import BadTime
 from conflict.statement import Json
 
-_DECIMAL = re.compile(r"-?\d{1,9}(\.\d{1,9})?")
+_DECIMAL = re.compile(r"-?\d{1,9}(\.\d{1,9})?", re.ASCII)
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 
 
 class Field(Protocol):
@@ -42,7 +43,7 @@ class Text:
             yield f"{path}: text expected, {_kind(value)} given"
         elif len(value) > self.chars_max:
             yield f"{path}: at most {self.chars_max} characters, {len(value)} given"
-        elif self.pattern and not re.fullmatch(self.pattern, value):
+        elif self.pattern and not re.fullmatch(self.pattern, value, re.ASCII):
             yield f"{path}: {self.hint or self.pattern} expected"
 
 
@@ -113,8 +114,8 @@ class Day:
     def problems(self, value: Json, path: str) -> Iterator[str]:
         """See `Field`."""
         try:
-            text = value if isinstance(value, str) else ""
-            date.fromisoformat(text + "-01-01"[: 10 - len(text)] if len(text) in {4, 7} else text)
+            text = value if isinstance(value, str) and _DATE.fullmatch(value) else ""
+            date.fromisoformat(text + "-01-01"[len(text) - 10 :] if len(text) in {4, 7} else text)
         except ValueError:
             yield f"{path}: a date such as 1999-04-30 expected"
 

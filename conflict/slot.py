@@ -37,7 +37,7 @@ class Reading(NamedTuple):
             body["at"] = first.at
         if self.state != "stands":
             body["state"] = self.state
-        if slot and (problems := list(slot.shape.problems(self.value or {}, ""))):
+        if slot and (problems := list(slot.shape.problems(_fields(self.value), ""))):
             body["problems"] = problems
         return body
 
@@ -76,6 +76,11 @@ class Policy(Protocol):
         ...
 
 
+def _fields(value: Json) -> Json:
+    """No value at all is a value without fields; anything else is what it is."""
+    return {} if value is None else value
+
+
 def _plain(value: Json) -> str:
     if isinstance(value, dict):
         return " ".join(_plain(inner) for inner in value.values() if inner is not None)
@@ -101,8 +106,10 @@ class Slot:
     def check(self, draft: Draft) -> None:
         """Refuse at entry what is outside the shape. Raises `ValueRefused`."""
         if draft.void is not None:
+            if not draft.void.strip():
+                raise ValueRefused(self.name, ("void: a reason expected, none given",))
             return
-        if problems := tuple(self.shape.problems(draft.value or {}, "")):
+        if problems := tuple(self.shape.problems(_fields(draft.value), "")):
             raise ValueRefused(self.name, problems)
 
 

@@ -82,8 +82,15 @@ def encode(draft: Draft, rec: Stamp) -> str:
     if draft.source:
         body["source"] = list(draft.source)
     text = canonical(body)
-    check_text(text)
+    from_body(draft.slot, StatementId(""), check_text(text))
+    check_slot_name(draft.slot)
     return text
+
+
+def check_slot_name(slot: str) -> None:
+    """Hold a slot's name to the form of root keys. Raises `BadStatement`."""
+    if not slot or "/" in slot or len(slot.encode()) > limits.SLOT_NAME_BYTES_MAX:
+        raise BadStatement(f"a slot's name has 1 to {limits.SLOT_NAME_BYTES_MAX} bytes and no '/'")
 
 
 def canonical(body: Json) -> str:
@@ -142,10 +149,12 @@ def from_body(slot: str, identity: StatementId, body: Mapping[str, Json]) -> Sta
     try:
         rec = parse_stamp(body["rec"])
         supersedes = body.get("supersedes", ())
+        _demand(isinstance(supersedes, list | tuple), "supersedes is no list")
         _demand(len(supersedes) <= limits.SUPERSEDES_MAX, "supersedes too many")
         _demand(all(isinstance(one, str) for one in supersedes), "supersedes holds no ids")
         source = body.get("source")
-        _demand(source is None or len(source) == 3, "source has three parts")
+        named = isinstance(source, list) and len(source) == 3
+        _demand(source is None or named, "source has three parts")
         for name in ("at", "by", "precision", "void"):
             _demand(isinstance(body.get(name, ""), str), f"{name} is not text")
         return Statement(

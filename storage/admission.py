@@ -42,7 +42,7 @@ class Results:
         if self.refused:
             connection.execute(_REFUSE, self.refused)
         for part in chunks(self.clean):
-            connection.execute(_CLEAN.where(document.c.document.in_(part)))
+            connection.execute(_CLEAN, {"documents": part})
         self.admitted, self.refused, self.clean = [], [], []
 
 
@@ -67,6 +67,7 @@ _REFUSE = (
 _SAME_DOCUMENT = lane.c.document == document.c.document
 _CLEAN = (
     update(document)
+    .where(document.c.document.in_(bindparam("documents", expanding=True)))
     .where(~exists().where(_SAME_DOCUMENT, _AWAITS))
     .values(
         dirty=False,

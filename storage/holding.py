@@ -35,8 +35,8 @@ class Held(Protocol):
         """The source's unsigned prefix of a lane."""
         ...
 
-    def hashes(self, lane: Lane) -> tuple[bytes, ...]:
-        """Hash of each held change of a lane, from the first; costs a read of the lane."""
+    def run_at(self, lane: Lane, seq: int) -> LaneRun:
+        """The stored run that contains a held change; costs a read."""
         ...
 
 
@@ -71,6 +71,7 @@ class _Draft:
     lanes: dict[DocumentId, dict[ActorId, LaneState]]
     tails: list[LaneRun] = field(default_factory=list)
     fresh: dict[Lane, list[LaneRun]] = field(default_factory=dict)
+    read: dict[Lane, list[LaneRun]] = field(default_factory=dict)
     grown: dict[Lane, int] = field(default_factory=dict)
     gaps: dict[Lane, None] = field(default_factory=dict)
     branches: list[tuple[SetAside, LaneRun]] = field(default_factory=list)
@@ -87,11 +88,14 @@ class _Draft:
 
     def hash_at(self, lane: Lane, seq: int) -> bytes:
         """Hash of a held change, those of this transaction included."""
-        known = self.held.hashes(lane)
-        if seq <= len(known):
-            return known[seq - 1]
-        chunks = (chunk for run in self.fresh[lane] for chunk in run.changes)
-        return [read_header(chunk).hash for chunk in chunks][seq - len(known) - 1]
+        known = self.read.setdefault(lane, [])
+        near = (*self.fresh.get(lane, ()), *known)
+        run = next((one for one in near if one.first_seq <= seq <= one.last_seq), None)
+        if run is None:
+            run = self.held.run_at(lane, seq)
+            known.append(run)
+        head = run.head
+        return head if seq == run.last_seq else read_header(run.changes[seq - run.first_seq]).hash
 
 
 def plan(runs: Sequence[LaneRun], held: Held) -> Plan:

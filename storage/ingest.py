@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
 
-from conflict.change import read_header
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
 from storage import aside, holding, lanes, staging
@@ -33,7 +32,6 @@ class _Lookup:
 
     def __init__(self, connection: Connection, source: NodeId | None) -> None:
         self._connection, self._source = connection, source
-        self._hashes: dict[Lane, tuple[bytes, ...]] = {}
         self.sizes = staging.sizes(connection, source)
 
     def states(self, documents: Sequence[DocumentId]) -> dict[DocumentId, dict[ActorId, LaneState]]:
@@ -44,19 +42,15 @@ class _Lookup:
             return None
         return staging.prefix(self._connection, self._source, one)
 
-    def hashes(self, one: Lane) -> tuple[bytes, ...]:
-        if one not in self._hashes:
-            stored = lanes.stored_lane(self._connection, one)
-            chunks = (chunk for run in stored for chunk in run.changes)
-            self._hashes[one] = tuple(read_header(chunk).hash for chunk in chunks)
-        return self._hashes[one]
+    def run_at(self, one: Lane, seq: int) -> LaneRun:
+        return lanes.run_at(self._connection, one, seq)
 
 
 def hold(
     connection: Connection, runs: Sequence[LaneRun], source: NodeId | None, now_ms: int
 ) -> Applied:
     """Plan and write (`Transaction.hold`)."""
-    lock_documents(connection, [one.lane.document for one in runs])
+    lock_rows(connection, [one.lane.document for one in runs])
     lookup = _Lookup(connection, source)
     plan = holding.plan(runs, lookup)
     if plan.tails:
@@ -67,12 +61,12 @@ def hold(
     return plan.applied
 
 
-def lock_documents(connection: Connection, documents: Sequence[DocumentId]) -> None:
-    """On PostgreSQL, let no other writer near these documents; SQLite has one writer anyway."""
-    if is_sqlite(connection) or not documents:
+def lock_rows(connection: Connection, names: Sequence[bytes]) -> None:
+    """On PostgreSQL, let no other writer near these documents or blobs; SQLite has one writer."""
+    if is_sqlite(connection) or not names:
         return
     connection.execute(select(func.pg_advisory_xact_lock_shared(_REBUILD_LOCK)))
-    stripes = sorted({int.from_bytes(one[-4:], "big") % _LOCK_STRIPES for one in documents})
+    stripes = sorted({int.from_bytes(one[-4:], "big") % _LOCK_STRIPES for one in names})
     connection.execute(
         text("SELECT pg_advisory_xact_lock(:space, one) FROM unnest(CAST(:stripes AS int[])) one"),
         {"space": _LOCK_SPACE, "stripes": stripes},
@@ -131,30 +125,27 @@ def _lane_row(tail: LaneRun) -> dict[str, Any]:
 
 def _count(connection: Connection, plan: holding.Plan) -> int:
     """Add the plan to one shard of the tally; the first arrival number of its tails."""
-    shard = 0
-    if not is_sqlite(connection):
-        shard = connection.scalar(select(func.pg_backend_pid() % _TALLY_SHARDS)) or 0
-    add_to_tally(connection, shard, plan.documents_added, plan.digest_delta, len(plan.tails))
+    arrivals = len(plan.tails)
     if is_sqlite(connection):
-        last: int = connection.scalars(select(tally.c.arrival).where(tally.c.shard == 0)).one()
-        return last - len(plan.tails) + 1
-    numbers = select(arrival.next_value()).select_from(func.generate_series(1, len(plan.tails)))
+        return add_to_tally(connection, 0, plan.documents_added, plan.digest_delta, arrivals)
+    shard = connection.scalar(select(func.pg_backend_pid() % _TALLY_SHARDS)) or 0
+    add_to_tally(connection, shard, plan.documents_added, plan.digest_delta, arrivals)
+    numbers = select(arrival.next_value()).select_from(func.generate_series(1, arrivals))
     return min(connection.scalars(numbers))
 
 
 def add_to_tally(
     connection: Connection, shard: int, documents: int, delta: int, arrivals: int
-) -> None:
-    """Add to one shard, which is created with its first use."""
+) -> int:
+    """Add to one shard, which is created with its first use; its next arrival number before."""
     blank = {"shard": shard, "documents": 0, "digest": bytes(lanes.DIGEST_BYTES), "arrival": 0}
-    query = select(tally).where(tally.c.shard == shard).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_SHARD, {"its_shard": shard}).one_or_none()
     if row is None:
         connection.execute(insert_new(connection, tally), blank)
-        row = connection.execute(query).one()
+        row = connection.execute(_SHARD, {"its_shard": shard}).one()
     digest = (int.from_bytes(row.digest, "big") + delta) % _MODULUS
     connection.execute(
-        update(tally).where(tally.c.shard == bindparam("its_shard")),
+        _RETALLY,
         {
             "its_shard": shard,
             "documents": row.documents + documents,
@@ -162,3 +153,13 @@ def add_to_tally(
             "arrival": row.arrival + arrivals,
         },
     )
+    return int(row.arrival) + 1
+
+
+_ITS_SHARD = tally.c.shard == bindparam("its_shard")
+_SHARD = select(tally).where(_ITS_SHARD).with_for_update()
+_RETALLY = (
+    update(tally)
+    .where(_ITS_SHARD)
+    .values({name: bindparam(name) for name in ("documents", "digest", "arrival")})
+)

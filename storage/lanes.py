@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, Vector
@@ -21,11 +21,16 @@ from sync.ports import Listed, Summary
 
 _MODULUS = 1 << 64
 DIGEST_BYTES = 8
+# Statements on hot paths are built once: building costs more than running.
+_STATES = select(lane.c.document, lane.c.actor, lane.c.length, lane.c.head).where(
+    lane.c.document.in_(bindparam("documents", expanding=True))
+)
+_TALLY = select(tally.c.documents, tally.c.digest)
 
 
 def summary(connection: Connection) -> Summary:
     """Sum of the tally's shards."""
-    rows = connection.execute(select(tally.c.documents, tally.c.digest)).all()
+    rows = connection.execute(_TALLY).all()
     total = sum(int.from_bytes(digest, "big") for _, digest in rows) % _MODULUS
     return Summary(sum(count for count, _ in rows), total.to_bytes(DIGEST_BYTES, "big"))
 
@@ -57,10 +62,8 @@ def states(
 ) -> dict[DocumentId, dict[ActorId, LaneState]]:
     """Held lanes of documents; unheld documents are absent."""
     found: dict[DocumentId, dict[ActorId, LaneState]] = {}
-    columns = (lane.c.document, lane.c.actor, lane.c.length, lane.c.head)
     for part in chunks(documents):
-        query = select(*columns).where(lane.c.document.in_(part))
-        for one, actor, length, head in connection.execute(query):
+        for one, actor, length, head in connection.execute(_STATES, {"documents": part}):
             found.setdefault(one, {})[actor] = LaneState(length, head)
     return found
 
@@ -111,9 +114,15 @@ def runs_from(connection: Connection, one: Lane, first_seq: int, bytes_max: int)
     return list(shipping.join([as_run(row) for row in connection.execute(query)], bytes_max))
 
 
-def stored_lane(connection: Connection, one: Lane) -> list[LaneRun]:
-    """Every stored run of a lane."""
-    return runs_from(connection, one, 1, 0)
+def run_at(connection: Connection, one: Lane, seq: int) -> LaneRun:
+    """The stored run that contains a held change."""
+    query = (
+        select(run)
+        .where(run.c.document == one.document, run.c.actor == one.actor, run.c.first_seq <= seq)
+        .order_by(run.c.first_seq.desc())
+        .limit(1)
+    )
+    return as_run(connection.execute(query).one())
 
 
 def as_run(row: Row[Any]) -> LaneRun:

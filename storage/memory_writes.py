@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from conflict.change import read_header
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
@@ -32,9 +31,9 @@ class _Lookup:
         row = self._rows.staged.get((self._source, lane))
         return row.run if row else None
 
-    def hashes(self, lane: Lane) -> tuple[bytes, ...]:
-        stored = self._rows.runs.get(lane, ())
-        return tuple(read_header(chunk).hash for one in stored for chunk in one.run.changes)
+    def run_at(self, lane: Lane, seq: int) -> LaneRun:
+        stored = (one.run for one in self._rows.runs[lane])
+        return next(run for run in stored if run.last_seq >= seq)
 
 
 class MemoryTransaction:

@@ -10,13 +10,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, false, insert, select, true, union, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    bindparam,
+    delete,
+    insert,
+    select,
+    true,
+    union,
+    update,
+)
 
 from conflict.identity import DocumentId, DocumentKind
 from storage.shapes import ProjectionRow
 from storage.tables import blob, blob_need, link, projection
 from storage.upsert import chunks, upsert
 from sync.ports import BlobWanted
+
+_DOCUMENTS: BindParameter[Any] = bindparam("documents", expanding=True)
+_UNLINK = delete(link).where(link.c.document.in_(_DOCUMENTS))
+_UNNEED = delete(blob_need).where(blob_need.c.document.in_(_DOCUMENTS))
 
 
 @dataclass(slots=True)
@@ -32,8 +46,8 @@ class Shown:
             return
         connection.execute(upsert(connection, projection), list(map(_columns, rows)))
         for part in chunks([row.document for row in rows]):
-            connection.execute(delete(link).where(link.c.document.in_(part)))
-            connection.execute(delete(blob_need).where(blob_need.c.document.in_(part)))
+            connection.execute(_UNLINK, {"documents": part})
+            connection.execute(_UNNEED, {"documents": part})
         links = [
             {"document": row.document, "other": other}
             for row in rows
@@ -75,12 +89,6 @@ def _need_blobs(connection: Connection, rows: Sequence[ProjectionRow]) -> None:
 def blob_arrived(connection: Connection, name: bytes) -> None:
     """A blob is complete: nobody needs to send it."""
     connection.execute(update(blob_need).where(blob_need.c.hash == name).values(missing=False))
-
-
-def blob_lost(connection: Connection, name: bytes) -> None:
-    """A blob is no longer complete here."""
-    needs = update(blob_need).where(blob_need.c.hash == name, blob_need.c.missing == false())
-    connection.execute(needs.values(missing=True))
 
 
 def blobs_wanted(connection: Connection, limit: int) -> list[BlobWanted]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy import Connection, and_, bindparam, delete, select
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun
@@ -25,16 +25,19 @@ class StagedSize(NamedTuple):
     at_ms: int
 
 
+_SIZES = (
+    select(staged.c.document, staged.c.actor, staged.c.size, staged.c.at_ms)
+    .where(staged.c.peer == bindparam("its_peer"))
+    .order_by(staged.c.at_ms, staged.c.document, staged.c.actor)
+)
+
+
 def sizes(connection: Connection, source: NodeId | None) -> dict[Lane, StagedSize]:
     """What one peer has staged, oldest first."""
-    query = (
-        select(staged.c.document, staged.c.actor, staged.c.size, staged.c.at_ms)
-        .where(staged.c.peer == peer_key(source))
-        .order_by(staged.c.at_ms, staged.c.document, staged.c.actor)
-    )
+    rows = connection.execute(_SIZES, {"its_peer": peer_key(source)})
     return {
         Lane(DocumentId(one), ActorId(actor)): StagedSize(size, at_ms)
-        for one, actor, size, at_ms in connection.execute(query)
+        for one, actor, size, at_ms in rows
     }
 
 

@@ -6,6 +6,7 @@ together before the next read or the commit.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, select
@@ -40,7 +41,7 @@ class SqlTransaction:
     def flush(self) -> None:
         """Write what is queued."""
         if self._touched:
-            ingest.lock_documents(self._connection, sorted(self._touched))
+            ingest.lock_rows(self._connection, sorted(self._touched))
             self._touched.clear()
         self._shown.write(self._connection)
         self._results.write(self._connection)
@@ -102,7 +103,7 @@ class SqlTransaction:
     def retry_admission(self, document: DocumentId) -> None:
         """See `Transaction.retry_admission`."""
         self.flush()
-        ingest.lock_documents(self._connection, [document])
+        ingest.lock_rows(self._connection, [document])
         admission.retry(self._connection, document)
 
     def save_projection(self, row: ProjectionRow) -> None:
@@ -119,11 +120,13 @@ class SqlTransaction:
         self, holder: NodeId, epoch: bytes, receipts: Sequence[Receipt], now_ms: int
     ) -> None:
         """See `Transaction.save_receipts`."""
+        ingest.lock_rows(self._connection, [claim.lane.document for claim in receipts])
         save_claims(self._connection, holder, epoch, receipts, now_ms)
 
     def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
         """See `Transaction.put_blob_part`."""
         self.flush()
+        ingest.lock_rows(self._connection, [blob_hash])
         try:
             return blobs.put_part(self._connection, blob_hash, offset, data, size)
         except BlobMismatch:
@@ -133,6 +136,7 @@ class SqlTransaction:
     def put_blob(self, data: bytes) -> bytes:
         """See `Transaction.put_blob`."""
         self.flush()
+        ingest.lock_rows(self._connection, [hashlib.sha256(data).digest()])
         return blobs.put(self._connection, data)
 
     def setting(self, key: str) -> bytes | None:

@@ -331,8 +331,6 @@ class Session:
         ask = self._blobs.saved(answer)
         yield send(ask) if ask else effects.ReadBlobsWanted(self._ticket())
 
-    # Plumbing -------------------------------------------------------------------------------
-
     def _learn(self, ticket: int, answer: Answer) -> Iterable[Effect]:
         if isinstance(answer, effects.HoldDone):
             return self._on_hold_done(ticket, answer)

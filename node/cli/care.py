@@ -5,13 +5,14 @@ from __future__ import annotations
 import platform
 import secrets
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
-from node.cli.opening import AsJson, home_of, settings_of
+from node.cli.opening import AsJson, desk_of, home_of, settings_of
 from node.cli.output import say, say_json, tell
 from node.errors import EXIT_INTEGRITY
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from storage.shapes import Problem
 
 _TOLD_EVERY = 1_000
+_FOLD_S_MAX = 60.0
+_FOLD_POLL_S = 0.02
 
 
 def add_to(app: typer.Typer) -> None:
@@ -105,9 +108,22 @@ def rebuild(context: typer.Context, as_json: AsJson = False) -> None:
 
     with _store(context) as store:
         outcome = store.rebuild(on_progress)
+    _fold_all(context)
     if not as_json:
         say(f"Rebuilt {outcome.documents} documents from {outcome.lanes} lanes.")
     _say_problems(outcome.problems, "Nothing was damaged.", as_json=as_json)
+
+
+def _fold_all(context: typer.Context) -> None:
+    """Let a desk open and fold what the rebuild left waiting, as long as that goes on."""
+    with desk_of(context) as desk:
+        before, deadline = -1, time.monotonic() + _FOLD_S_MAX
+        while (waiting := int(desk.status()["waiting"])) and time.monotonic() < deadline:
+            if waiting != before:
+                before, deadline = waiting, time.monotonic() + _FOLD_S_MAX
+            time.sleep(_FOLD_POLL_S)
+    if waiting:
+        tell(f"{waiting} documents still wait: see `aidstation doctor`.")
 
 
 def _say_problems(problems: Sequence[Problem], none: str, *, as_json: bool) -> None:

@@ -112,8 +112,10 @@ def _decode_source(body: Json, where: str) -> Source | None:
 
 
 def _decode_blob(body: Json, where: str) -> bytes:
+    if not isinstance(body, str):
+        raise _wrong(where, "base64")
     try:
-        return base64.b64decode(_text(body, where), validate=True)
+        return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as fault:
         raise _wrong(where, "base64") from fault
 

@@ -24,7 +24,7 @@ from node.desk import Save
 from node.sim import bench_charts
 
 SYNC_S_MAX = 600.0
-POLL_S = 0.02
+POLL_S = 0.1
 CHANGED = 10
 
 

@@ -83,7 +83,6 @@ def test_a_busy_port_is_named_and_nothing_stays_behind(tmp_path: Path, which: st
     assert "port-busy" in answer.err
     assert "next:" in answer.err
     assert not (tmp_path / "running.json").exists()
-    assert not (tmp_path / "api-token").exists()
 
 
 def test_sync_without_a_link_says_that_everything_is_saved(tmp_path: Path) -> None:

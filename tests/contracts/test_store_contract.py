@@ -694,3 +694,28 @@ def _refuse(store: Store, lane, length: int) -> None:  # type: ignore[no-untyped
             lane.lane.document, lane.lane.actor, length, "unreadable", "detail"
         )
         transaction.mark_clean(lane.lane.document)
+
+
+def test_writers_of_one_receipt_and_one_blob_do_not_lose_each_others_work(store: Store) -> None:
+    lanes = [sample_lane(seed, document(1), 1) for seed in range(12)]
+    data = bytes(range(200))
+    name = hashlib.sha256(data).digest()
+    failed: list[BaseException] = []
+
+    def write(mine) -> None:  # type: ignore[no-untyped-def]
+        try:
+            for lane in mine:
+                with store.write() as transaction:
+                    transaction.save_receipts(HOLDER, EPOCH, [_receipt(lane, 1)], NOW_MS)
+                    transaction.put_blob_part(name, 0, data, len(data))
+        except BaseException as fault:  # noqa: BLE001  reported by the main thread
+            failed.append(fault)
+
+    threads = [threading.Thread(target=write, args=(lanes[n::4],)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert len(store.receipts(document(1))[HOLDER]) == 12
+    assert store.blob(name) == data

@@ -1,0 +1,92 @@
+"""SIGKILL of either side in the middle of a sync, on the real thing: two processes, two stores."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from pathlib import Path
+
+from node.app import open_desk
+from node.config import load
+from node.demo.stage import Actor, stage
+from node.desk import Save
+from node.sim import bench_charts
+from storage import SqlStore
+
+DOCUMENTS = 1_000
+KILLS = 50
+
+
+def test_fifty_kills_in_the_middle_of_a_sync_lose_nothing_and_damage_nothing(
+    tmp_path: Path,
+) -> None:
+    moments = random.Random("kill")
+    with stage(tmp_path, ("garrison", "alpha")) as actors:
+        source, sink = actors["garrison"], actors["alpha"]
+        acknowledged = _populate(source)
+        for actor in (source, sink):
+            actor.start()
+            actor.desk.pause(paused=True)
+        landed = held = 0
+        while landed < KILLS:
+            if held == DOCUMENTS:  # the sync came to its end: the next one starts from nothing
+                _empty(sink)
+                held = 0
+            victim, other = (sink, source) if landed % 2 else (source, sink)
+            held = _kill_in_sync(victim, other, sink, held, moments)
+            landed += held < DOCUMENTS
+        for actor in (source, sink):
+            actor.desk.pause(paused=False)
+        assert sink.desk.sync("garrison", 120)["equal"]
+        assert sink.desk.status()["digest"] == source.desk.status()["digest"]
+        assert sink.desk.status()["documents"] == DOCUMENTS
+        while sink.desk.status()["waiting"]:
+            pass
+        for document, ids in acknowledged.items():
+            assert set(ids) <= set(sink.desk.statements(document))
+
+
+def _kill_in_sync(
+    victim: Actor, other: Actor, sink: Actor, held: int, moments: random.Random
+) -> int:
+    """Let the sync go on for a random while, kill, check the dead store; documents at the sink."""
+    wanted = held + 1 + moments.randrange(150)
+    for actor in (victim, other):
+        actor.desk.pause(paused=False)
+    while sink.desk.status()["documents"] < min(wanted, DOCUMENTS):
+        pass
+    victim.kill()
+    other.desk.pause(paused=True)
+    documents = _intact(victim)
+    victim.start()
+    victim.desk.pause(paused=True)
+    return documents if victim is sink else int(sink.desk.status()["documents"])
+
+
+def _empty(actor: Actor) -> None:
+    actor.stop()
+    for file in actor.home.root.glob("store.db*"):
+        file.unlink()
+    actor.start()
+    actor.desk.pause(paused=True)
+
+
+def _populate(actor: Actor) -> dict[bytes, list[str]]:
+    charts = [(document, changes[:3]) for document, changes in bench_charts(3, DOCUMENTS)]
+    saves = [Save(document, drafts) for document, changes in charts for drafts in changes]
+    with open_desk(actor.home, load(actor.home).settings) as desk:
+        ids = desk.import_saves(saves)
+    acknowledged: dict[bytes, list[str]] = {}
+    for save, given in zip(saves, ids, strict=True):
+        acknowledged.setdefault(save.document, []).extend(given)
+    return acknowledged
+
+
+def _intact(actor: Actor) -> int:
+    """The dead node's store, opened as a restart opens it, passes its check; documents in it."""
+    store = SqlStore.open(actor.home.store, entropy=secrets.token_bytes(16))
+    try:
+        assert store.check() == []
+        return store.summary().documents
+    finally:
+        store.close()
