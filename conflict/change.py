@@ -18,7 +18,9 @@ HASH_BYTES = 32
 _CHANGE_CHUNK = 1
 # Column specifications that root-key string puts use: key string, insert, action, value
 # metadata, raw value, predecessor group. Anything else is not a statement.
-_COLUMNS = frozenset({0x15, 0x34, 0x42, 0x56, 0x57, 0x70})
+_ACTIONS = 0x42
+_COLUMNS = frozenset({0x15, 0x34, _ACTIONS, 0x56, 0x57, 0x70})
+_PUT = 1
 
 
 class ChangeHeader(NamedTuple):
@@ -82,14 +84,34 @@ def _dependency(chunk: bytes, at: int) -> tuple[bytes | None, int]:
 def _check_columns(chunk: bytes, at: int) -> None:
     count, at = _uleb(chunk, at)
     total, previous = 0, -1
+    actions = slice(0)
     for _ in range(min(count, len(_COLUMNS) + 1)):
         spec, at = _uleb(chunk, at)
         size, at = _uleb(chunk, at)
         if spec not in _COLUMNS or spec <= previous:
             raise LaneRefused("unknown-column", f"column {spec:#x} does not belong in a lane")
+        if spec == _ACTIONS:
+            actions = slice(total, total + size)
         total, previous = total + size, spec
     if count > len(_COLUMNS) or at + total != len(chunk):
         raise LaneRefused("extra-bytes", "columns do not fill the chunk exactly")
+    _check_operations(chunk[at:][actions])
+
+
+def _check_operations(column: bytes) -> None:
+    """The action column: one run of puts, the one way to write it. Few bytes may name millions."""
+    match tuple(column[:4]):
+        case (0x7F, 1):
+            return  # one operation stands alone
+        case (count, 1) if 2 <= count < 0x40:
+            return
+        case (low, high, 1) if low >= 0x80 and high < 0x40:
+            count = (low & 0x7F) | high << 7
+            if 0x40 <= count <= limits.CHANGE_OPS_MAX:
+                return
+    raise LaneRefused(
+        "bad-operations", f"a lane change has 1 to {limits.CHANGE_OPS_MAX} operations, all puts"
+    )
 
 
 def _uleb(chunk: bytes, at: int) -> tuple[int, int]:

@@ -25,6 +25,11 @@ DIGEST_BYTES = 8
 _STATES = select(lane.c.document, lane.c.actor, lane.c.length, lane.c.head).where(
     lane.c.document.in_(bindparam("documents", expanding=True))
 )
+_RUNS = (
+    select(run)
+    .where(run.c.document.in_(bindparam("documents", expanding=True)))
+    .order_by(run.c.document, run.c.actor, run.c.first_seq)
+)
 _TALLY = select(tally.c.documents, tally.c.digest)
 
 
@@ -88,6 +93,33 @@ def runs(
     stored = _stored(connection, one, wanted, everything=len(wanted) == len(held))
     found, branches = shipping.missing(stored, have, bytes_max)
     return found, beyond or branches
+
+
+def content(
+    connection: Connection, wanted: Sequence[tuple[DocumentId, Vector]], bytes_max: int
+) -> tuple[list[LaneRun], list[DocumentId]]:
+    """What a peer lacks of many documents; those that it has nothing of come in one query."""
+    whole = _whole(connection, [one for one, have in wanted if not have])
+    found: list[LaneRun] = []
+    behind: list[DocumentId] = []
+    for one, have in wanted:
+        if have:
+            part, beyond = runs(connection, one, have, bytes_max)
+            behind += [one] * beyond
+        else:
+            part, _ = shipping.missing(whole.get(one, []), {}, bytes_max)
+        found += part
+    return found, behind
+
+
+def _whole(
+    connection: Connection, documents: Sequence[DocumentId]
+) -> dict[DocumentId, list[LaneRun]]:
+    found: dict[DocumentId, list[LaneRun]] = {}
+    for part in chunks(documents):
+        for row in connection.execute(_RUNS, {"documents": part}):
+            found.setdefault(row.document, []).append(as_run(row))
+    return found
 
 
 def _stored(

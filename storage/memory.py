@@ -132,6 +132,15 @@ class MemoryStore:
             found, branches = shipping.missing(stored, have, bytes_max)
             return found, beyond or branches
 
+    def content(
+        self, wanted: Sequence[tuple[DocumentId, Vector]], bytes_max: int
+    ) -> tuple[list[LaneRun], list[DocumentId]]:
+        """See `LaneReader.content`."""
+        with self._lock:
+            answers = [(one, *self.runs(one, have, bytes_max)) for one, have in wanted]
+        found = [run for _, part, _ in answers for run in part]
+        return found, [one for one, _, beyond in answers if beyond]
+
     def runs_from(self, lane: Lane, first_seq: int, bytes_max: int) -> list[LaneRun]:
         """See `LaneReader.runs_from`."""
         with self._lock:

@@ -128,6 +128,13 @@ class SqlStore:
         with reading(self.engine) as connection:
             return lanes.runs(connection, document, have, bytes_max)
 
+    def content(
+        self, wanted: Sequence[tuple[DocumentId, Vector]], bytes_max: int
+    ) -> tuple[list[LaneRun], list[DocumentId]]:
+        """See `LaneReader.content`."""
+        with reading(self.engine) as connection:
+            return lanes.content(connection, wanted, bytes_max)
+
     def runs_from(self, lane: Lane, first_seq: int, bytes_max: int) -> list[LaneRun]:
         """See `LaneReader.runs_from`."""
         with reading(self.engine) as connection:

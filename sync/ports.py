@@ -105,6 +105,12 @@ class LaneReader(Protocol):
         """
         ...
 
+    def content(
+        self, wanted: Sequence[tuple[DocumentId, Vector]], bytes_max: int
+    ) -> tuple[list[LaneRun], list[DocumentId]]:
+        """`runs` of many documents in one snapshot; the documents whose flag is True."""
+        ...
+
     def runs_from(self, lane: Lane, first_seq: int, bytes_max: int) -> list[LaneRun]:
         """Signed runs of one lane from the stored run that contains `first_seq` onwards."""
         ...

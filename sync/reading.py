@@ -6,10 +6,7 @@ they belong to whoever owns the writer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from conflict.identity import DocumentId
-from conflict.lane import LaneRun, Vector
+from conflict.lane import LaneRun
 from sync import limits
 from sync.effects import (
     Answer,
@@ -44,7 +41,8 @@ def perform(read: Read, store: LaneReader) -> Answer:
         case Compare():
             return _compare(read, store)
         case ReadContent(_, wanted):
-            return _content(wanted, store)
+            found, behind = store.content(wanted, limits.CONTENT_RAW_BYTES)
+            return ContentRead(tuple(found), tuple(behind))
         case ReadLanes(_, lanes):
             runs: list[LaneRun] = []
             for lane, first_seq in lanes:
@@ -69,14 +67,3 @@ def _compare(read: Compare, store: LaneReader) -> Compared:
     vectors = store.vectors(differing)
     unlisted = tuple(one for one in ours if one not in theirs)
     return Compared(tuple((one, vectors[one]) for one in differing), unlisted)
-
-
-def _content(wanted: Sequence[tuple[DocumentId, Vector]], store: LaneReader) -> ContentRead:
-    runs: list[LaneRun] = []
-    behind: list[DocumentId] = []
-    for document, vector in wanted:
-        found, peer_has_more = store.runs(document, vector, limits.CONTENT_RAW_BYTES)
-        runs.extend(found)
-        if peer_has_more:
-            behind.append(document)
-    return ContentRead(tuple(runs), tuple(behind))

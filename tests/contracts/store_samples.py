@@ -16,14 +16,16 @@ from conflict.identity import (
     actor_id,
     new_document,
 )
-from conflict.lane import LaneRun, check_run
+from conflict.lane import LaneRun, LaneState, check_run
 from conflict.signature import SigningKey, lane_message
 from conflict.statement import Draft
 from storage import ProjectionRow, Store
+from sync.ports import Receipt
 
 NOW_MS = 1_795_401_431_123
 PEER = NodeId(b"peer" * 4)
 OTHER_PEER = NodeId(b"else" * 4)
+HOLDER = NodeId(b"garrison" * 2)
 
 
 def document(number: int, kind: DocumentKind = DocumentKind.EPISODE) -> DocumentId:
@@ -114,3 +116,8 @@ def admit_all(store: Store) -> None:
                 transaction.save_admission(work.document, lane.actor, length, entries)
             transaction.save_projection(ProjectionRow(work.document, "shown", 0, b"body"))
             transaction.mark_clean(work.document)
+
+
+def receipt(lane: SampleLane, length: int) -> Receipt:
+    """A claim that a lane's first changes are durable somewhere."""
+    return Receipt(lane.lane, LaneState(length, lane.written[length - 1].hash).short)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from zeroconf import NotRunningException
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from conflict.identity import node_text
@@ -84,17 +85,22 @@ def test_a_fault_in_a_callback_reaches_the_loop_and_disturbs_nothing(
     one = _station(stations)
     defects: queue.Queue[dict[str, Any]] = queue.Queue()
 
-    def fail(advert: Advert) -> None:
-        one.events.put(("on_seen", advert))
-        raise ZeroDivisionError
+    def failing(kind: str) -> Callable[[Any], None]:
+        def fail(what: Any) -> None:
+            one.events.put((kind, what))
+            raise ZeroDivisionError(kind)
+
+        return fail
 
     one.call(one.loop.set_exception_handler, lambda _, context: defects.put(context))
-    one.start(on_seen=fail)
-    other = _station(stations).start()
-    one.until_seen(other)
-    assert isinstance(defects.get(timeout=WAIT_S_MAX)["exception"], ZeroDivisionError)
-    other.close()
-    one.until_lost(other)
+    one.start(on_seen=failing("on_seen"), on_lost=failing("on_lost"))
+    for _ in range(2):
+        other = _station(stations).start()
+        one.until_seen(other)
+        other.close()
+        one.until_lost(other)
+    told = {str(defects.get(timeout=WAIT_S_MAX)["exception"]) for _ in range(4)}
+    assert told == {"on_seen", "on_lost"}
 
 
 async def _publish(name: str, properties: dict[bytes, bytes | None]) -> AsyncZeroconf:
@@ -160,6 +166,22 @@ def test_sockets_that_cannot_be_opened_are_a_typed_fault(monkeypatch: pytest.Mon
         asyncio.run(start())
     assert "5353" in fault.value.next_step
     assert "Operation not permitted" in fault.value.cause
+
+
+def test_a_start_that_fails_half_way_leaves_nothing_open_and_can_be_retried(
+    stations: list[Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotRunningException
+
+    one = _station(stations)
+    with monkeypatch.context() as patched:
+        patched.setattr(mdns, "AsyncServiceBrowser", refuse)
+        with pytest.raises(MulticastUnavailable, match="NotRunningException"):
+            one.start()
+    one.start()
+    other = _station(stations).start()
+    one.until_seen(other)
 
 
 def test_closing_twice_or_before_the_start_is_harmless(stations: list[Station]) -> None:
