@@ -16,7 +16,7 @@ from typing import NamedTuple
 from conflict import limits
 from conflict.change import read_header
 from conflict.errors import LaneRefused
-from conflict.identity import ActorId, DocumentId, Lane, NodeId, actor_id
+from conflict.identity import NONCE_BYTES, ActorId, DocumentId, Lane, NodeId, actor_id
 
 HEAD_SHORT_BYTES = 8
 DIGEST_BYTES = 16
@@ -83,7 +83,8 @@ class CheckedRun(NamedTuple):
 
 def check_run(run: LaneRun) -> CheckedRun:
     """Hold a run to the rules of lanes, without opening it. Raises `LaneRefused`."""
-    if actor_id(run.author, run.nonce) != run.lane.actor:
+    sized = len(run.nonce) == NONCE_BYTES
+    if not sized or actor_id(run.author, run.nonce) != run.lane.actor:
         raise LaneRefused("actor-not-authors", "the actor is not the hash of author and nonce")
     if not run.changes or run.first_seq < 1:
         raise LaneRefused("empty-run", "a run has at least one change")

@@ -114,7 +114,7 @@ def check_text(text: str) -> Mapping[str, Json]:
         raise BadStatement("not JSON") from fault
     if not isinstance(body, dict):
         raise BadStatement("not a JSON object")
-    _walk(body, 0)
+    _walk(body, 1)
     if canonical(body) != text:
         raise BadStatement("not canonical JSON")
     return body
@@ -123,13 +123,10 @@ def check_text(text: str) -> Mapping[str, Json]:
 def _walk(value: Json, depth: int) -> None:
     if depth > limits.STATEMENT_DEPTH_MAX:
         raise BadStatement(f"deeper than {limits.STATEMENT_DEPTH_MAX} levels")
-    if isinstance(value, float):
-        raise BadStatement("a floating point number: write decimals as strings")
-    if isinstance(value, dict):
-        for inner in value.values():
-            _walk(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, float):
+            raise BadStatement("a floating point number: write decimals as strings")
+        if isinstance(inner, dict | list):
             _walk(inner, depth + 1)
 
 

@@ -131,6 +131,11 @@ class PeerRecord:
         self.last_seen = now
         self.unvouched_at = now
 
+    def configure(self, address: Address) -> None:
+        """A configured address is this peer's; it is dialled last until it proves itself."""
+        self.configured.append(address)
+        self.addresses = list(dict.fromkeys((*self.addresses, address)))
+
     def release(self, address: Address, now: float) -> None:
         """A configured address turned out to be another node's."""
         self.configured.remove(address)

@@ -213,8 +213,7 @@ class PeerTable:
         elif former is not None:
             del self._unnamed[address]
             target.take_over(former)
-        target.configured.append(address)
-        target.addresses = list(dict.fromkeys((*target.addresses, address)))
+        target.configure(address)
         return True
 
     def _found_own(self, address: Address, now: float) -> None:
@@ -222,7 +221,8 @@ class PeerTable:
         former = self._holder(address)
         if former is not None and former.node is not None:
             former.release(address, now)  # we moved to where that node was
-            self._add_unnamed(address)
+            if not self._add_unnamed(address):
+                former.configure(address)  # no room: better under a wrong name than forgotten
         record = self._unnamed.get(address)
         if record is not None:
             record.fail(OWN_ADDRESS, now, self._entropy(), self._limits)

@@ -15,6 +15,7 @@ from sync.effects import Phase
 from sync.ports import Summary
 
 SETTING_PREFIX = "peer/"
+_KEPT = ("last_contact_ms", "equal_at_ms", "equal_documents", "equal_digest", "epoch")
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Acquaintance:
     equal_at_ms: int | None = None
     equal_documents: int = 0
     equal_digest: str = ""
+    epoch: str = ""
     clock_ahead_ms: int = 0
     phase: Phase = Phase.CLOSED
     cause: str = ""
@@ -45,6 +47,13 @@ class Acquaintance:
         self.equal_digest = summary.digest.hex()
         self.refused.clear()
 
+    def answers_in(self, epoch: bytes) -> None:
+        """The peer's store is of this epoch: what an earlier one held counts for nothing."""
+        if self.epoch != epoch.hex():
+            self.epoch = epoch.hex()
+            self.equal_at_ms = None
+            self.equal_documents, self.equal_digest = 0, ""
+
     def holds_all(self, summary: Summary) -> bool:
         """The last proof of equality was for exactly what is held now."""
         return (self.equal_documents, self.equal_digest) == (
@@ -54,17 +63,14 @@ class Acquaintance:
 
     def remembered(self) -> bytes:
         """What survives a restart."""
-        kept = ("last_contact_ms", "equal_at_ms", "equal_documents", "equal_digest")
-        return orjson.dumps({name: getattr(self, name) for name in kept})
+        return orjson.dumps({name: getattr(self, name) for name in _KEPT})
 
     def recall(self, remembered: bytes) -> None:
         """Inverse of `remembered`; unreadable memory is no memory."""
         try:
             body = orjson.loads(remembered)
-            self.last_contact_ms = body["last_contact_ms"]
-            self.equal_at_ms = body["equal_at_ms"]
-            self.equal_documents = body["equal_documents"]
-            self.equal_digest = body["equal_digest"]
+            for name in _KEPT:
+                setattr(self, name, body[name])
         except (orjson.JSONDecodeError, KeyError, TypeError):
             self.last_contact_ms = self.equal_at_ms = None
 

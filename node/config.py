@@ -230,7 +230,7 @@ def load(home: Home, flags: Mapping[str, Any] | None = None) -> Loaded:
     except ValidationError as fault:
         if not files and "node.name" not in origins:
             raise _no_files(home) from fault
-        raise _bad_value(fault.errors()[0], origins, str(home.config)) from fault
+        raise _bad_value(fault, origins, str(home.config)) from fault
 
 
 def _flag_layer(flags: Mapping[str, Any]) -> Layer:
@@ -322,7 +322,7 @@ def write_toml(
     try:
         Settings.model_validate(tomllib.loads(text))
     except ValidationError as fault:
-        raise _bad_value(fault.errors()[0], {}, "what was given") from fault
+        raise _bad_value(fault, {}, "what was given") from fault
     return text
 
 
@@ -342,7 +342,9 @@ def _no_files(home: Home) -> BadConfiguration:
     )
 
 
-def _bad_value(error: ErrorDetails, origins: Mapping[str, str], file: str) -> BadConfiguration:
+def _bad_value(fault: ValidationError, origins: Mapping[str, str], file: str) -> BadConfiguration:
+    """The first mistake; a mistyped key before whatever is missing because of it."""
+    error = min(fault.errors(), key=lambda one: one["type"] != "extra_forbidden")
     path = [str(part) for part in error["loc"]]
     where = next(
         (origins[key] for end in (2, 1) if (key := ".".join(path[:end])) in origins),

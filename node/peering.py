@@ -268,6 +268,7 @@ class Peering:
         if rival is not None:
             rival.end(DUPLICATE)
         one = self.acquaintances.setdefault(proven.node, Acquaintance(proven.node))
+        one.answers_in(proven.epoch)
         one.clock_ahead_ms = proven.clock_ahead_ms
         one.last_contact_ms = self._now_ms()
         self.table.connected(proven.node, now)

@@ -61,11 +61,18 @@ def _populate(source: Actor, charts: int, seed: int) -> dict[str, Any]:
 
 
 def _cold(source: Actor, sink: Actor) -> dict[str, Any]:
+    """From the moment that the empty node is told to sync, both processes long up."""
     target = source.desk.status()
+    source.desk.pause(paused=True)
     sink.start()
-    began = time.perf_counter()
+    sink.desk.pause(paused=True)
+    source.desk.pause(paused=False)
     held_s = None
     with _memory(sink) as peaks:
+        began = time.perf_counter()
+        sink.desk.pause(paused=False)
+        asked = threading.Thread(target=sink.desk.sync, args=("garrison", SYNC_S_MAX))
+        asked.start()
         while True:
             status = sink.desk.status()
             now = time.perf_counter() - began
@@ -75,6 +82,7 @@ def _cold(source: Actor, sink: Actor) -> dict[str, Any]:
                 break
             assert now < SYNC_S_MAX, f"no convergence: {status}"
             time.sleep(POLL_S)
+        asked.join()
     status = sink.desk.status()
     assert status["statements"] == target["statements"]
     assert not status["refused"]
@@ -118,11 +126,9 @@ def _changed(source: Actor, sink: Actor, charts: int, seed: int) -> dict[str, An
     before = sink.desk.status()
     sink.desk.pause(paused=False)
     began = time.perf_counter()
-    while sink.desk.status()["digest"] != target:
-        assert time.perf_counter() - began < SYNC_S_MAX
-        time.sleep(POLL_S)
+    sink.desk.sync("garrison", SYNC_S_MAX)
     seconds = time.perf_counter() - began
-    sink.desk.sync("garrison", 30)
+    assert sink.desk.status()["digest"] == target
     after = sink.desk.status()
     return {
         "changed_charts": len(changed),

@@ -65,7 +65,7 @@ def aidstation(home: Path, *arguments: str, **extra: str) -> Answer:
         patch.object(sys, "argv", ["aidstation", *words]),
     ):
         code = _code_of_main()
-    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]  # BytesIO
+    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
     return Answer(code, *texts)
 
 

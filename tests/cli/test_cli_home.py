@@ -48,9 +48,9 @@ def test_the_key_survives_and_only_its_owner_may_read_it(home: Home) -> None:
 
 def test_an_interrupted_init_can_be_repeated(tmp_path: Path) -> None:
     home = find_home(tmp_path)
-    with patch("node.home.write_new", side_effect=[None, OSError(5, "I/O error")]):
-        with pytest.raises(OSError, match="I/O"):
-            init(home, "text")
+    crash = patch("node.home.write_new", side_effect=[None, OSError(5, "I/O error")])
+    with crash, pytest.raises(OSError, match="I/O"):
+        init(home, "text")
     home.config.write_text("text")
     init(home, "text")
     assert home.key.exists()
@@ -90,7 +90,7 @@ def test_what_a_dead_process_left_is_not_a_running_node(home: Home) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", json.dumps({"pid": 1})])
 def test_a_spoiled_announcement_is_named(home: Home, text: str) -> None:
     home.running.write_text(text)
-    with pytest.raises(BadConfiguration, match="running.json"):
+    with pytest.raises(BadConfiguration, match=r"running\.json"):
         read_running(home)
 
 

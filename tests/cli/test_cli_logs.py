@@ -13,7 +13,7 @@ import structlog
 
 from node import logs
 
-SECRET = "Zyxwvutsky, Aaron 1999-04-30"
+PATIENT = "Zyxwvutsky, Aaron 1999-04-30"
 
 
 @pytest.fixture(name="stream")
@@ -37,8 +37,8 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 def test_known_keys_pass_and_others_are_counted(stream: io.StringIO) -> None:
     document = "episode-csbtik5hgpmd7oyueb3xty35"
-    log = structlog.get_logger("any").bind(peer="0a1b2c3d", patient=SECRET)
-    log.info("link-closed", bytes=12, document=document, value={"name": SECRET}, code="stalled")
+    log = structlog.get_logger("any").bind(peer="0a1b2c3d", patient=PATIENT)
+    log.info("link-closed", bytes=12, document=document, value={"name": PATIENT}, code="stalled")
     (line,) = lines(stream)
     assert line.pop("timestamp")
     assert line == {
@@ -54,20 +54,20 @@ def test_known_keys_pass_and_others_are_counted(stream: io.StringIO) -> None:
 
 @pytest.mark.parametrize("key", sorted(logs.ALLOWED))
 def test_a_known_key_does_not_carry_a_text_of_another_form(stream: io.StringIO, key: str) -> None:
-    fields = {} if key == "event" else {key: SECRET}
-    structlog.get_logger().warning(SECRET if key == "event" else "something", **fields)
+    fields = {} if key == "event" else {key: PATIENT}
+    structlog.get_logger().warning(PATIENT if key == "event" else "something", **fields)
     lines(stream)
 
 
 def test_an_event_that_was_put_together_from_values_is_dropped(stream: io.StringIO) -> None:
-    structlog.get_logger().info(f"saved {SECRET}")
+    structlog.get_logger().info(f"saved {PATIENT}")
     (line,) = lines(stream)
     assert (line["event"], line["dropped"]) == ("unnamed", 1)
 
 
 def test_an_exception_leaves_its_kind_and_place(stream: io.StringIO) -> None:
     try:
-        raise ValueError(SECRET)
+        raise ValueError(PATIENT)
     except ValueError:
         structlog.get_logger().exception("request-failed")
         structlog.get_logger().error("request-failed", exc_info=True)
@@ -77,11 +77,11 @@ def test_an_exception_leaves_its_kind_and_place(stream: io.StringIO) -> None:
 
 
 def test_other_libraries_are_heard_but_not_quoted(stream: io.StringIO) -> None:
-    logging.getLogger("aiohttp.access").warning("GET /api/find?q=%s", SECRET)
+    logging.getLogger("aiohttp.access").warning("GET /api/find?q=%s", PATIENT)
     try:
-        raise KeyError(SECRET)
+        raise KeyError(PATIENT)
     except KeyError:
-        logging.getLogger("asyncio").exception("callback failed for %s", SECRET)
+        logging.getLogger("asyncio").exception("callback failed for %s", PATIENT)
     first, second = lines(stream)
     assert (first["event"], first["library"]) == ("library-message", "aiohttp")
     assert (second["error"], second["level"]) == ("KeyError", "error")

@@ -149,6 +149,16 @@ def test_an_address_of_a_node_that_becomes_our_own_leaves_that_node() -> None:
     assert (own.node, own.addresses, own.cause) == (None, (AT_A,), OWN_ADDRESS)
 
 
+def test_a_configured_address_is_never_lost_even_from_a_full_table() -> None:
+    table = _table(PeerLimits(peers_max=1))
+    table.static(AT_A)
+    table.learned(AT_A, A, 1.0)
+    table.connected(A, 1.0)
+    table.learned(AT_A, OWN, 2.0)
+    assert _only(table).addresses == (AT_A,)
+    assert _only(table).sources == ("static",)
+
+
 def test_a_node_that_called_us_is_a_peer_without_address_and_not_dialled() -> None:
     table = _table()
     table.connected(A, 1.0)

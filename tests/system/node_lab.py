@@ -1,0 +1,114 @@
+"""Whole nodes in this process: real engines, real stores on disk or PostgreSQL, real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from conflict.identity import DocumentId, NodeId
+from conflict.signature import SigningKey
+from conflict.statement import Draft
+from discovery import Address
+from node.acquaintance import Acquaintance
+from node.app import now_ms
+from node.desk import Save
+from node.engine import Engine
+from node.keyring import ConfiguredKeys
+from node.local_desk import LocalDesk
+from node.peering import Air, Peering
+from node.workers import InlineWorkers
+from storage import SqlStore
+
+LOOPBACK = "127.0.0.1"
+WAIT_S_MAX = 60.0
+
+
+@dataclass
+class Node:
+    """One running node."""
+
+    name: str
+    engine: Engine
+    peering: Peering
+    desk: LocalDesk
+
+    async def save(self, document: DocumentId, *drafts: Draft) -> list[str]:
+        """A local save, as the API does it."""
+        ids = await asyncio.to_thread(self.desk.save, [Save(document, drafts)])
+        return ids[0]
+
+    async def status(self) -> dict[str, object]:
+        """As the API gives it."""
+        return await asyncio.to_thread(self.desk.status)
+
+
+@asynccontextmanager
+async def nodes(
+    urls: Sequence[str | Path], *, static: bool = True, mdns: bool = False
+) -> AsyncIterator[list[Node]]:
+    """Nodes that know one another's keys. `static`: the first one's address is configured."""
+    keys = [SigningKey.from_entropy(secrets.token_bytes(48)) for _ in urls]
+    async with AsyncExitStack() as stack:
+        made: list[Node] = []
+        for number, (url, key) in enumerate(zip(urls, keys, strict=True)):
+            first = made[0] if made and static else None
+            address = [(Address(LOOPBACK, first.peering.port), keys[0].node)] if first else []
+            node = await _node(f"n{number}", url, key, keys, address, mdns=mdns)
+            stack.push_async_callback(_stop, node)
+            made.append(node)
+        yield made
+
+
+async def _node(
+    name: str,
+    url: str | Path,
+    key: SigningKey,
+    keys: Sequence[SigningKey],
+    static: Iterable[tuple[Address, NodeId]],
+    *,
+    mdns: bool,
+) -> Node:
+    store = SqlStore.open(url, entropy=secrets.token_bytes(16))
+    engine = Engine(
+        key=key, store=store, workers=InlineWorkers(), now_ms=now_ms, entropy=secrets.token_bytes
+    )
+    known = {
+        one.node: Acquaintance(one.node, f"n{number}")
+        for number, one in enumerate(keys)
+        if one is not key
+    }
+    peering = Peering(
+        engine=engine,
+        keyring=ConfiguredKeys([one.public for one in keys]),
+        known=known,
+        static=static,
+        entropy=secrets.token_bytes,
+        now_ms=now_ms,
+    )
+    await peering.start(Air(host=LOOPBACK, port=0, mdns=mdns, interfaces=(LOOPBACK,)))
+    desk = LocalDesk(engine, name, "field", peering, asyncio.get_running_loop())
+    return Node(name, engine, peering, desk)
+
+
+async def _stop(node: Node) -> None:
+    await node.peering.close()
+    await asyncio.to_thread(node.engine.close)
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for an event that has no callback, bounded; the loop runs meanwhile."""
+    async with asyncio.timeout(WAIT_S_MAX):
+        while not condition():  # noqa: ASYNC110  threads, sockets and stores share no one event
+            await asyncio.sleep(0.01)
+    assert condition(), what
+
+
+async def equal(party: Sequence[Node]) -> None:
+    """Until all hold the same and show all of it."""
+    await until(lambda: len({one.engine.store.summary() for one in party}) == 1, "equal digests")
+    for one in party:
+        await asyncio.to_thread(one.engine.projector.wait_idle, WAIT_S_MAX)
