@@ -77,6 +77,9 @@ class Mdns:
         except _REFUSALS as refusal:
             await self.close()
             raise multicast_refused(refusal) from refusal
+        except asyncio.CancelledError:
+            await self.close()
+            raise
 
     async def rescan(self) -> None:
         """Look at the interfaces again now, and repeat the advert (the operator's button)."""
@@ -131,15 +134,18 @@ class _Air:
         if self._rounds is not None:
             self._rounds.cancel()
             await asyncio.wait([self._rounds])
-        await self._ear.close()
-        if self._browser is not None:
-            await self._browser.async_cancel()
-        if not goodbye:
-            self._net.zeroconf.registry.async_remove(self._info)
-        await self._net.async_close()
+        async with self._turn:
+            await self._ear.close()
+            if self._browser is not None:
+                await self._browser.async_cancel()
+            if not goodbye:
+                self._net.zeroconf.registry.async_remove(self._info)
+            await self._net.async_close()
 
     async def rescan(self) -> None:
         async with self._turn:
+            if self._net.zeroconf.done:
+                return
             try:
                 await self._look_again()
             except _REFUSALS as refusal:

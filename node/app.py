@@ -56,6 +56,7 @@ def open_desk(home: Home, settings: Settings) -> Iterator[Desk]:
         yield RemoteDesk(running.api, read_token(running))
         return
     with hold_lock(home), _engine(home, settings) as engine:
+        engine.projector.wait_idle()
         yield LocalDesk(engine, settings.node.name, settings.node.role)
 
 
@@ -99,7 +100,7 @@ async def _run(
 
     def ready() -> Readiness:
         failed = engine.projector.failed
-        return Readiness(failed is None, (type(failed).__name__,) if failed else ())
+        return Readiness(failed is None, (getattr(failed, "code", "internal"),) if failed else ())
 
     try:
         await _listen(settings, peering)
@@ -108,8 +109,8 @@ async def _run(
         try:
             running = Running(
                 os.getpid(),
-                f"{settings.api.address.host}:{port}",
-                f"{settings.sync.address.host}:{peering.port}",
+                str(settings.api.address._replace(port=port)),
+                str(settings.sync.address._replace(port=peering.port)),
                 str(home.token),
             )
             announce(home, running)
@@ -117,9 +118,9 @@ async def _run(
                 on_ready(running)
             await stop.wait()
         finally:
-            withdraw(home)
             await runner.cleanup()
     finally:
+        withdraw(home)
         await peering.close()
 
 

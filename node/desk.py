@@ -81,8 +81,8 @@ class Desk(Protocol):
         ...
 
     def peers(self) -> list[Json]:
-        """`{"node", "name", "role", "addresses", "sources", "phase", "cause", "last_contact",
-        "equal_at", "waiting", "bytes_in", "bytes_out", "clock_ahead_ms"}`."""
+        """`{"node", "name", "role", "addresses", "sources", "phase", "cause", "last_contact_ms",
+        "equal_at_ms", "waiting", "bytes_in", "bytes_out", "clock_ahead_ms"}`."""
         ...
 
     def sync(self, peer: str, timeout_s: float) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from conflict.identity import (
     document_kind,
     document_text,
     node_text,
+    parse_document,
     statement_id,
 )
 from conflict.statement import Json
@@ -85,19 +87,23 @@ class LocalDesk:
         """See `Desk`."""
         text = text.strip()
         rows: list[ProjectionRow] = []
-        for document in self._store.resolve(text) if text else []:
+        for document in self._by_id(text):
             rows.extend(row for row in [self._store.projection(document)] if row)
         known = {row.document for row in rows}
         found = self._store.projections(limit=FIND_MAX, label_contains=text or None)
         rows.extend(row for row in found if row.document not in known)
         return [_listed(row) for row in rows[:FIND_MAX]]
 
+    def _by_id(self, text: str) -> list[DocumentId]:
+        try:
+            return self._store.resolve(text) if text else []
+        except BadIdentity:
+            return []  # not the start of an id: then it is words of a label
+
     def list_documents(
         self, kind: str | None = None, after: str | None = None, limit: int = 100
     ) -> list[Json]:
         """See `Desk`."""
-        from conflict.identity import parse_document
-
         start = parse_document(after) if after else None
         chosen = DocumentKind[kind.upper()] if kind else None
         return [_listed(row) for row in self._store.projections(chosen, start, limit)]
@@ -257,11 +263,13 @@ class LocalDesk:
         if peering is None:
             raise NoPeer("this node has no links open; everything is saved here")
         node, address = self._named(peer)
+        began = time.monotonic()
         proved = self._on_loop(peering.prove(node, address, timeout_s))
         return {
             "node": node_text(proved),
             "equal": True,
             "documents": self._store.summary().documents,
+            "seconds": round(time.monotonic() - began, 3),
         }
 
     def pause(self, *, paused: bool) -> Json:

@@ -37,6 +37,11 @@ def say_json(result: Any) -> None:
     _write_json({"api": API_VERSION, "result": result})
 
 
+def say_figures(figures: Mapping[str, Any]) -> None:
+    """Figures as one bare object, for programs that compare runs."""
+    _write_json(figures)
+
+
 def say_json_error(fault: Fault) -> None:
     """The error as one object, in place of the result."""
     _write_json({"api": API_VERSION, "error": fault.body()})

@@ -54,6 +54,16 @@ class Outcome:
     seconds: float = 0.0
     told: list[Told] = field(default_factory=list)
 
+    @property
+    def everywhere(self) -> int:
+        """Contradictions whose finding stands on every node."""
+        return sum(one.nodes == len(FIELD) + 1 for one in self.told)
+
+    @property
+    def good(self) -> bool:
+        """Converged, nothing lost, no contradiction hidden anywhere."""
+        return self.converged and not self.lost and self.everywhere == len(self.told)
+
     def body(self) -> dict[str, Json]:
         """One JSON object."""
         return {
@@ -68,9 +78,7 @@ class Outcome:
             "seconds": round(self.seconds, 1),
             "seed": self.seed,
             "contradictions": len(self.told),
-            "contradictions_shown_everywhere": sum(
-                one.nodes == len(FIELD) + 1 for one in self.told
-            ),
+            "contradictions_shown_everywhere": self.everywhere,
         }
 
 

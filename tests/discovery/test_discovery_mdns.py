@@ -188,6 +188,37 @@ def test_a_start_that_fails_half_way_leaves_nothing_open_and_can_be_retried(
     one.until_seen(other)
 
 
+def test_a_start_that_is_cancelled_leaves_nothing_open_and_can_be_retried(
+    stations: list[Station],
+) -> None:
+    one = _station(stations)
+
+    async def start_and_think_again() -> None:
+        advert = Advert(node=one.node, port=8470, protocol=1)
+        start = asyncio.create_task(one.mdns.start(advert, print, print, print))
+        await asyncio.sleep(0)  # it has begun
+        start.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await start
+
+    one.do(start_and_think_again())
+    one.start()
+    other = _station(stations).start()
+    one.until_seen(other)
+
+
+def test_a_rescan_that_waits_for_its_turn_behind_the_close_is_harmless(
+    stations: list[Station],
+) -> None:
+    one = _station(stations).start()
+
+    async def close_and_rescan() -> None:
+        await asyncio.gather(one.mdns.rescan(), one.mdns.rescan(), one.mdns.close())
+
+    one.do(close_and_rescan())
+    assert [kind for kind, _ in list(one.events.queue) if kind == "on_fault"] == []
+
+
 def test_closing_twice_or_before_the_start_is_harmless(stations: list[Station]) -> None:
     one = _station(stations)
     one.close()
