@@ -87,8 +87,10 @@ def fold_statements(
 ) -> Folded:
     """Fold a document from its statements, in any order and any number of copies."""
     unique = {one.id: one for one in statements}
-    distinct, found = _without_repeated_imports([unique[key] for key in sorted(unique)])
-    superseded = _superseded(unique)
+    kept, versions = _imports([unique[key] for key in sorted(unique)])
+    superseded = _superseded(unique, kept)
+    distinct = [one for key, one in sorted(unique.items()) if kept.get(key, key) == key]
+    found = _differing_imports(versions, superseded)
     by_slot: dict[str, list[Statement]] = {}
     unknown: list[Statement] = []
     for one in distinct:
@@ -111,36 +113,50 @@ def _slot(document: DocumentId, name: str) -> Slot | None:
     return slot if slot and document_kind(document) in slot.kinds else None
 
 
-def _superseded(statements: Mapping[StatementId, Statement]) -> dict[StatementId, list[Statement]]:
+def _superseded(
+    statements: Mapping[StatementId, Statement], kept: Mapping[StatementId, StatementId]
+) -> dict[StatementId, list[Statement]]:
+    """Who names each statement; to name one copy of an import is to name that import."""
     superseded: dict[StatementId, list[Statement]] = {}
     for key in sorted(statements):
-        for target in statements[key].supersedes:
-            if target != key:
+        targets = (kept.get(one, one) for one in statements[key].supersedes)
+        for target in dict.fromkeys(targets):
+            if target != kept.get(key, key):
                 superseded.setdefault(target, []).append(statements[key])
     return superseded
 
 
-def _without_repeated_imports(
+Versions = Mapping[tuple[str, str, str], Sequence[Statement]]
+
+
+def _imports(
     statements: Sequence[Statement],
-) -> tuple[list[Statement], list[Finding]]:
-    """Equal imports fold into the one with the smallest id; different ones are a finding."""
-    distinct: list[Statement] = []
-    first: dict[tuple[str, ...], Statement] = {}
+) -> tuple[dict[StatementId, StatementId], Versions]:
+    """Equal imports fold into the one with the smallest id: by copy, the one that is kept.
+
+    Then what was imported of each source record of a slot.
+    """
+    kept: dict[StatementId, StatementId] = {}
+    first: dict[tuple[str, ...], StatementId] = {}
     versions: dict[tuple[str, str, str], list[Statement]] = {}
-    replaced = {target for one in statements for target in one.supersedes}
     for one in statements:
         if one.source is None:
-            distinct.append(one)
             continue
-        content = (one.slot, *one.source, canonical(one.value))
-        if content in first:
-            continue
-        first[content] = one
-        distinct.append(one)
-        if one.id not in replaced:
+        content = (one.slot, *one.source, one.at or "", canonical([one.value, one.void]))
+        kept[one.id] = first.setdefault(content, one.id)
+        if kept[one.id] == one.id:
             key = (one.slot, one.source.system, one.source.record)
             versions.setdefault(key, []).append(one)
-    findings = [
+    return kept, versions
+
+
+def _differing_imports(
+    versions: Versions, superseded: Mapping[StatementId, Sequence[Statement]]
+) -> list[Finding]:
+    standing = {
+        key: [one for one in group if one.id not in superseded] for key, group in versions.items()
+    }
+    return [
         finding(
             Kind.SOURCE,
             Severity.LOW,
@@ -148,10 +164,9 @@ def _without_repeated_imports(
             group,
             f"{slot}: one source record was imported with different content",
         )
-        for (slot, _, _), group in versions.items()
+        for (slot, _, _), group in standing.items()
         if len({one.source.content_hash for one in group if one.source}) > 1
     ]
-    return distinct, findings
 
 
 def _resolutions(

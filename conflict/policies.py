@@ -72,7 +72,11 @@ class Events:
         live = {one.id for one in standing}
         for one in by_record_time(history.statements):
             heirs = [heir for heir in history.superseded.get(one.id, ()) if heir.slot == slot.name]
-            rivals = [heir for heir in heirs if heir.id in live or heir.void is not None]
+            rivals = [
+                heir
+                for heir in heirs
+                if heir.id in live or (heir.void is not None and heir.id not in history.superseded)
+            ]
             if len({(heir.void is None, _value_key(heir)) for heir in rivals}) > 1:
                 text = f"{slot.plain}: {who_when(one)} was corrected in different ways: "
                 corrections = [heir for heir in rivals if heir.void is None]
@@ -272,12 +276,15 @@ class Keyed:
             return shown[0].value
         value = dict(shown[0].value)
         for name in self.union:
-            items = {canonical(item): item for one in shown for item in field_of(one, name) or []}
+            lists = [given for one in shown if isinstance(given := field_of(one, name), list)]
+            items = {canonical(item): item for given in lists for item in given}
             if items:
                 value[name] = [items[key] for key in sorted(items)]
         for name, order in self.highest:
-            given = {field_of(one, name) for one in shown}
-            if top := next((code for code in order if code in given), None):
+            codes = [
+                field_of(one, name) for one in shown
+            ]  # a list: a peer may write what has no hash
+            if top := next((code for code in order if code in codes), None):
                 value[name] = top
         return value
 
@@ -285,4 +292,7 @@ class Keyed:
         return field_of(statement, self.status) in self.negatives
 
     def _key(self, statement: Statement) -> str:
-        return canonical(_folded(field_of(statement, self.key)))
+        key = _folded(field_of(statement, self.key))
+        if key in (None, ""):  # an item without a name is no other item without a name
+            return canonical([statement.value])
+        return canonical(key)

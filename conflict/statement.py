@@ -7,6 +7,7 @@ Automerge document: keys sorted, no white space, no floating point (decimals are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -101,6 +102,11 @@ def canonical(body: Json) -> str:
         raise BadStatement(f"not plain JSON: {fault}") from fault
 
 
+# What a floating point number must look like (too large an integer is read as one); inside a string
+# it merely costs the walk below.
+_FLOAT_LIKE = re.compile(r"[:\[,]-?\d+[.eE]|\d{19}")
+
+
 def check_text(text: str) -> Mapping[str, Json]:
     """Parse a statement's text and hold it to the format, whoever wrote it.
 
@@ -114,7 +120,8 @@ def check_text(text: str) -> Mapping[str, Json]:
         raise BadStatement("not JSON") from fault
     if not isinstance(body, dict):
         raise BadStatement("not a JSON object")
-    _walk(body, 1)
+    if text.count("{") + text.count("[") > limits.STATEMENT_DEPTH_MAX or _FLOAT_LIKE.search(text):
+        _walk(body, 1)
     if canonical(body) != text:
         raise BadStatement("not canonical JSON")
     return body
@@ -143,36 +150,44 @@ def decode(slot: str, identity: StatementId, text: str) -> Statement:
 
 def from_body(slot: str, identity: StatementId, body: Mapping[str, Json]) -> Statement:
     """Statement from a parsed object. Raises `BadStatement` for fields of the wrong type."""
+    get = body.get
+    for name in ("by", "at", "precision", "void"):
+        if not isinstance(get(name, ""), str):
+            raise BadStatement(f"{name} is not text")
     try:
-        rec = parse_stamp(body["rec"])
-        supersedes = body.get("supersedes", ())
-        _demand(isinstance(supersedes, list | tuple), "supersedes is no list")
-        _demand(len(supersedes) <= limits.SUPERSEDES_MAX, "supersedes too many")
-        _demand(all(isinstance(one, str) for one in supersedes), "supersedes holds no ids")
-        source = body.get("source")
-        named = isinstance(source, list) and len(source) == 3
-        _demand(source is None or named, "source has three parts")
-        for name in ("at", "by", "precision", "void"):
-            _demand(isinstance(body.get(name, ""), str), f"{name} is not text")
         return Statement(
             id=identity,
             slot=slot,
-            value=body.get("value"),
-            by=body.get("by", ""),
-            rec=rec,
-            at=body.get("at"),
-            precision=body.get("precision"),
-            supersedes=tuple(supersedes),
-            void=body.get("void"),
-            source=Source(*map(str, source)) if source else None,
-            extra={name: body[name] for name in sorted(body.keys() - _KNOWN)}
-            if not body.keys() <= _KNOWN
-            else {},
+            value=get("value"),
+            by=get("by", ""),
+            rec=parse_stamp(body["rec"]),
+            at=get("at"),
+            precision=get("precision"),
+            supersedes=_supersedes(body["supersedes"]) if "supersedes" in body else (),
+            void=get("void"),
+            source=_source(body["source"]) if "source" in body else None,
+            extra=_NOTHING if body.keys() <= _KNOWN else _unknown(body),
         )
     except (KeyError, TypeError, AttributeError, BadTime) as fault:
         raise BadStatement("a field is missing or of the wrong type") from fault
 
 
-def _demand(condition: bool, message: str) -> None:
-    if not condition:
-        raise BadStatement(message)
+_NOTHING: Mapping[str, Json] = {}
+
+
+def _supersedes(given: Json) -> tuple[StatementId, ...]:
+    if not isinstance(given, list) or len(given) > limits.SUPERSEDES_MAX:
+        raise BadStatement(f"supersedes is a list of at most {limits.SUPERSEDES_MAX} ids")
+    if not all(isinstance(one, str) for one in given):
+        raise BadStatement("supersedes holds ids")
+    return tuple(given)
+
+
+def _source(given: Json) -> Source:
+    if not isinstance(given, list) or len(given) != 3:
+        raise BadStatement("source has three parts")
+    return Source(*map(str, given))
+
+
+def _unknown(body: Mapping[str, Json]) -> Mapping[str, Json]:
+    return {name: body[name] for name in sorted(body.keys() - _KNOWN)}

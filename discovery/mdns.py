@@ -144,8 +144,6 @@ class _Air:
 
     async def rescan(self) -> None:
         async with self._turn:
-            if self._net.zeroconf.done:
-                return
             try:
                 await self._look_again()
             except _REFUSALS as refusal:

@@ -31,7 +31,7 @@ from node.home import (
 from node.keyring import ConfiguredKeys
 from node.local_desk import LocalDesk
 from node.remote_desk import RemoteDesk
-from node.workers import ProcessWorkers
+from node.workers import WorkerPool
 from storage import SqlStore
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _engine(home: Home, settings: Settings) -> Iterator[Engine]:
     engine = Engine(
         key=read_key(home),
         store=store,
-        workers=ProcessWorkers(),
+        workers=WorkerPool(settings.workers.count),
         now_ms=now_ms,
         entropy=secrets.token_bytes,
     )

@@ -7,12 +7,12 @@ so that no number is ever used twice (DESIGN §1). All methods run on the writer
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from conflict.clock import ZERO, HybridClock, Stamp, parse_stamp
 from conflict.document import Entry, LaneWriter
-from conflict.errors import LaneFull
+from conflict.errors import BadStatement, LaneFull
 from conflict.identity import (
     NONCE_BYTES,
     ActorId,
@@ -25,7 +25,7 @@ from conflict.identity import (
 from conflict.lane import LaneRun
 from conflict.limits import LANE_CHANGES_MAX
 from conflict.signature import SigningKey, lane_message
-from conflict.statement import Draft
+from conflict.statement import Draft, decode
 from node.desk import Save
 from node.errors import NotSaved
 from node.presenting import present
@@ -79,9 +79,17 @@ class Author:
         """True when this author wrote in `document` after `serial`."""
         return self._saved.get(document, 0) > serial
 
-    def observe(self, stamp: Stamp, now_ms: int) -> bool:
-        """Take note of a peer's record stamp; False when it is too far ahead to follow."""
-        return self._clock.observe(stamp, now_ms)
+    def hear(self, transaction: Transaction, entries: Iterable[Entry], now_ms: int) -> None:
+        """Take note of peers' record stamps: what we write next is later, unless they run ahead."""
+        before = self._clock.last
+        for entry in entries:
+            try:
+                stamp = decode(entry.slot, StatementId(""), entry.text).rec
+            except BadStatement:
+                continue  # shown as unreadable; it moves nobody's clock
+            self._clock.observe(stamp, now_ms)
+        if self._clock.last != before:
+            transaction.set_setting(CLOCK_SETTING, self._clock.last.text().encode())
 
     def retire(self) -> None:
         """Go on as a new actor in every document: what the old one wrote last is not certain."""
@@ -111,10 +119,9 @@ class Author:
             raise NotSaved("the store refused this node's own lane; save again")
         for document, lane in touched:
             transaction.save_admission(document, lane.actor, lane.writer.length, lane.entries)
-        self.serial += 1
         for document in dict.fromkeys(document for document, _ in touched):
             self._saved.pop(document, None)
-            self._saved[document] = self.serial
+            self._saved[document] = self.serial + 1  # reached when durable, in `settled`
             transaction.save_projection(present(document, transaction.entries(document)))
             transaction.mark_clean(document)
         transaction.set_setting(CLOCK_SETTING, self._clock.last.text().encode())
@@ -122,6 +129,7 @@ class Author:
 
     def settled(self) -> None:
         """The transaction is durable: start afresh, and close lanes not used for long."""
+        self.serial += 1
         for lane in self._lanes.values():
             lane.fresh.clear()
         while len(self._saved) > SAVED_REMEMBERED_MAX:

@@ -53,7 +53,7 @@ class Engine:
         self._now_ms = now_ms
         self._author = Author(key, store, entropy)
         self._writer = WriterThread()
-        self.projector = Projector(store, self._writer, workers, self._author)
+        self.projector = Projector(store, self._writer, workers, self._author, now_ms)
         self._listeners: list[Listener] = []
         self._listening = threading.Lock()
 

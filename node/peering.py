@@ -23,6 +23,7 @@ from node.errors import NoPeer
 from node.link import Link
 from sync import effects, messages
 from sync.effects import Phase
+from sync.errors import PeerUnknown
 from sync.handshake import Greeting
 from sync.ports import Keyring
 from sync.session import Session
@@ -33,6 +34,7 @@ CATALOGUE_VERSION = 1
 READER_THREADS = 2
 DUPLICATE = "duplicate-link"
 PAUSED = "paused"
+MDNS_RETRY_S = 30.0
 
 log = structlog.get_logger("peering")
 
@@ -149,9 +151,15 @@ class Peering:
         except MulticastUnavailable as fault:
             self.mdns_fault = str(fault)
             log.warning("multicast unavailable", code=fault.code)
+            self._spawn(self._advertise_later())
         else:
             self.mdns_fault = ""
             self._mdns = mdns
+
+    async def _advertise_later(self) -> None:
+        await asyncio.sleep(MDNS_RETRY_S)
+        if self._mdns is None and not self.paused:
+            await self._advertise()
 
     def _seen(self, advert: Advert) -> None:
         self.table.seen(advert, self._loop.time())
@@ -178,15 +186,14 @@ class Peering:
             self._news.clear()
             if not self.paused:
                 for peer in self.table.due(self._loop.time()):
-                    if peer.node is None or self._wanted(peer.node):
+                    if peer.node is None or peer.node in self.acquaintances:
                         self._spawn(self._dial(peer))
+                    else:
+                        self.table.failed(peer, PeerUnknown.code, self._loop.time())
             deadline = None if self.paused else self.table.next_deadline()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
                     await self._news.wait()
-
-    def _wanted(self, node: NodeId) -> bool:
-        return node in self.acquaintances
 
     async def _dial(self, peer: Peer) -> None:
         cause = "no-address"

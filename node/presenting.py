@@ -22,6 +22,7 @@ from conflict.records import (
 )
 from conflict.slot import CATALOGUE
 from conflict.statement import Json
+from storage.limits import BLOB_BYTES_MAX
 from storage.shapes import ProjectionRow
 
 LABEL_CHARS_MAX = 120
@@ -49,7 +50,9 @@ def _label(folded: Folded) -> str:
         view = folded.views.get(slot.name)
         if view and view.readings:
             parts.append(CATALOGUE[slot.name].words(view.readings[0].value))
-    return " · ".join(part for part in parts if part)[:LABEL_CHARS_MAX]
+    text = " · ".join(part for part in parts if part)[:LABEL_CHARS_MAX]
+    # a peer may write any character, but PostgreSQL's text takes no NUL
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _blobs(folded: Folded) -> Iterator[tuple[bytes, int]]:
@@ -60,5 +63,5 @@ def _blobs(folded: Folded) -> Iterator[tuple[bytes, int]]:
             name, size = bytes.fromhex(blob["hash"]), blob["bytes"]
         except (TypeError, KeyError, ValueError):
             continue  # no blob, or a peer's odd value that the projection shows as it is
-        if len(name) == 32 and isinstance(size, int) and size > 0:
+        if len(name) == 32 and isinstance(size, int) and 0 < size <= BLOB_BYTES_MAX:
             yield name, size

@@ -7,10 +7,12 @@ transactions behind local saves; a document that changed meanwhile simply comes 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import Protocol
 
+from conflict.document import Entry
 from conflict.identity import DocumentId
 from node.presenting import present
 from node.workers import Opened, Workers
@@ -20,8 +22,8 @@ from storage.ports import Store, Transaction
 BATCH_DOCUMENTS = 32
 
 
-class SavedSince(Protocol):
-    """Which documents were saved locally after a moment; the moment is a serial number."""
+class Local(Protocol):
+    """The local author: which documents it saved after a moment (a serial number), and its clock."""
 
     @property
     def serial(self) -> int:
@@ -32,15 +34,25 @@ class SavedSince(Protocol):
         """True when a local save of `document` came after `serial`."""
         ...
 
+    def hear(self, transaction: Transaction, entries: Iterable[Entry], now_ms: int) -> None:
+        """Take note of peers' record stamps."""
+        ...
+
 
 class Projector:
     """Admission and folding of foreign lanes. `failed` holds the error that stopped it, if any."""
 
     def __init__(
-        self, store: Store, writer: WriterThread, workers: Workers, local: SavedSince
+        self,
+        store: Store,
+        writer: WriterThread,
+        workers: Workers,
+        local: Local,
+        now_ms: Callable[[], int],
     ) -> None:
         self._store = store
         self._local = local
+        self._now_ms = now_ms
         self._writer = writer
         self._workers = workers
         self._wake = threading.Event()
@@ -82,14 +94,22 @@ class Projector:
                 self._idle.notify_all()
 
     def _drain(self) -> None:
+        """Until nothing waits: workers open one batch while the writer saves the one before."""
+        saving: Future[None] | None = None
+        flying: frozenset[DocumentId] = frozenset()
         while not self._stopping:
             serial = self._local.serial
-            batch = self._store.work(BATCH_DOCUMENTS)
-            if not batch:
+            batch = self._store.work(BATCH_DOCUMENTS, flying)
+            opened = self._workers.open(batch) if batch else []
+            if saving is not None:
+                saving.result()
+            elif not batch:
                 break
-            opened = self._workers.open(batch)
-            job = partial(self._save, opened, serial)
-            self._writer.submit(Urgency.PROJECTION, job).result()
+            saving, flying = None, frozenset()
+            if batch:
+                job = partial(self._save, opened, serial)
+                saving = self._writer.submit(Urgency.PROJECTION, job)
+                flying = frozenset(work.document for work in batch)
         with self._idle:
             if not self._wake.is_set():
                 self._busy = False
@@ -97,6 +117,8 @@ class Projector:
 
     def _save(self, opened: Sequence[Opened], serial: int) -> None:
         with self._store.write() as transaction:
+            latest = (lane.entries[-1] for one in opened for lane in one.lanes if lane.entries)
+            self._local.hear(transaction, latest, self._now_ms())
             for one in opened:
                 _save_lanes(transaction, one)
                 row = one.row

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import resource
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import NamedTuple, Protocol
@@ -27,6 +28,7 @@ from storage.shapes import DocumentWork, LaneWork, ProjectionRow
 MEMORY_BYTES_MAX = 512 << 20
 BATCH_S_MAX = 10.0
 DOCUMENT_S_MAX = 2.0
+START_S_MAX = 60.0
 KILLED = "worker-killed"
 FAULT = "worker-fault"
 
@@ -139,8 +141,8 @@ class ProcessWorkers:
 
     def _ask(self, batch: Sequence[DocumentWork], seconds: float) -> list[Opened] | None:
         """None: the worker died or overran its time; it has been replaced."""
-        pipe = self._ready()
         try:
+            pipe = self._ready()
             pipe.send([tuple(work) for work in batch])
             if pipe.poll(seconds):
                 answer = list(_decoded(orjson.loads(pipe.recv_bytes())))
@@ -158,7 +160,31 @@ class ProcessWorkers:
             self._process = self._context.Process(target=_serve, args=(child,), daemon=True)
             self._process.start()
             child.close()
+            if not self._pipe.poll(START_S_MAX):  # a slow start is no lane's fault
+                raise EOFError
+            self._pipe.recv_bytes()
         return self._pipe
+
+
+class WorkerPool:
+    """Several document workers side by side, each with its share of a batch."""
+
+    def __init__(self, count: int) -> None:
+        self._workers = [ProcessWorkers() for _ in range(count)]
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+
+    def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
+        """See `Workers`."""
+        share = -(-len(batch) // len(self._workers))
+        parts = [batch[at : at + share] for at in range(0, len(batch), share)]
+        answers = self._threads.map(ProcessWorkers.open, self._workers, parts)
+        return [opened for answer in answers for opened in answer]
+
+    def close(self) -> None:
+        """End every worker."""
+        self._threads.shutdown(wait=True)
+        for one in self._workers:
+            one.close()
 
 
 def _serve(pipe: Connection[Json, Json]) -> None:
@@ -166,6 +192,7 @@ def _serve(pipe: Connection[Json, Json]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a panic's text may quote a record
+    pipe.send_bytes(b"ready")
     while True:
         try:
             batch = pipe.recv()

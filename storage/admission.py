@@ -6,7 +6,7 @@ thousands of documents a second. A lane's entries are the worker's answer, kept 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,11 +93,14 @@ def waiting(connection: Connection, limit: int) -> list[DocumentId]:
     return [DocumentId(one) for one in rows]
 
 
-def work(connection: Connection, limit: int) -> list[DocumentWork]:
+def work(
+    connection: Connection, limit: int, skip: Collection[DocumentId] = ()
+) -> list[DocumentWork]:
     """What workers need for the documents that wait longest, at least one, within a byte limit."""
     found: list[DocumentWork] = []
     size = 0
-    for part in chunks(waiting(connection, limit)):
+    due = [one for one in waiting(connection, limit + len(skip)) if one not in skip][:limit]
+    for part in chunks(due):
         awaiting = _awaiting(connection, part)
         admitted = entries_of(connection, part)
         for one in part:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from conflict.document import Entry
@@ -168,12 +168,13 @@ class MemoryStore:
 
     # --- what the node reads --------------------------------------------------------------------
 
-    def work(self, limit: int) -> list[DocumentWork]:
+    def work(self, limit: int, skip: Collection[DocumentId] = ()) -> list[DocumentWork]:
         """See `Store.work`."""
         with self._lock:
             found: list[DocumentWork] = []
             size = 0
-            for document in self.dirty_documents(limit):
+            due = [one for one in self.dirty_documents(limit + len(skip)) if one not in skip]
+            for document in due[:limit]:
                 found.append(self._work(document))
                 size += sum(len(raw) for lane in found[-1].lanes for raw in lane.changes)
                 if size > limits.WORK_BYTES_MAX:

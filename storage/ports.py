@@ -6,7 +6,7 @@ and tests/contracts/test_store_contract.py holds every implementation to that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -115,8 +115,8 @@ class Store(LaneReader, Protocol):
         """One transaction: durable when the block ends; on any error nothing has changed."""
         ...
 
-    def work(self, limit: int) -> list[DocumentWork]:
-        """Documents that await admission or folding, longest waiting first."""
+    def work(self, limit: int, skip: Collection[DocumentId] = ()) -> list[DocumentWork]:
+        """Documents that await admission or folding, longest waiting first, without `skip`."""
         ...
 
     def dirty_documents(self, limit: int = 1000) -> list[DocumentId]:

@@ -7,7 +7,7 @@ knows. Acknowledge after the `write()` block has ended, never before.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -152,10 +152,10 @@ class SqlStore:
 
     # --- what the node reads --------------------------------------------------------------------
 
-    def work(self, limit: int) -> list[DocumentWork]:
+    def work(self, limit: int, skip: Collection[DocumentId] = ()) -> list[DocumentWork]:
         """See `Store.work`."""
         with reading(self.engine) as connection:
-            return admission.work(connection, limit)
+            return admission.work(connection, limit, skip)
 
     def dirty_documents(self, limit: int = 1000) -> list[DocumentId]:
         """See `Store.dirty_documents`."""

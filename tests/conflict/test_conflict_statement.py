@@ -112,7 +112,7 @@ def test_a_statement_is_an_object(text: str) -> None:
 
 
 def test_depth_eight_is_the_last_one_taken() -> None:
-    deepest = nested(limits.STATEMENT_DEPTH_MAX - 1)
+    deepest = nested(limits.STATEMENT_DEPTH_MAX - 2)  # under the statement and its value
     assert decode("note", ID, encode(Draft(slot="note", value=deepest), REC)).value == deepest
     with pytest.raises(BadStatement, match="deeper"):
         encode(Draft(slot="note", value=[deepest]), REC)
