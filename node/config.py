@@ -125,7 +125,7 @@ class StoreSettings(_Section):
 class WorkersSettings(_Section):
     """Processes that open foreign documents."""
 
-    count: int = Field(default=1, ge=1, le=64)
+    count: int = Field(default=2, ge=1, le=64)
 
 
 class PeerSettings(_Section):

@@ -52,7 +52,7 @@ def _label(folded: Folded) -> str:
             parts.append(CATALOGUE[slot.name].words(view.readings[0].value))
     text = " · ".join(part for part in parts if part)[:LABEL_CHARS_MAX]
     # a peer may write any character, but PostgreSQL's text takes no NUL
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return "".join(" " if letter < " " else letter for letter in text)
 
 
 def _blobs(folded: Folded) -> Iterator[tuple[bytes, int]]:

@@ -46,7 +46,7 @@ def test_defaults_stay_on_this_machine(home: Home) -> None:
     settings = given(home, GOOD).settings
     assert settings.sync.address == Listen("127.0.0.1", 8470)
     assert settings.api.address == Listen("127.0.0.1", 8471)
-    assert (settings.node.role, settings.store.url, settings.workers.count) == ("field", "", 1)
+    assert (settings.node.role, settings.store.url, settings.workers.count) == ("field", "", 2)
     assert (settings.discovery.mdns, settings.peers) == (True, ())
 
 
