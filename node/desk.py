@@ -63,7 +63,8 @@ class Desk(Protocol):
 
         `{"label", "documents": [{"document", "slots": {slot: [{"value", "statements", "by", "at"?,
         "state"?, "problems"?}]}, "findings"?, "unknown"?, "unreadable"?}], "findings": [...],
-        "not_held": [...], "held_by": [{"node", "name", "garrison", "changes", "of"}]}`.
+        "not_held": [...], "stamps_ahead": [ids],
+        "held_by": [{"node", "name", "garrison", "changes", "of"}]}`.
         """
         ...
 

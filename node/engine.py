@@ -28,6 +28,7 @@ from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge
 from storage.ports import Store
 from sync.effects import BlobSaved, Hold, HoldDone, SaveBlobPart, SaveReceipts
 from sync.ports import Applied
+from sync.receipts import AUTHOR_UNKNOWN
 
 BULK_SAVES = (
     50  # saves a transaction when importing: about 30 ms, so that local saves wait no longer
@@ -52,10 +53,13 @@ class Engine:
         self.key = key
         self.store = store
         self.epoch = store.epoch()
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._author = Author(key, store, entropy)
         self._writer = WriterThread()
         self.projector = Projector(store, self._writer, workers, self._author, now_ms)
+        self._strangers = {
+            row.item.lane for row in store.set_aside_items() if row.item.code == AUTHOR_UNKNOWN
+        }
         self._listeners: list[Listener] = []
         self._listening = threading.Lock()
 
@@ -101,7 +105,7 @@ class Engine:
             with self.store.write() as transaction:
                 for blob in blobs:
                     transaction.put_blob(blob)
-                applied, ids = self._author.write(transaction, saves, self._now_ms())
+                applied, ids = self._author.write(transaction, saves, self.now_ms())
         except BaseException:
             self._author.retire()
             raise
@@ -116,14 +120,19 @@ class Engine:
         return self._writer.submit(Urgency.FOREIGN, partial(self._hold, effect))
 
     def _hold(self, effect: Hold) -> HoldDone:
-        now = self._now_ms()
+        now = self.now_ms()
         with self.store.write() as transaction:
             applied = transaction.hold(effect.runs, effect.source, now)
             if effect.set_aside:
                 kept = {aside: b"".join(run.changes) for aside, run in effect.set_aside}
-                transaction.set_aside(
-                    [aside for aside, _ in effect.set_aside], kept, effect.source, now
-                )
+                transaction.set_aside(list(kept), kept, effect.source, now)
+            met = [lane for lane, _ in applied.grown if lane in self._strangers]
+            for lane in met:  # its author's key has become known
+                transaction.clear_set_aside(lane)
+        self._strangers.difference_update(met)
+        self._strangers.update(
+            aside.lane for aside, _ in effect.set_aside if aside.code == AUTHOR_UNKNOWN
+        )
         self._tell(applied, effect.source)
         if applied.grown:
             self.projector.wake()
@@ -135,7 +144,7 @@ class Engine:
         def job() -> None:
             with self.store.write() as transaction:
                 transaction.save_receipts(
-                    effect.holder, effect.epoch, effect.receipts, self._now_ms()
+                    effect.holder, effect.epoch, effect.receipts, self.now_ms()
                 )
 
         return self._writer.submit(Urgency.RECEIPT, job)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from conflict.chart import chart
+from conflict.chart import Chart, chart
+from conflict.clock import REMOTE_AHEAD_MS_MAX
 from conflict.errors import BadIdentity
 from conflict.identity import (
     DocumentId,
@@ -21,6 +22,7 @@ from conflict.identity import (
     parse_document,
     statement_id,
 )
+from conflict.records import ALLERGY
 from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
 from node.acquaintance import Acquaintance
@@ -121,8 +123,24 @@ class LocalDesk:
             for one, row in rows.items()
             if row and row.label and document_kind(one) is DocumentKind.PERSON
         ]
-        label = people[0] if people else ""
-        return {"label": label, **folded.body(), "held_by": self._held_by(documents)}
+        return {
+            "label": people[0] if people else "",
+            **folded.body(),
+            "stamps_ahead": self._stamps_ahead(folded),
+            "held_by": self._held_by(documents),
+        }
+
+    def _stamps_ahead(self, folded: Chart) -> list[str]:
+        """Shown statements whose author's clock is over five minutes ahead of ours."""
+        latest = self._engine.now_ms() + REMOTE_AHEAD_MS_MAX
+        return sorted(
+            one.id
+            for document in folded.documents
+            for view in document.views.values()
+            for reading in view.readings
+            for one in reading.statements
+            if one.rec.ms > latest
+        )
 
     def _linked(self, document: DocumentId) -> tuple[list[DocumentId], list[DocumentId]]:
         """Documents of one chart that are held, and those named but not held."""
@@ -176,15 +194,16 @@ class LocalDesk:
         return sorted(found.values(), key=lambda one: (order[one["severity"]], one["id"]))
 
     def _reviewed(self) -> list[DocumentId]:
-        """One document of every chart: persons, and episodes that name no held person."""
+        """One document of every chart that may have a finding.
+
+        A document's own findings are counted in its row; hazards between documents need an allergy
+        or a person linked to another one.
+        """
         chosen: list[DocumentId] = []
         after: DocumentId | None = None
         while rows := self._store.projections(None, after, PAGE):
             after = rows[-1].document
-            for row in rows:
-                episode = document_kind(row.document) is DocumentKind.EPISODE
-                if row.open_findings or not episode:
-                    chosen.append(row.document)
+            chosen.extend(row.document for row in rows if row.open_findings or _joins(row))
         return chosen
 
     def set_aside(self) -> list[Json]:
@@ -307,6 +326,13 @@ class LocalDesk:
         if self._loop is None:
             raise NoPeer("this node has no links open")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _joins(row: ProjectionRow) -> bool:
+    slots = orjson.loads(row.body)["slots"]
+    persons = any(document_kind(one) is DocumentKind.PERSON for one in row.links)
+    here = document_kind(row.document) is DocumentKind.PERSON
+    return here and (ALLERGY.name in slots or persons)
 
 
 def _listed(row: ProjectionRow) -> dict[str, Json]:

@@ -14,6 +14,7 @@ from sync import codec, limits, messages
 from sync.errors import ProofFailed
 from sync.ports import HeldLane, Keyring, Receipt, SetAside, Signer
 
+AUTHOR_UNKNOWN = "author-unknown"
 _RECEIPT_DOMAIN = b"aidstation/receipt/1"
 
 
@@ -30,7 +31,7 @@ def vet(run: LaneRun, keyring: Keyring) -> SetAside | None:
         return None
     if verdict is None:
         detail = f"the key of author {run.author.hex()} is not known here: add it"
-        return SetAside(run.lane, run.first_seq, "author-unknown", detail)
+        return SetAside(run.lane, run.first_seq, AUTHOR_UNKNOWN, detail)
     return SetAside(run.lane, run.first_seq, "bad-signature", "not its author's signature")
 
 
