@@ -35,7 +35,7 @@ class Severity(StrEnum):
 
 
 class Finding(NamedTuple):
-    """`statements` are sorted ids; `text` is plain words; `closed_by` the resolutions that name it."""
+    """`statements`: sorted `<document>/<statement id>`; `text`: plain words; `closed_by`: resolutions."""
 
     id: str
     kind: str
@@ -57,9 +57,9 @@ def finding(
     kind: Kind, severity: Severity, slot: str, statements: Iterable[Statement], text: str
 ) -> Finding:
     """Finding over `statements`, with its id."""
-    ids = tuple(sorted({one.id for one in statements}))
-    digest = hashlib.sha256("\x1f".join((kind.value, slot, *ids)).encode()).hexdigest()
-    return Finding(digest[:16], kind.value, severity.value, slot, ids, text)
+    names = tuple(sorted({one.name for one in statements}))
+    digest = hashlib.sha256("\x1f".join((kind.value, slot, *names)).encode()).hexdigest()
+    return Finding(digest[:16], kind.value, severity.value, slot, names, text)
 
 
 def who_when(statement: Statement) -> str:

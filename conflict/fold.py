@@ -22,7 +22,7 @@ from conflict.identity import (
     statement_id,
 )
 from conflict.slot import CATALOGUE, History, Slot, View
-from conflict.statement import Json, Statement, canonical, decode
+from conflict.statement import NOWHERE, Json, Statement, canonical, decode
 
 RESOLUTION = records.RESOLUTION.name
 
@@ -61,7 +61,7 @@ class Folded:
 
 
 def statements_of(
-    lanes: Mapping[ActorId, Sequence[Entry]],
+    lanes: Mapping[ActorId, Sequence[Entry]], document: DocumentId = NOWHERE
 ) -> tuple[list[Statement], tuple[str, ...]]:
     """Statements of all lanes in id order, and the ids of those whose fields cannot be read."""
     statements: list[Statement] = []
@@ -70,7 +70,7 @@ def statements_of(
         for entry in lanes[actor]:
             identity = statement_id(actor, entry.number)
             try:
-                statements.append(decode(entry.slot, identity, entry.text))
+                statements.append(decode(entry.slot, identity, entry.text, document))
             except BadStatement:
                 unreadable.append(f"{entry.slot}/{identity}")
     return statements, tuple(unreadable)
@@ -78,7 +78,7 @@ def statements_of(
 
 def fold(document: DocumentId, lanes: Mapping[ActorId, Sequence[Entry]]) -> Folded:
     """Fold a document from its lanes' admitted entries."""
-    statements, unreadable = statements_of(lanes)
+    statements, unreadable = statements_of(lanes, document)
     return fold_statements(document, statements, unreadable)
 
 

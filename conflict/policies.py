@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import pairwise
+from itertools import islice
 
 from conflict.clinical_time import instants
 from conflict.errors import BadTime
 from conflict.finding import Finding, Kind, Severity, finding, who_when
 from conflict.slot import History, Reading, Slot, View
 from conflict.statement import Json, Statement, canonical
+
+NEIGHBOURS_MAX = 8  # near-identical statements by others that one statement is compared with
 
 
 def by_record_time(statements: Iterable[Statement]) -> list[Statement]:
@@ -61,7 +63,7 @@ class Events:
         if self.same:
             findings.extend(self._duplicates(slot, standing))
         readings = tuple(
-            Reading(one.value, (one,), "disputed" if one.id in disputed else "stands")
+            Reading(one.value, (one,), "disputed" if one.name in disputed else "stands")
             for one in standing
         )
         return View(readings, tuple(findings))
@@ -95,15 +97,18 @@ class Events:
                 ((instants(one.at or "").earliest, one.id, one) for one in group if _has_time(one)),
                 key=lambda item: item[:2],
             )
-            for (early, _, first), (late, _, second) in pairwise(timed):
-                if late - early <= near and first.id.split(".")[0] != second.id.split(".")[0]:
-                    yield finding(
-                        Kind.DUPLICATE,
-                        Severity.MEDIUM,
-                        slot.name,
-                        (first, second),
-                        f"{slot.plain}: perhaps one, written twice: {_said(slot, (first, second))}",
-                    )
+            for place, (early, _, first) in enumerate(timed):
+                others = (
+                    second
+                    for late, _, second in timed[place + 1 :]
+                    if late - near <= early and second.id.split(".")[0] != first.id.split(".")[0]
+                )
+                for second in islice(others, NEIGHBOURS_MAX):
+                    yield self._duplicate(slot, first, second)
+
+    def _duplicate(self, slot: Slot, first: Statement, second: Statement) -> Finding:
+        text = f"{slot.plain}: perhaps one, written twice: {_said(slot, (first, second))}"
+        return finding(Kind.DUPLICATE, Severity.MEDIUM, slot.name, (first, second), text)
 
     def _sameness(self, statement: Statement) -> str:
         return canonical([_folded(field_of(statement, name)) for name in self.same])

@@ -17,7 +17,7 @@ import orjson
 from conflict import limits
 from conflict.clock import Stamp, parse_stamp
 from conflict.errors import BadStatement, BadTime
-from conflict.identity import ActorId, StatementId, statement_id
+from conflict.identity import ActorId, DocumentId, StatementId, document_text, statement_id
 
 Json = Any
 """None, bool, int, str, list or dict of the same; never float."""
@@ -50,9 +50,15 @@ class Draft:
     source: Source | None = None
 
 
+NOWHERE = DocumentId(bytes(16))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A draft with its place: who wrote it in which lane, as what number, stamped when."""
+    """A draft with its place: who wrote it in which lane, as what number, stamped when.
+
+    `id` is unique in its document only; `document` is part of the name everywhere else.
+    """
 
     id: StatementId
     slot: str
@@ -65,6 +71,12 @@ class Statement:
     void: str | None = None
     source: Source | None = None
     extra: Mapping[str, Json] = field(default_factory=dict)
+    document: DocumentId = NOWHERE
+
+    @property
+    def name(self) -> str:
+        """`<document>/<statement id>`: unique everywhere."""
+        return f"{document_text(self.document)}/{self.id}"
 
 
 def root_key(slot: str, actor: ActorId, number: int) -> str:
@@ -83,7 +95,7 @@ def encode(draft: Draft, rec: Stamp) -> str:
     if draft.source:
         body["source"] = list(draft.source)
     text = canonical(body)
-    from_body(draft.slot, StatementId(""), check_text(text))
+    from_body(draft.slot, StatementId(""), check_text(text), NOWHERE)
     check_slot_name(draft.slot)
     return text
 
@@ -140,15 +152,19 @@ def _walk(value: Json, depth: int) -> None:
 _KNOWN = frozenset({"at", "by", "precision", "rec", "value", "supersedes", "void", "source"})
 
 
-def decode(slot: str, identity: StatementId, text: str) -> Statement:
+def decode(
+    slot: str, identity: StatementId, text: str, document: DocumentId = NOWHERE
+) -> Statement:
     """Statement from text that `check_text` accepted at admission. Raises `BadStatement`.
 
     Unknown fields are kept in `extra`.
     """
-    return from_body(slot, identity, orjson.loads(text))
+    return from_body(slot, identity, orjson.loads(text), document)
 
 
-def from_body(slot: str, identity: StatementId, body: Mapping[str, Json]) -> Statement:
+def from_body(
+    slot: str, identity: StatementId, body: Mapping[str, Json], document: DocumentId
+) -> Statement:
     """Statement from a parsed object. Raises `BadStatement` for fields of the wrong type."""
     get = body.get
     for name in ("by", "at", "precision", "void"):
@@ -167,6 +183,7 @@ def from_body(slot: str, identity: StatementId, body: Mapping[str, Json]) -> Sta
             void=get("void"),
             source=_source(body["source"]) if "source" in body else None,
             extra=_NOTHING if body.keys() <= _KNOWN else _unknown(body),
+            document=document,
         )
     except (KeyError, TypeError, AttributeError, BadTime) as fault:
         raise BadStatement("a field is missing or of the wrong type") from fault

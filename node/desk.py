@@ -69,7 +69,10 @@ class Desk(Protocol):
         ...
 
     def findings(self) -> list[Json]:
-        """Open findings: `{"id", "kind", "severity", "slot", "statements", "text", "documents"}`."""
+        """Open findings: `{"id", "kind", "severity", "slot", "statements", "text", "documents"}`.
+
+        `statements` are `<document>/<statement id>`: an id alone is unique in its document only.
+        """
         ...
 
     def status(self) -> Json:

@@ -175,7 +175,7 @@ class WorkerPool:
 
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
-        share = -(-len(batch) // len(self._workers))
+        share = max(1, -(-len(batch) // len(self._workers)))
         parts = [batch[at : at + share] for at in range(0, len(batch), share)]
         answers = self._threads.map(ProcessWorkers.open, self._workers, parts)
         return [opened for answer in answers for opened in answer]

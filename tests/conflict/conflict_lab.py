@@ -26,6 +26,7 @@ from conflict.statement import Draft, root_key
 
 EPISODE = new_document(DocumentKind.EPISODE, b"an episode here")
 PERSON = new_document(DocumentKind.PERSON, b"a person inside")
+REC = Stamp(1, 0)
 TEXT = '{"rec":"1.0","value":null}'
 
 # Columns of a change, as automerge.org/automerge-binary-format-spec numbers them.
@@ -50,7 +51,7 @@ class LabAuthor:
     def node(self) -> NodeId:
         return self.key.node
 
-    def write(self, document: DocumentId, *drafts: Draft, rec: Stamp = Stamp(1, 0)) -> Written:
+    def write(self, document: DocumentId, *drafts: Draft, rec: Stamp = REC) -> Written:
         """One change in this author's lane of `document`."""
         writer = self._writers.setdefault(document, LaneWriter(self.actor))
         one = writer.write([(draft, rec) for draft in drafts])
@@ -89,9 +90,7 @@ def vitals_lane(author: LabAuthor, changes: int, document: DocumentId = EPISODE)
     return author.raws(document)
 
 
-def automerge_changes(
-    document: Document, *edits: Callable[[Transaction], object]
-) -> list[bytes]:
+def automerge_changes(document: Document, *edits: Callable[[Transaction], object]) -> list[bytes]:
     """Raw changes that Automerge itself makes: one for each edit that changes something."""
     raws: list[bytes] = []
     for edit in edits:

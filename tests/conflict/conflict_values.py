@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
@@ -28,6 +30,7 @@ from conflict.statement import Draft, Json, Source, canonical, encode
 
 ACTORS = tuple(ActorId(bytes([number]) * 16) for number in (0x11, 0x77, 0xEE))
 Lanes = dict[ActorId, tuple[Entry, ...]]
+Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 plain_text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
 json_scalars: st.SearchStrategy[Json] = (
@@ -50,46 +53,48 @@ days = st.dates().map(str) | st.sampled_from(("1999", "1999-04"))
 
 def valid(field: Field) -> st.SearchStrategy[Json]:
     """Values that fit a field."""
+    found: st.SearchStrategy[Json]
     match field:
         case Text(chars_max, None):
             words = st.sampled_from(("penicillin", "Penicillin ", "morphine", "DOE"))
-            return (words | plain_text).filter(lambda text: len(text) <= chars_max)
+            found = (words | plain_text).filter(lambda text: len(text) <= chars_max)
         case Text(_, pattern):
-            return st.from_regex(f"(?a:{pattern})", fullmatch=True)
+            found = st.from_regex(f"(?a:{pattern})", fullmatch=True)
         case Code(values):
-            return st.sampled_from(values)
+            found = st.sampled_from(values)
         case Whole(low, high):
-            return st.integers(low, high)
+            found = st.integers(low, high)
         case Number(low, high):
-            return _decimals(low, high)
+            found = _decimals(low, high)
         case Moment():
-            return moments.filter(lambda text: not list(field.problems(text, "")))
+            found = moments.filter(lambda text: not list(field.problems(text, "")))
         case Day():
-            return days
+            found = days
         case Flag():
-            return st.booleans()
+            found = st.booleans()
         case Many(item, items_max):
-            return st.lists(valid(item), max_size=min(3, items_max))
+            found = st.lists(valid(item), max_size=min(3, items_max))
         case Anything():
-            return any_json
+            found = any_json
         case Group(fields):
             some = {name: st.none() | valid(inner) for name, inner in fields.items()}
-            return st.fixed_dictionaries({}, optional=some)
-    raise AssertionError(f"no strategy for {field}")
+            found = st.fixed_dictionaries({}, optional=some)
+        case _:
+            raise AssertionError(f"no strategy for {field}")
+    return found
 
 
 def _decimals(low: str, high: str) -> st.SearchStrategy[str]:
     return st.decimals(low, high, allow_nan=False, allow_infinity=False, places=2).map(str)
 
 
-def values(slot: Slot) -> st.SearchStrategy[Json]:
+@cache
+def values(name: str) -> st.SearchStrategy[Json]:
     """Valid values of a slot, nearly always with the fields that its policy looks at."""
-    telling = {
-        name: valid(slot.shape.fields[name])
-        for name in _telling(slot)
-        if name in slot.shape.fields
-    }
-    rest = {name: valid(field) for name, field in slot.shape.fields.items() if name not in telling}
+    slot = CATALOGUE[name]
+    fields = {one: valid(field) for one, field in slot.shape.fields.items()}
+    telling = {one: fields[one] for one in _telling(slot) if one in fields}
+    rest = {one: field for one, field in fields.items() if one not in telling}
     return st.fixed_dictionaries(telling, optional=rest) | valid(slot.shape)
 
 
@@ -99,41 +104,70 @@ def _telling(slot: Slot) -> tuple[str, ...]:
     return tuple(getattr(policy, name, "") for name in names) + getattr(policy, "compared", ())
 
 
-@st.composite
-def histories(
-    draw: st.DrawFn, slot: Slot, *, value: st.SearchStrategy[Json] | None = None, most: int = 6
-) -> list[tuple[StatementId, Draft, Stamp]]:
+class Step(NamedTuple):
+    """One statement of a history, as numbers: what they choose from is there when it is written."""
+
+    actor: int
+    value: int
+    names: list[int]
+    flavour: str | None
+    by: str
+    at: str | None
+    rec: Stamp
+
+
+_STEPS = st.lists(
+    st.builds(
+        Step,
+        actor=st.integers(0, len(ACTORS) - 1),
+        value=st.integers(0, 2),
+        names=st.lists(st.integers(0, 5), max_size=2),
+        flavour=st.sampled_from((None, None, "void", "1", "2")),
+        by=st.sampled_from(("Ruiz", "Okafor")),
+        at=st.sampled_from((None, "2026-11-23T13:58Z", "2026-11-23T14:03Z")),
+        rec=st.builds(Stamp, st.integers(0, 3), st.integers(0, 2)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+History = list[tuple[StatementId, Draft, Stamp]]
+
+
+def history(draw: Draw, name: str, pool: Sequence[Json] = ()) -> History:
     """Statements of one slot by up to three actors: corrections, voids and repeated imports."""
-    pool = draw(st.lists(values(slot) if value is None else value, min_size=1, max_size=3))
+    choices = list(pool) or draw(_pools(name))
     counts = dict.fromkeys(ACTORS, 0)
-    made: list[tuple[StatementId, Draft, Stamp]] = []
-    for _ in range(draw(st.integers(1, most))):
-        actor = draw(st.sampled_from(ACTORS))
+    made: History = []
+    for step in draw(_STEPS):
+        actor = ACTORS[step.actor]
         counts[actor] += 1
         earlier = [identity for identity, _, _ in made]
-        names = st.lists(st.sampled_from(earlier), max_size=2, unique=True) if earlier else None
-        supersedes = tuple(draw(names)) if names else ()
-        void = draw(st.sampled_from((None, None, "wrong casualty"))) if supersedes else None
-        source = draw(st.sampled_from((None, None, "1", "2"))) if void is None else None
-        shown = None if void else draw(st.sampled_from(pool))
+        named = dict.fromkeys(earlier[number % len(earlier)] for number in step.names if earlier)
+        void = "wrong casualty" if named and step.flavour == "void" else None
+        value = None if void else choices[step.value % len(choices)]
+        source = step.flavour if step.flavour in {"1", "2"} else None
         draft = Draft(
-            slot=slot.name,
-            value=shown,
-            by=draw(st.sampled_from(("Ruiz", "Okafor"))),
-            at=draw(st.sampled_from((None, "2026-11-23T13:58Z", "2026-11-23T14:03Z"))),
-            supersedes=supersedes,
+            slot=name,
+            value=value,
+            by=step.by,
+            at=step.at,
+            supersedes=tuple(named),
             void=void,
-            source=Source("ehr", source, canonical(shown)[-6:]) if source else None,
+            source=Source("ehr", source, canonical(value)[-6:]) if source else None,
         )
-        stamp = Stamp(draw(st.integers(0, 3)), draw(st.integers(0, 2)))
-        made.append((statement_id(actor, counts[actor]), draft, stamp))
+        made.append((statement_id(actor, counts[actor]), draft, step.rec))
     return made
 
 
-def lanes_of(history: list[tuple[StatementId, Draft, Stamp]]) -> Lanes:
+@cache
+def _pools(name: str) -> st.SearchStrategy[list[Json]]:
+    return st.lists(values(name), min_size=1, max_size=3)
+
+
+def lanes_of(made: History) -> Lanes:
     """The lanes that hold a history."""
     lanes: Lanes = {}
-    for identity, draft, stamp in history:
+    for identity, draft, stamp in made:
         actor, _, number = identity.partition(".")
         key = ActorId(bytes.fromhex(actor))
         entry = Entry(draft.slot, int(number), encode(draft, stamp))

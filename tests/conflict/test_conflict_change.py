@@ -144,7 +144,10 @@ REFUSED = {
     "a time": (with_time_and_message(1, b""), "extra-header"),
     "a time before 1970": (with_time_and_message(-1, b""), "extra-header"),
     "a message": (with_time_and_message(0, b"hello"), "extra-header"),
-    "another actor": (with_time_and_message(0, b"", b"\x01\x10" + bytes(16)), "names-another-actor"),
+    "another actor": (
+        with_time_and_message(0, b"", b"\x01\x10" + bytes(16)),
+        "names-another-actor",
+    ),
     "no first operation": (forged(start_op=0), "bad-start-op"),
     "the last operation": (forged(start_op=limits.START_OP_MAX), "bad-start-op"),
     "a number of too many bytes": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +45,7 @@ def test_a_local_time_covers_every_zone_on_earth(moment: datetime, zone: timezon
 def test_less_precision_covers_more(moment: datetime) -> None:
     texts = [f"{moment:%Y}", f"{moment:%Y-%m}", f"{moment:%Y-%m-%d}", f"{moment:%Y-%m-%dT%H:%M}Z"]
     wide = [instants(text) for text in texts]
-    for outer, inner in zip(wide, wide[1:], strict=False):
+    for outer, inner in pairwise(wide):
         assert outer.earliest <= inner.earliest
         assert inner.latest <= outer.latest
 
@@ -61,7 +62,12 @@ def test_an_instant_written_in_z_reads_back(moment: datetime, zone: timezone) ->
     ("text", "precision", "earliest", "latest"),
     [
         ("2026-11-23T13:58Z", "minute", at(2026, 11, 23, 13, 58), at(2026, 11, 23, 13, 59)),
-        ("2026-11-23T13:58:07Z", "second", at(2026, 11, 23, 13, 58, 7), at(2026, 11, 23, 13, 58, 8)),
+        (
+            "2026-11-23T13:58:07Z",
+            "second",
+            at(2026, 11, 23, 13, 58, 7),
+            at(2026, 11, 23, 13, 58, 8),
+        ),
         ("2026-11-23T13:58+03:00", "minute", at(2026, 11, 23, 10, 58), at(2026, 11, 23, 10, 59)),
         ("2026-11-23T13:58-11:30", "minute", at(2026, 11, 24, 1, 28), at(2026, 11, 24, 1, 29)),
         ("2026-11-23T13:58L", "minute", at(2026, 11, 22, 23, 58), at(2026, 11, 24, 3, 59)),

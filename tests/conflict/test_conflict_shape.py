@@ -48,7 +48,7 @@ def problems(name: str, value: Json) -> list[str]:
 @settings(deadline=None, max_examples=25)
 def test_every_slot_takes_the_values_of_its_shape(name: str, data: st.DataObject) -> None:
     slot = CATALOGUE[name]
-    slot.check(Draft(slot=name, value=data.draw(values(slot))))
+    slot.check(Draft(slot=name, value=data.draw(values(name))))
 
 
 @pytest.mark.parametrize("name", SLOTS)

@@ -175,7 +175,9 @@ def test_a_known_field_of_the_wrong_type_makes_the_statement_unreadable(
         decode("note", ID, canonical(check_text(canonical(body))))
 
 
-@given(st.dictionaries(st.sampled_from(("rec", "at", "by", "supersedes", "source", "void")), any_json))
+@given(
+    st.dictionaries(st.sampled_from(("rec", "at", "by", "supersedes", "source", "void")), any_json)
+)
 @settings(deadline=None)
 def test_no_body_whatever_raises_anything_but_bad_statement(body: dict[str, Json]) -> None:
     for some in (body, {"rec": "1.0", **body}):

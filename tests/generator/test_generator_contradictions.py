@@ -8,7 +8,7 @@ import pytest
 from conflict.clock import HybridClock
 from conflict.document import Entry, LaneWriter
 from conflict.fold import Folded, fold
-from conflict.identity import ActorId, DocumentId
+from conflict.identity import ActorId, DocumentId, document_text
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft
 from node.sim import Casualty, Contradiction, casualties, contradictions
@@ -46,8 +46,9 @@ def both_sides(one: Contradiction) -> dict[ActorId, list[Entry]]:
 
 
 def pair_found(folded: Folded, kind: str) -> bool:
-    ids = {f"{SECOND.hex()}.1", f"{THIRD.hex()}.1"}
-    return any(found.slot == kind and ids <= set(found.statements) for found in folded.findings)
+    where = document_text(folded.document)
+    names = {f"{where}/{actor.hex()}.1" for actor in (SECOND, THIRD)}
+    return any(found.slot == kind and names <= set(found.statements) for found in folded.findings)
 
 
 def test_a_casualtys_own_record_has_no_finding(many: list[Casualty]) -> None:
