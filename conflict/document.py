@@ -21,6 +21,10 @@ from conflict.identity import ActorId, statement_id
 from conflict.statement import Draft, Json, check_text, encode, root_key
 
 
+UNREADABLE = "unreadable"
+"""Automerge panicked or refused: the process that opened it may no longer be sound."""
+
+
 class Entry(NamedTuple):
     """One root key of a lane: slot, number (from 1) and the statement's canonical text."""
 
@@ -104,7 +108,7 @@ def admit(actor: ActorId, changes: Sequence[bytes], known: int = 0) -> Admitted:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as fault:  # noqa: BLE001  a panic of the binding is a BaseException
-        raise LaneRefused("unreadable", f"Automerge refused it ({type(fault).__name__})") from None
+        raise LaneRefused(UNREADABLE, f"Automerge refused it ({type(fault).__name__})") from None
     entries = _entries(actor, found)
     if operations != len(entries):
         raise LaneRefused("rewrites-a-key", "a lane only adds keys, each once")

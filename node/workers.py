@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 
 import orjson
 
-from conflict.document import Entry, admit
+from conflict.document import UNREADABLE, Entry, admit
 from conflict.errors import LaneRefused
 from conflict.identity import ActorId, DocumentId
 from conflict.statement import Json
@@ -108,6 +108,8 @@ class ProcessWorkers:
         """See `Workers`."""
         answer = self._ask(batch, BATCH_S_MAX if len(batch) > 1 else DOCUMENT_S_MAX)
         if answer is not None:
+            if any(lane.code == UNREADABLE for one in answer for lane in one.lanes):
+                self.close()  # after a panic a worker may no longer be sound
             return answer
         if len(batch) == 1:
             return [self._culprit(batch[0])]

@@ -19,6 +19,7 @@ from conflict.lane import LaneRun, check_run
 from conflict.statement import Draft
 from tests.conflict import conflict_lab as lab
 from tests.conflict.conflict_lab import EPISODE, TEXT, LabAuthor, vitals_lane
+from tests.conflict.glass import admit_behind_glass
 
 ME, OTHER = LabAuthor(1), LabAuthor(2)
 LANE = vitals_lane(ME, 5)
@@ -34,7 +35,7 @@ def refused_run(run: LaneRun) -> str:
 
 def refused(raws: Sequence[bytes], actor: ActorId = ME.actor, known: int = 0) -> str:
     with pytest.raises(LaneRefused) as caught:
-        admit(actor, raws, known)
+        admit_behind_glass(actor, raws, known)
     return caught.value.code
 
 
@@ -338,7 +339,7 @@ def test_a_mended_lane_opens_whole_or_not_at_all(data: st.DataObject) -> None:
     body[place] = data.draw(st.integers(0, 255))
     raw = lab.chunk(bytes(body))
     try:
-        admitted = admit(ME.actor, [raw])
+        admitted = admit_behind_glass(ME.actor, [raw])
     except LaneRefused:
         return
     assert admitted.head == lab.hash_of(raw)
