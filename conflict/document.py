@@ -20,7 +20,6 @@ from conflict.errors import BadStatement, LaneFull, LaneRefused
 from conflict.identity import ActorId, statement_id
 from conflict.statement import Draft, Json, check_text, encode, root_key
 
-
 UNREADABLE = "unreadable"
 """Automerge panicked or refused: the process that opened it may no longer be sound."""
 
