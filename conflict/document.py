@@ -145,7 +145,8 @@ def _entries(actor: ActorId, found: Iterable[tuple[str, object]]) -> tuple[Entry
 def _entry(actor: ActorId, key: str, value: object) -> Entry:
     slot, slash, identity = key.partition("/")
     _, dot, number = identity.partition(".")
-    if not (slash and dot and slot and len(slot.encode()) <= limits.SLOT_NAME_BYTES_MAX):
+    named = slot.isprintable() and 0 < len(slot.encode()) <= limits.SLOT_NAME_BYTES_MAX
+    if not (slash and dot and named):
         raise LaneRefused("bad-key", "a root key reads <slot>/<actor>.<n>")
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise LaneRefused("bad-key", "a statement number is a plain decimal")

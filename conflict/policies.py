@@ -222,14 +222,17 @@ class Keyed:
     """A register per natural key; add wins, and a negative never removes a positive.
 
     `key` names the field that identifies an item. `status` holds active or one of `negatives`;
-    `none_known` statements (NKDA) speak of the whole list. `union` fields are joined, `highest`
-    fields take the first value of their order that anybody wrote.
+    `none_known` statements (NKDA) speak of the whole list, or only of the items whose category is
+    the one that `speaks_of` gives for their status. `union` fields are joined, `highest` fields take
+    the first value of their order that anybody wrote; positives that differ in another field all
+    stand and are a finding.
     """
 
     key: str
     status: str = "status"
     negatives: tuple[str, ...] = ()
     none_known: tuple[str, ...] = ()
+    speaks_of: tuple[tuple[str, str], ...] = ()
     union: tuple[str, ...] = ()
     highest: tuple[tuple[str, tuple[str, ...]], ...] = ()
     severity: Severity = Severity.HIGH
@@ -239,40 +242,70 @@ class Keyed:
         """See `Policy`."""
         standing = history.standing()
         items = [one for one in standing if field_of(one, self.status) not in self.none_known]
-        blanket = [one for one in standing if field_of(one, self.status) in self.none_known]
         readings: list[Reading] = []
         findings: list[Finding] = []
         for group in dict(sorted(grouped(items, self._key).items())).values():
-            reading, found = self._item(slot, group)
-            readings.append(reading)
+            shown, found = self._item(slot, group)
+            readings.extend(shown)
             findings.extend(found)
-        if blanket:
-            positive = [one for one in items if not self._negative(one)]
-            reading, found = self._blanket(slot, by_record_time(blanket), by_record_time(positive))
-            readings.append(reading)
-            findings.extend(found)
+        for status in self.none_known:
+            blanket = [one for one in standing if field_of(one, self.status) == status]
+            against = [one for one in items if self._contradicts(one, status)]
+            if blanket:
+                reading, found = self._blanket(slot, by_record_time(blanket), against)
+                readings.append(reading)
+                findings.extend(found)
         return View(tuple(readings), tuple(findings))
 
-    def _item(self, slot: Slot, group: list[Statement]) -> tuple[Reading, list[Finding]]:
-        positive = [one for one in group if not self._negative(one)]
-        negative = [one for one in group if self._negative(one)]
+    def _item(self, slot: Slot, group: list[Statement]) -> tuple[list[Reading], list[Finding]]:
+        positive = [one for one in reversed(group) if not self._negative(one)]
+        negative = [one for one in reversed(group) if self._negative(one)]
         if not positive:
-            return Reading(negative[-1].value, tuple(reversed(negative)), "inactive"), []
-        shown = tuple(reversed(positive))
-        if not negative:
-            return Reading(self._joined(shown), shown), []
+            return [Reading(negative[0].value, tuple(negative), "inactive")], []
+        apart = self._apart(positive)
+        if not negative and not apart:
+            return [Reading(self._joined(positive), tuple(positive))], []
+        severity = self.severity if negative else Severity.MEDIUM
         text = f"{slot.plain}: {_said(slot, group)}"
-        found = finding(Kind.CONTRADICTION, self.severity, slot.name, group, text)
-        return Reading(self._joined(shown), (*shown, *negative), "disputed"), [found]
+        found = [finding(Kind.CONTRADICTION, severity, slot.name, group, text)]
+        if apart:
+            return [Reading(one.value, (one,), "disputed") for one in (*positive, *negative)], found
+        joined = Reading(self._joined(positive), (*positive, *negative), "disputed")
+        return [joined], found
+
+    def _apart(self, positive: Sequence[Statement]) -> bool:
+        """Whether two of them say different things where neither a union nor an order decides."""
+        values = [one.value for one in positive]
+        if not all(isinstance(value, dict) for value in values):
+            return len({canonical(value) for value in values}) > 1
+        decided = {self.key, *self.union, *(name for name, _ in self.highest)}
+        names = {name for value in values for name in value} - decided
+        return any(
+            len(
+                {
+                    canonical(_folded(said))
+                    for value in values
+                    if (said := value.get(name)) is not None
+                }
+            )
+            > 1
+            for name in names
+        )
+
+    def _contradicts(self, one: Statement, status: str) -> bool:
+        """Whether an item is one that a none-known statement of this status denies."""
+        category = dict(self.speaks_of).get(status)
+        spoken_of = category is None or field_of(one, "category") in (None, category)
+        return spoken_of and not self._negative(one)
 
     def _blanket(
-        self, slot: Slot, blanket: list[Statement], positive: list[Statement]
+        self, slot: Slot, blanket: list[Statement], against: list[Statement]
     ) -> tuple[Reading, list[Finding]]:
         shown = tuple(reversed(blanket))
-        if not positive:
+        if not against:
             return Reading(shown[0].value, shown), []
-        text = f"{slot.plain}: {_said(slot, by_record_time([*blanket, *positive]))}"
-        both = [*blanket, *positive]
+        both = by_record_time([*blanket, *against])
+        text = f"{slot.plain}: {_said(slot, both)}"
         found = finding(Kind.CONTRADICTION, self.severity, slot.name, both, text)
         return Reading(shown[0].value, shown, "inactive"), [found]
 

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 
 from conflict.errors import ValueRefused
-from conflict.identity import Lane, NodeId
+from conflict.identity import DocumentId, Lane, NodeId, document_kind
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft
@@ -22,7 +22,7 @@ from node.authoring import Author
 from node.desk import Save
 from node.errors import BadRequest
 from node.projecting import Projector
-from node.workers import Workers
+from node.workers import FAULT, KILLED, Workers
 from node.writing import Urgency, WriterThread
 from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge
 from storage.ports import Store
@@ -60,8 +60,15 @@ class Engine:
         self._strangers = {
             row.item.lane for row in store.set_aside_items() if row.item.code == AUTHOR_UNKNOWN
         }
+        self._retry_killed()
         self._listeners: list[Listener] = []
         self._listening = threading.Lock()
+
+    def _retry_killed(self) -> None:
+        """A worker's death is a local verdict: each start of the node asks again."""
+        with self.store.write() as transaction:
+            for document in self.store.refused((KILLED, FAULT)):
+                transaction.retry_admission(document)
 
     def on_grown(self, listener: Listener) -> Callable[[], None]:
         """Tell `listener` (on the writer thread) which lanes grew and from whom; undo by calling."""
@@ -85,7 +92,7 @@ class Engine:
         """Durable when it returns: statement ids of each save. Raises `ValueRefused` before writing."""
         for save in saves:
             for draft in save.drafts:
-                check(draft)
+                check(save.document, draft)
         return self._writer.submit(urgency, partial(self._save, saves, blobs)).result()
 
     def save_all(self, saves: Iterable[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
@@ -189,12 +196,15 @@ class Engine:
                 listener(applied.grown, source)
 
 
-def check(draft: Draft) -> None:
+def check(document: DocumentId, draft: Draft) -> None:
     """Hold a draft to its slot. Raises `ValueRefused` naming field, limit and what was given."""
     slot = CATALOGUE.get(draft.slot)
     if slot is None:
         known = ", ".join(sorted(CATALOGUE))
         raise BadRequest(f"'{draft.slot[:40]}' is no slot of this record; slots are: {known}")
+    if document_kind(document) not in slot.kinds:
+        kinds = " or ".join(kind.name.lower() for kind in slot.kinds)
+        raise BadRequest(f"'{slot.name}' belongs in a document of kind {kinds}; nothing was saved")
     slot.check(draft)
 
 

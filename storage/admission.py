@@ -86,6 +86,12 @@ def retry(connection: Connection, one: DocumentId) -> None:
         connection.execute(update(document).where(document.c.document == one).values(dirty=True))
 
 
+def refused(connection: Connection, codes: Collection[str]) -> list[DocumentId]:
+    """Documents with a lane refused with one of these codes, by the partial index on refusals."""
+    query = select(lane.c.document).where(lane.c.refused > 0, lane.c.code.in_(codes)).distinct()
+    return [DocumentId(one) for one in connection.scalars(query.order_by(lane.c.document))]
+
+
 def waiting(connection: Connection, limit: int) -> list[DocumentId]:
     """Documents to admit or fold, longest waiting first, by the partial index."""
     query = select(document.c.document).where(document.c.dirty == true())

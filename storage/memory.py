@@ -200,6 +200,15 @@ class MemoryStore:
             waiting = sorted(self._rows.dirty.items(), key=lambda pair: (pair[1], pair[0]))
             return [document for document, _ in waiting[:limit]]
 
+    def refused(self, codes: Collection[str]) -> list[DocumentId]:
+        """See `Store.refused`."""
+        with self._lock:
+            return sorted(
+                document
+                for document, lanes in self._rows.lanes.items()
+                if any(row.refusal and row.refusal.code in codes for row in lanes.values())
+            )
+
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
         """See `Store.entries`."""
         with self._lock:

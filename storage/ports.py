@@ -123,6 +123,10 @@ class Store(LaneReader, Protocol):
         """Ids of documents that await admission or folding, longest waiting first."""
         ...
 
+    def refused(self, codes: Collection[str]) -> list[DocumentId]:
+        """Documents with a lane that was refused with one of these codes, ascending."""
+        ...
+
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
         """Admitted entries by actor, ascending."""
         ...

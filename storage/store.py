@@ -162,6 +162,11 @@ class SqlStore:
         with reading(self.engine) as connection:
             return admission.waiting(connection, limit)
 
+    def refused(self, codes: Collection[str]) -> list[DocumentId]:
+        """See `Store.refused`."""
+        with reading(self.engine) as connection:
+            return admission.refused(connection, codes)
+
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
         """See `Store.entries`."""
         with reading(self.engine) as connection:

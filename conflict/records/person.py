@@ -65,6 +65,7 @@ ALLERGY = declare(
             key="substance",
             negatives=("refuted", "inactive", "resolved"),
             none_known=("none-known-drug", "none-known"),
+            speaks_of=(("none-known-drug", "drug"),),
             union=("reactions",),
             highest=(
                 ("criticality", ("high", "unable-to-assess", "low")),

@@ -112,10 +112,13 @@ def _blood_type(rng: Random, casualty: Casualty) -> Pair:
 
 
 def _allergy(rng: Random, casualty: Casualty) -> Pair:
+    """A drug allergy against none known, or any other against none known at all."""
     known = _known(casualty, ALLERGY) or persons.NONE_KNOWN_DRUG
     if known.get("substance"):
-        return known, persons.NONE_KNOWN_DRUG
-    return known, persons.allergy(rng.choice(persons.ALLERGENS))
+        drug = known["category"] == "drug"
+        return known, persons.NONE_KNOWN_DRUG if drug else persons.NONE_KNOWN
+    drugs = [one for one in persons.ALLERGENS if one.category == "drug"]
+    return known, persons.allergy(rng.choice(drugs))
 
 
 def _name(rng: Random, casualty: Casualty) -> Pair:

@@ -81,6 +81,7 @@ ALLERGENS = (
     Allergen("Shellfish", "food", "swelling of the lips", "unable-to-assess"),
 )
 NONE_KNOWN_DRUG: dict[str, Json] = {"status": "none-known-drug"}
+NONE_KNOWN: dict[str, Json] = {"status": "none-known"}
 ABO = ("O", "A", "B", "AB")
 _ABO_WEIGHTS = (45, 40, 11, 4)
 
