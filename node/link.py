@@ -72,6 +72,7 @@ class Link:
                     break
                 self._perform(event(self._loop.time()))
                 self.changed.set()
+                await asyncio.sleep(0)  # a full inbox must not keep the local API waiting
         finally:
             self._outgoing.put_nowait(None)
             with contextlib.suppress(TimeoutError):
