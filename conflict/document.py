@@ -18,7 +18,7 @@ from conflict.change import read_header
 from conflict.clock import Stamp
 from conflict.errors import BadStatement, LaneFull, LaneRefused
 from conflict.identity import ActorId, statement_id
-from conflict.statement import Draft, Json, check_text, encode, root_key
+from conflict.statement import Draft, check_text, encode, root_key
 
 UNREADABLE = "unreadable"
 """Automerge panicked or refused: the process that opened it may no longer be sound."""
@@ -170,8 +170,3 @@ def _checked(text: str) -> str:
 def merge(lanes: Iterable[Sequence[bytes]]) -> bytes:
     """The Automerge document of admitted lanes, saved: any Automerge tool opens it."""
     return Document.load(b"".join(chunk for lane in lanes for chunk in lane)).save()
-
-
-def body_of(entry: Entry) -> Json:
-    """Parsed statement of an admitted entry."""
-    return check_text(entry.text)

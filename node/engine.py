@@ -6,14 +6,12 @@ and folded by document workers. Whoever wants to send what grew registers with `
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from itertools import islice
 
-from conflict.errors import ValueRefused
 from conflict.identity import DocumentId, Lane, NodeId, document_kind
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
@@ -206,11 +204,3 @@ def check(document: DocumentId, draft: Draft) -> None:
         kinds = " or ".join(kind.name.lower() for kind in slot.kinds)
         raise BadRequest(f"'{slot.name}' belongs in a document of kind {kinds}; nothing was saved")
     slot.check(draft)
-
-
-def blob_hash(data: bytes) -> bytes:
-    """The name of a blob."""
-    return hashlib.sha256(data).digest()
-
-
-__all__ = ["Engine", "Grown", "ValueRefused", "blob_hash", "check"]

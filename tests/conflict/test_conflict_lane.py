@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from conflict import limits
 from conflict.clock import Stamp
-from conflict.document import LaneWriter, admit, body_of, merge
+from conflict.document import LaneWriter, admit, merge
 from conflict.errors import BadStatement, LaneFull, LaneRefused
 from conflict.identity import ActorId, Lane, StatementId
 from conflict.lane import LaneRun, check_run
-from conflict.statement import Draft
+from conflict.statement import Draft, check_text
 from tests.conflict import conflict_lab as lab
 from tests.conflict.conflict_lab import EPISODE, TEXT, LabAuthor, vitals_lane
 from tests.conflict.glass import admit_behind_glass
@@ -59,7 +59,13 @@ def test_an_honest_lane_is_admitted_with_all_its_statements_in_order() -> None:
     admitted = admit(ME.actor, LANE)
     assert admitted.head == RUN.head
     assert [entry.number for entry in admitted.entries] == [1, 2, 3, 4, 5]
-    assert [body_of(entry)["value"]["pulse"] for entry in admitted.entries] == [60, 61, 62, 63, 64]
+    assert [check_text(entry.text)["value"]["pulse"] for entry in admitted.entries] == [
+        60,
+        61,
+        62,
+        63,
+        64,
+    ]
     assert admitted.entries == tuple(one for w in ME.written[EPISODE] for one in w.entries)
 
 
@@ -344,7 +350,7 @@ def test_a_mended_lane_opens_whole_or_not_at_all(data: st.DataObject) -> None:
         return
     assert admitted.head == lab.hash_of(raw)
     assert [entry.number for entry in admitted.entries] == [1]
-    assert body_of(admitted.entries[0])
+    assert check_text(admitted.entries[0].text)
 
 
 # The document of its lanes -------------------------------------------------------------------
