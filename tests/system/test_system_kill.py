@@ -33,8 +33,8 @@ def test_fifty_kills_in_the_middle_of_a_sync_lose_nothing_and_damage_nothing(
                 _empty(sink)
                 held = 0
             victim, other = (sink, source) if landed % 2 else (source, sink)
-            held = _kill_in_sync(victim, other, sink, held, moments)
-            landed += held < DOCUMENTS
+            held, unfinished = _kill_in_sync(victim, other, sink, held, moments)
+            landed += unfinished
         for actor in (source, sink):
             actor.desk.pause(paused=False)
         assert sink.desk.sync("garrison", 120)["equal"]
@@ -48,19 +48,23 @@ def test_fifty_kills_in_the_middle_of_a_sync_lose_nothing_and_damage_nothing(
 
 def _kill_in_sync(
     victim: Actor, other: Actor, sink: Actor, held: int, moments: random.Random
-) -> int:
-    """Let the sync go on for a random while, kill, check the dead store; documents at the sink."""
+) -> tuple[int, bool]:
+    """Let the sync go on for a random while, kill, check the dead store.
+
+    Documents held at the sink, and whether the kill came while some were still to hold or to open.
+    """
     wanted = held + 1 + moments.randrange(60)
     for actor in (victim, other):
         actor.desk.pause(paused=False)
-    while sink.desk.status()["documents"] < min(wanted, DOCUMENTS):
+    while (status := sink.desk.status())["documents"] < min(wanted, DOCUMENTS):
         pass
+    unfinished = status["documents"] < DOCUMENTS or status["waiting"] > 0
     victim.kill()
     other.desk.pause(paused=True)
     documents = _intact(victim)
     victim.start()
     victim.desk.pause(paused=True)
-    return documents if victim is sink else int(sink.desk.status()["documents"])
+    return documents if victim is sink else int(sink.desk.status()["documents"]), unfinished
 
 
 def _empty(actor: Actor) -> None:
