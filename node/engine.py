@@ -64,9 +64,10 @@ class Engine:
 
     def _retry_killed(self) -> None:
         """A worker's death is a local verdict: each start of the node asks again."""
-        with self.store.write() as transaction:
-            for document in self.store.refused((KILLED, FAULT)):
-                transaction.retry_admission(document)
+        if documents := self.store.refused((KILLED, FAULT)):
+            with self.store.write() as transaction:
+                for document in documents:
+                    transaction.retry_admission(document)
 
     def on_grown(self, listener: Listener) -> Callable[[], None]:
         """Tell `listener` (on the writer thread) which lanes grew and from whom; undo by calling."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import orjson
@@ -22,6 +22,7 @@ from conflict.identity import (
     parse_document,
     statement_id,
 )
+from conflict.lane import Vector
 from conflict.records import ALLERGY
 from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
@@ -112,23 +113,28 @@ class LocalDesk:
 
     def chart(self, document: DocumentId) -> Json:
         """See `Desk`."""
-        documents, known = self._linked(document)
-        held = {one: self._store.entries(one) for one in documents}
+        folded, vectors = self._folded(document)
+        return {
+            "label": self._label(vectors),
+            **folded.body(),
+            "stamps_ahead": self._stamps_ahead(folded),
+            "held_by": self._held_by(vectors),
+        }
+
+    def _folded(self, document: DocumentId) -> tuple[Chart, Mapping[DocumentId, Vector]]:
+        """The chart that a document belongs to, and what is held of its documents."""
+        vectors, known = self._linked(document)
+        held = {one: self._store.entries(one) for one in vectors}
         folded = chart({one: lanes for one, lanes in held.items() if lanes}, known)
         if not folded.documents:
             raise NotFound(f"{document_text(document)} is not held here; sync, then try again")
-        rows = {one: self._store.projection(one) for one in documents}
-        people = [
-            row.label
-            for one, row in rows.items()
-            if row and row.label and document_kind(one) is DocumentKind.PERSON
-        ]
-        return {
-            "label": people[0] if people else "",
-            **folded.body(),
-            "stamps_ahead": self._stamps_ahead(folded),
-            "held_by": self._held_by(documents),
-        }
+        return folded, vectors
+
+    def _label(self, documents: Iterable[DocumentId]) -> str:
+        """Label of the first person that has one."""
+        persons = (one for one in documents if document_kind(one) is DocumentKind.PERSON)
+        rows = (self._store.projection(one) for one in persons)
+        return next((row.label for row in rows if row and row.label), "")
 
     def _stamps_ahead(self, folded: Chart) -> list[str]:
         """Shown statements whose author's clock is over five minutes ahead of ours."""
@@ -142,8 +148,8 @@ class LocalDesk:
             if one.rec.ms > latest
         )
 
-    def _linked(self, document: DocumentId) -> tuple[list[DocumentId], list[DocumentId]]:
-        """Documents of one chart that are held, and those named but not held."""
+    def _linked(self, document: DocumentId) -> tuple[Mapping[DocumentId, Vector], list[DocumentId]]:
+        """Documents of one chart that are held, with their vectors; those named but not held."""
         seen: dict[DocumentId, None] = {document: None}
         todo = [document]
         while todo and len(seen) < CHART_DOCUMENTS_MAX:
@@ -151,16 +157,15 @@ class LocalDesk:
                 if other not in seen:
                     seen[other] = None
                     todo.append(other)
-        vectors = self._store.vectors(list(seen))
-        held = sorted(one for one in seen if vectors.get(one))
-        return held, sorted(one for one in seen if not vectors.get(one))
+        vectors = self._store.vectors(sorted(seen))
+        held = {one: vector for one, vector in vectors.items() if vector}
+        return held, [one for one in vectors if one not in held]
 
-    def _held_by(self, documents: Sequence[DocumentId]) -> list[Json]:
+    def _held_by(self, vectors: Mapping[DocumentId, Vector]) -> list[Json]:
         """Who has acknowledged how many changes of these documents."""
         held: dict[NodeId, int] = {}
         total = 0
-        for document in documents:
-            vector = self._store.vectors([document])[document]
+        for document, vector in vectors.items():
             total += sum(state.length for state in vector.values())
             for holder, lanes in self._store.receipts(document).items():
                 covered = sum(
@@ -185,9 +190,9 @@ class LocalDesk:
         """See `Desk`. Every finding of every chart that has one, once."""
         found: dict[str, dict[str, Json]] = {}
         for document in self._reviewed():
-            for one in self.chart(document)["findings"]:
-                if not one["closed_by"]:
-                    entry = found.setdefault(one["id"], {**one, "documents": []})
+            for one in self._folded(document)[0].findings:
+                if not one.closed_by:
+                    entry = found.setdefault(one.id, {**one.body(), "documents": []})
                     if (text := document_text(document)) not in entry["documents"]:
                         entry["documents"].append(text)
         order = {"high": 0, "medium": 1, "low": 2}

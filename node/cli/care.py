@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import secrets
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from storage.shapes import Problem
 
 _TOLD_EVERY = 1_000
-_FOLD_S_MAX = 60.0
-_FOLD_POLL_S = 0.02
 
 
 def add_to(app: typer.Typer) -> None:
@@ -115,13 +112,9 @@ def rebuild(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _fold_all(context: typer.Context) -> None:
-    """Let a desk open and fold what the rebuild left waiting, as long as that goes on."""
+    """A desk opens once everything that the rebuild left waiting is folded."""
     with desk_of(context) as desk:
-        before, deadline = -1, time.monotonic() + _FOLD_S_MAX
-        while (waiting := int(desk.status()["waiting"])) and time.monotonic() < deadline:
-            if waiting != before:
-                before, deadline = waiting, time.monotonic() + _FOLD_S_MAX
-            time.sleep(_FOLD_POLL_S)
+        waiting = int(desk.status()["waiting"])
     if waiting:
         tell(f"{waiting} documents still wait: see `aidstation doctor`.")
 
