@@ -7,35 +7,38 @@ what is known to belong to it but is not held is named, never silently missing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from conflict.document import Entry
 from conflict.errors import BadIdentity
-from conflict.finding import Finding, Kind, Severity, finding, who_when
-from conflict.fold import Folded, fold
-from conflict.identity import (
-    ActorId,
-    DocumentId,
-    DocumentKind,
-    document_kind,
-    document_text,
-    parse_document,
-)
-from conflict.policies import field_of
-from conflict.records import ALLERGY, BLOOD_TYPE, DOD_ID, LINK, MEDICATION_GIVEN
-from conflict.slot import Reading
-from conflict.statement import Json
+from conflict.finding import Act, Closing, Finding, Kind, Severity, by_urgency, finding
+from conflict.fold import RESOLUTION, Catalogue, Folded, closings, fold
+from conflict.identity import ActorId, DocumentId, document_text, parse_document
+from conflict.policies import by_record_time, field_of
+from conflict.policies.comparing import said
+from conflict.records import LINK
+from conflict.records import RESOLUTION as RESOLUTION_SLOT
+from conflict.rule import Facts
+from conflict.rules import DERIVED, RULES
+from conflict.slot import CATALOGUE
+from conflict.statement import Json, Statement
 
-_JOINING = ("casualty", "same-person", "same-episode")
+JOINING = ("casualty", "same-person", "same-episode")
+Lanes = Mapping[ActorId, Sequence[Entry]]
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Linked documents folded one by one, findings over all of them, and what is not held."""
+    """Linked documents folded one by one, findings over all of them, and what is not held.
+
+    `derived`: values computed for the time of reading, empty where none was given.
+    """
 
     documents: tuple[Folded, ...]
     findings: tuple[Finding, ...]
     not_held: tuple[DocumentId, ...]
+    derived: Mapping[str, Json] = field(default_factory=dict)
 
     def body(self) -> dict[str, Json]:
         """JSON form."""
@@ -43,15 +46,15 @@ class Chart:
             "documents": [one.body() for one in self.documents],
             "findings": [one.body() for one in self.findings],
             "not_held": [document_text(one) for one in self.not_held],
+            "derived": dict(self.derived),
         }
 
 
 def linked(folded: Folded) -> tuple[DocumentId, ...]:
     """Documents that this one's standing links join to its chart, ascending."""
-    view = folded.views.get(LINK.name)
     found: set[DocumentId] = set()
-    for reading in view.readings if view else ():
-        if isinstance(reading.value, dict) and reading.value.get("relation") in _JOINING:
+    for reading in folded.readings(LINK.name):
+        if isinstance(reading.value, dict) and reading.value.get("relation") in JOINING:
             try:
                 found.add(parse_document(str(reading.value.get("document", ""))))
             except BadIdentity:
@@ -60,57 +63,78 @@ def linked(folded: Folded) -> tuple[DocumentId, ...]:
 
 
 def chart(
-    held: Mapping[DocumentId, Mapping[ActorId, Sequence[Entry]]], known: Iterable[DocumentId] = ()
+    held: Mapping[DocumentId, Lanes],
+    known: Iterable[DocumentId] = (),
+    *,
+    now: datetime | None = None,
+    beside: Mapping[DocumentId, Lanes] | None = None,
+    catalogue: Catalogue = CATALOGUE,
 ) -> Chart:
-    """Chart over the held documents of one casualty; `known` adds ids learned elsewhere."""
-    folds = tuple(fold(document, held[document]) for document in sorted(held))
-    named = {other for one in folds for other in linked(one)} | set(known)
-    own = {found.id: found for one in folds for found in one.findings}
-    across = {found.id: found for found in _across(folds)}
-    findings = tuple(sorted({**across, **own}.values()))
-    return Chart(folds, findings, tuple(sorted(named - held.keys())))
+    """Chart over the held documents of one casualty; `known` adds ids learned elsewhere.
+
+    `now` (aware) adds what depends on the time. `beside`: held documents of other charts that a
+    move names.
+    """
+    folds = tuple(fold(document, held[document], catalogue) for document in sorted(held))
+    others = {one: fold(one, lanes, catalogue) for one, lanes in sorted((beside or {}).items())}
+    return chart_of(Facts(folds, now, others), known)
 
 
-def _across(folds: Sequence[Folded]) -> Iterator[Finding]:
-    yield from _allergy_against_drug(folds)
-    persons = [one for one in folds if document_kind(one.document) is DocumentKind.PERSON]
-    if len(persons) > 1:
-        yield from _differing(persons, BLOOD_TYPE.name, ("abo", "rh"), "Blood type differs")
-        yield from _differing(persons, DOD_ID.name, ("number",), "Two DoD IDs on one person")
+def chart_of(facts: Facts, known: Iterable[DocumentId] = ()) -> Chart:
+    """Chart over documents that are folded already."""
+    named = {other for one in facts.folds for other in linked(one)} | set(known)
+    found = {one.id: one for one in _across(facts)}
+    found |= {one.id: one for folded in facts.folds for one in folded.findings}
+    closed, apart = _resolved(facts.folds)
+    found |= {one.id: one for one in apart}
+    findings = (
+        one._replace(closed_by=closed.get(one.id, ()))
+        for one in sorted(found.values(), key=by_urgency)
+    )
+    derived = {one.name: one.compute(facts) for one in DERIVED} if facts.now else {}
+    held = {one.document for one in facts.folds}
+    return Chart(
+        documents=facts.folds,
+        findings=tuple(findings),
+        not_held=tuple(sorted(named - held)),
+        derived={name: value for name, value in derived.items() if value is not None},
+    )
 
 
-def _readings(folds: Sequence[Folded], slot: str) -> Iterator[Reading]:
-    for one in folds:
-        if view := one.views.get(slot):
-            yield from view.readings
+def _across(facts: Facts) -> Iterator[Finding]:
+    for rule in RULES:
+        if facts.now is not None or not rule.timed:
+            yield from rule.find(facts)
 
 
-def _allergy_against_drug(folds: Sequence[Folded]) -> Iterator[Finding]:
-    """An active allergy whose substance names a drug that was given (whole words, no classes yet)."""
-    given = list(_readings(folds, MEDICATION_GIVEN.name))
-    for allergy in _readings(folds, ALLERGY.name):
-        substance = str(field_of(allergy.statements[0], "substance") or "").strip().lower()
-        if allergy.state == "inactive" or not substance:
-            continue
-        for drug in given:
-            name = str(field_of(drug.statements[0], "drug") or "").lower()
-            if set(substance.split()) <= set(name.replace(",", " ").split()):
-                first = drug.statements[0]
-                yield finding(
-                    Kind.HAZARD,
-                    Severity.HIGH,
-                    MEDICATION_GIVEN.name,
-                    (*allergy.statements, *drug.statements),
-                    f"Allergy to {substance} ({who_when(allergy.statements[0])}) and "
-                    f"{name} given ({who_when(first)})",
-                )
+def _resolved(folds: Iterable[Folded]) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
+    """Resolutions of all documents by finding, and those that differ between documents."""
+    by_finding: dict[str, list[Statement]] = {}
+    open_again: set[str] = set()
+    for folded in folds:
+        standing = closings(folded.views.get(RESOLUTION))
+        for reading in folded.readings(RESOLUTION):
+            name = str(field_of(reading.statements[0], "finding") or "")
+            by_finding.setdefault(name, []).extend(reading.statements)
+            if name not in standing:
+                open_again.add(name)
+    closed: dict[str, tuple[str, ...]] = {}
+    apart: list[Finding] = []
+    for name, statements in sorted(by_finding.items()):
+        if len({str(field_of(one, "decision")) for one in statements}) > 1:
+            apart.append(_apart(by_record_time(statements)))
+        elif name not in open_again:
+            closed[name] = tuple(sorted(one.name for one in statements))
+    return closed, apart
 
 
-def _differing(
-    persons: Sequence[Folded], slot: str, fields: Sequence[str], text: str
-) -> Iterator[Finding]:
-    statements = [one for reading in _readings(persons, slot) for one in reading.statements]
-    values = {tuple(str(field_of(one, name)) for name in fields) for one in statements}
-    if len(values) > 1:
-        said = "; ".join(f"{who_when(one)}: {one.value}" for one in statements)
-        yield finding(Kind.HAZARD, Severity.HIGH, slot, statements, f"{text}: {said}")
+def _apart(resolutions: Sequence[Statement]) -> Finding:
+    return finding(
+        "heads-differ",
+        Kind.CONTRADICTION,
+        Severity.HIGH,
+        RESOLUTION,
+        resolutions,
+        f"Resolution: {said(RESOLUTION_SLOT, resolutions)}",
+        Closing(Act.CHOOSE, RESOLUTION, "write one value that replaces all of these"),
+    )

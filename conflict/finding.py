@@ -1,8 +1,8 @@
 """A finding: a contradiction, possible duplicate or hazard, computed and open until a person closes it.
 
-Its id is a hash of kind and statement ids, so equal held sets give equal findings, and a new
-statement in the contradiction makes a new finding. Only findings that do not depend on the time are
-made here; those that do are computed when read.
+Its id is a hash of rule, kind, slot and statement names, so equal held sets give equal findings, and
+a new statement in the contradiction makes a new finding. Findings that depend on the time
+(`timed`) are computed when read and never stored.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Kind(StrEnum):
     DUPLICATE = "possible-duplicate"
     HAZARD = "hazard"
     SOURCE = "source-differs"
+    TIME = "time"
 
 
 class Severity(StrEnum):
@@ -34,8 +35,41 @@ class Severity(StrEnum):
     LOW = "low"
 
 
+class Act(StrEnum):
+    """What sort of statement would close a finding. A resolution with a reason always does."""
+
+    CHOOSE = "choose"
+    """One statement in the slot that replaces every statement of the finding in its document."""
+
+    VOID = "void"
+    """Entered in error: one of the statements."""
+
+    RECORD = "record"
+    """A new statement, with `Closing.value` as its proposed value."""
+
+    RESOLVE = "resolve"
+    """Nothing but a person's resolution."""
+
+
+class Closing(NamedTuple):
+    """The statement that would close a finding: `words` for people, the rest for a form."""
+
+    act: Act
+    slot: str
+    words: str
+    value: Json = None
+
+    def body(self) -> dict[str, Json]:
+        """JSON form."""
+        body: dict[str, Json] = {"act": self.act.value, "slot": self.slot, "words": self.words}
+        return body if self.value is None else body | {"value": self.value}
+
+
 class Finding(NamedTuple):
-    """`statements`: sorted `<document>/<statement id>`; `text`: plain words; `closed_by`: resolutions."""
+    """`rule` names what found it; `statements`: sorted `<document>/<statement id>`; `text`: plain
+    words; `closing`: what would close it; `closed_by`: names of resolutions; `timed`: depends on
+    the time of reading.
+    """
 
     id: str
     kind: str
@@ -43,31 +77,61 @@ class Finding(NamedTuple):
     slot: str
     statements: tuple[str, ...]
     text: str
+    rule: str
+    closing: Closing
     closed_by: tuple[str, ...] = ()
+    timed: bool = False
 
     def body(self) -> dict[str, Json]:
         """JSON form."""
-        return self._asdict() | {
+        body: dict[str, Json] = {
+            "id": self.id,
+            "rule": self.rule,
+            "kind": self.kind,
+            "severity": self.severity,
+            "slot": self.slot,
             "statements": list(self.statements),
+            "text": self.text,
+            "closing": self.closing.body(),
             "closed_by": list(self.closed_by),
         }
+        return body | {"timed": True} if self.timed else body
 
 
 def finding(
-    kind: Kind, severity: Severity, slot: str, statements: Iterable[Statement], text: str
+    rule: str,
+    kind: Kind,
+    severity: Severity,
+    slot: str,
+    statements: Iterable[Statement],
+    text: str,
+    closing: Closing,
+    *,
+    timed: bool = False,
 ) -> Finding:
-    """Finding over `statements`, with its id."""
+    """Finding over `statements`, with its id. `rule` is unique to what it says of them."""
     names = tuple(sorted({one.name for one in statements}))
-    digest = hashlib.sha256("\x1f".join((kind.value, slot, *names)).encode()).hexdigest()
-    return Finding(digest[:16], kind.value, severity.value, slot, names, text)
+    digest = hashlib.sha256("\x1f".join((rule, kind.value, slot, *names)).encode()).hexdigest()
+    return Finding(
+        digest[:16], kind.value, severity.value, slot, names, text, rule, closing, timed=timed
+    )
+
+
+SEVERITIES = tuple(one.value for one in Severity)
+
+
+def by_urgency(found: Finding) -> tuple[int, str]:
+    """Order of display: severity, then id."""
+    return SEVERITIES.index(found.severity), found.id
 
 
 def who_when(statement: Statement) -> str:
     """`Ruiz 13:58Z`: author and clinical time as given, time of day where it has one."""
-    return f"{statement.by or 'unnamed'} {_clock_time(statement.at)}".strip()
+    return f"{statement.by or 'unnamed'} {clock_time(statement.at)}".strip()
 
 
-def _clock_time(at: str | None) -> str:
+def clock_time(at: str | None) -> str:
+    """Time of day of a clinical time, as given; the whole text where it has none."""
     if not at:
         return ""
     try:

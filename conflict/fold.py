@@ -6,13 +6,13 @@ unknown slots are kept and shown raw, and equal sets give byte-equal projections
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from conflict import records
+from conflict import imports, records
 from conflict.document import Entry
 from conflict.errors import BadStatement
-from conflict.finding import Finding, Kind, Severity, finding
+from conflict.finding import Act, Closing, Finding, Kind, Severity, finding, who_when
 from conflict.identity import (
     ActorId,
     DocumentId,
@@ -21,32 +21,49 @@ from conflict.identity import (
     document_text,
     statement_id,
 )
-from conflict.slot import CATALOGUE, History, Slot, View
+from conflict.policies.rivals import with_rivals
+from conflict.slot import CATALOGUE, History, Reading, Slot, View
+from conflict.standing import Standing, standing
 from conflict.statement import NOWHERE, Json, Statement, canonical, decode
 
 RESOLUTION = records.RESOLUTION.name
+Catalogue = Mapping[str, Slot]
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A document's views by slot name, its findings, and what this software cannot read."""
+    """A document's views by slot name, its findings, what was entered in error (`struck`, with the
+    statement that says so), and what this software cannot read.
+
+    `histories` is what the views were made from: the next fold starts there.
+    """
 
     document: DocumentId
     views: Mapping[str, View]
     findings: tuple[Finding, ...]
+    struck: tuple[tuple[Statement, Statement], ...]
     unknown: tuple[Statement, ...]
     unreadable: tuple[str, ...]
+    catalogue: Catalogue = field(repr=False, default_factory=lambda: CATALOGUE)
+    histories: Mapping[str, History] = field(repr=False, default_factory=dict)
+
+    def readings(self, slot: str) -> tuple[Reading, ...]:
+        """What is shown in a slot."""
+        view = self.views.get(slot)
+        return view.readings if view else ()
 
     def body(self) -> dict[str, Json]:
         """JSON form: the stored projection."""
         slots = {
-            name: [one.body(CATALOGUE.get(name)) for one in view.readings]
+            name: [one.body(self.catalogue.get(name)) for one in view.readings]
             for name, view in self.views.items()
             if view.readings
         }
         body: dict[str, Json] = {"document": document_text(self.document), "slots": slots}
         if self.findings:
             body["findings"] = [one.body() for one in self.findings]
+        if self.struck:
+            body["struck"] = [_struck_body(*pair) for pair in self.struck]
         if self.unknown:
             body["unknown"] = [
                 {"slot": one.slot, "statement": one.id, "value": one.value} for one in self.unknown
@@ -58,6 +75,17 @@ class Folded:
     def projection(self) -> bytes:
         """Canonical bytes of `body`: equal for equal held and admitted sets."""
         return canonical(self.body()).encode()
+
+
+def _struck_body(one: Statement, void: Statement) -> dict[str, Json]:
+    body: dict[str, Json] = {
+        "slot": one.slot,
+        "statement": one.id,
+        "value": one.value,
+        "by": one.by,
+        "void": {"statement": void.id, "by": void.by, "reason": void.void},
+    }
+    return body | ({"at": one.at} if one.at else {})
 
 
 def statements_of(
@@ -76,107 +104,109 @@ def statements_of(
     return statements, tuple(unreadable)
 
 
-def fold(document: DocumentId, lanes: Mapping[ActorId, Sequence[Entry]]) -> Folded:
+def fold(
+    document: DocumentId,
+    lanes: Mapping[ActorId, Sequence[Entry]],
+    catalogue: Catalogue = CATALOGUE,
+) -> Folded:
     """Fold a document from its lanes' admitted entries."""
     statements, unreadable = statements_of(lanes, document)
-    return fold_statements(document, statements, unreadable)
+    return fold_statements(document, statements, unreadable, catalogue=catalogue)
 
 
 def fold_statements(
-    document: DocumentId, statements: Iterable[Statement], unreadable: tuple[str, ...] = ()
+    document: DocumentId,
+    statements: Iterable[Statement],
+    unreadable: tuple[str, ...] = (),
+    *,
+    catalogue: Catalogue = CATALOGUE,
+    before: Folded | None = None,
 ) -> Folded:
-    """Fold a document from its statements, in any order and any number of copies."""
+    """Fold a document from its statements, in any order and any number of copies.
+
+    `before` is an earlier fold of this document by the same catalogue: slots in which nothing
+    changed keep their views. The result is the same without it.
+    """
     unique = {one.id: one for one in statements}
-    kept, versions = _imports([unique[key] for key in sorted(unique)])
-    superseded = _superseded(unique, kept)
-    distinct = [one for key, one in sorted(unique.items()) if kept.get(key, key) == key]
-    found = _differing_imports(versions, superseded)
+    ordered = [unique[key] for key in sorted(unique)]
+    copies = imports.copies(ordered)
+    stands = standing(unique, copies.kept)
     by_slot: dict[str, list[Statement]] = {}
     unknown: list[Statement] = []
-    for one in distinct:
-        if _slot(document, one.slot) is None:
+    for one in ordered:
+        if copies.kept.get(one.id, one.id) != one.id:
+            continue
+        if _slot(catalogue, document, one.slot) is None:
             unknown.append(one)
         else:
             by_slot.setdefault(one.slot, []).append(one)
-    views: dict[str, View] = {}
-    for name, group in sorted(by_slot.items()):
-        slot = CATALOGUE[name]
-        views[name] = slot.policy.view(slot, History(group, superseded))
-        found.extend(views[name].findings)
-    closed = _resolutions(by_slot.get(RESOLUTION, ()), superseded)
-    findings = tuple(sorted(_with_resolutions(one, closed) for one in found))
-    return Folded(document, views, findings, tuple(unknown), unreadable)
+    histories = {name: _history(group, stands) for name, group in sorted(by_slot.items())}
+    views = {name: _view(catalogue, name, one, before) for name, one in histories.items()}
+    found = [*imports.differing(copies, stands), *_circular(stands, unique)]
+    found.extend(one for view in views.values() for one in view.findings)
+    closed = closings(views.get(RESOLUTION))
+    findings = sorted(_with_resolutions(one, closed) for one in dict.fromkeys(found))
+    struck = tuple(_struck(unique, stands, copies.kept))
+    return Folded(
+        document, views, tuple(findings), struck, tuple(unknown), unreadable, catalogue, histories
+    )
 
 
-def _slot(document: DocumentId, name: str) -> Slot | None:
-    slot = CATALOGUE.get(name)
+def _slot(catalogue: Catalogue, document: DocumentId, name: str) -> Slot | None:
+    slot = catalogue.get(name)
     return slot if slot and document_kind(document) in slot.kinds else None
 
 
-def _superseded(
-    statements: Mapping[StatementId, Statement], kept: Mapping[StatementId, StatementId]
-) -> dict[StatementId, list[Statement]]:
-    """Who names each statement; to name one copy of an import is to name that import."""
-    superseded: dict[StatementId, list[Statement]] = {}
-    for key in sorted(statements):
-        targets = (kept.get(one, one) for one in statements[key].supersedes)
-        for target in dict.fromkeys(targets):
-            if target != kept.get(key, key):
-                superseded.setdefault(target, []).append(statements[key])
-    return superseded
+def _history(group: Sequence[Statement], stands: Standing) -> History:
+    """One slot's part of what stands."""
+    ids = [one.id for one in group]
+    superseded = {key: stands.superseded[key] for key in ids if key in stands.superseded}
+    struck = {key: stands.struck[key] for key in superseded if key in stands.struck}
+    return History(group, superseded, struck)
 
 
-Versions = Mapping[tuple[str, str, str], Sequence[Statement]]
+def _view(catalogue: Catalogue, name: str, history: History, before: Folded | None) -> View:
+    if before and before.histories.get(name) == history:
+        return before.views[name]
+    slot = catalogue[name]
+    return with_rivals(slot, history, slot.policy.view(slot, history))
 
 
-def _imports(
-    statements: Sequence[Statement],
-) -> tuple[dict[StatementId, StatementId], Versions]:
-    """Equal imports fold into the one with the smallest id: by copy, the one that is kept.
-
-    Then what was imported of each source record of a slot.
-    """
-    kept: dict[StatementId, StatementId] = {}
-    first: dict[tuple[str, ...], StatementId] = {}
-    versions: dict[tuple[str, str, str], list[Statement]] = {}
-    for one in statements:
-        if one.source is None:
-            continue
-        content = (one.slot, *one.source, one.at or "", canonical([one.value, one.void]))
-        kept[one.id] = first.setdefault(content, one.id)
-        if kept[one.id] == one.id:
-            key = (one.slot, one.source.system, one.source.record)
-            versions.setdefault(key, []).append(one)
-    return kept, versions
+def _struck(
+    unique: Mapping[StatementId, Statement],
+    stands: Standing,
+    kept: Mapping[StatementId, StatementId],
+) -> Iterator[tuple[Statement, Statement]]:
+    for key in sorted(stands.struck):
+        one = unique.get(key)
+        if one is not None and one.void is None and kept.get(key, key) == key:
+            yield one, stands.struck[key][0]
 
 
-def _differing_imports(
-    versions: Versions, superseded: Mapping[StatementId, Sequence[Statement]]
-) -> list[Finding]:
-    standing = {
-        key: [one for one in group if one.id not in superseded] for key, group in versions.items()
-    }
-    return [
-        finding(
-            Kind.SOURCE,
-            Severity.LOW,
-            slot,
-            group,
-            f"{slot}: one source record was imported with different content",
+def _circular(stands: Standing, unique: Mapping[StatementId, Statement]) -> Iterator[Finding]:
+    for circle in stands.circles:
+        members = [unique[key] for key in circle]
+        who = "; ".join(who_when(one) for one in members[:8])
+        yield finding(
+            "circle",
+            Kind.CONTRADICTION,
+            Severity.MEDIUM,
+            members[0].slot,
+            members,
+            f"Statements replace each other in a circle ({who}): all are shown",
+            Closing(Act.CHOOSE, members[0].slot, "write what holds, replacing these"),
         )
-        for (slot, _, _), group in standing.items()
-        if len({one.source.content_hash for one in group if one.source}) > 1
-    ]
 
 
-def _resolutions(
-    statements: Sequence[Statement], superseded: Mapping[StatementId, Sequence[Statement]]
-) -> dict[str, tuple[str, ...]]:
-    closed: dict[str, list[str]] = {}
-    for one in History(statements, superseded).standing():
-        if isinstance(one.value, dict) and isinstance(name := one.value.get("finding"), str):
-            closed.setdefault(name, []).append(one.id)
-    return {name: tuple(sorted(ids)) for name, ids in closed.items()}
+def closings(view: View | None) -> dict[str, tuple[str, ...]]:
+    """By finding: the names of resolutions that close it. Resolutions that differ close nothing."""
+    closed: dict[str, tuple[str, ...]] = {}
+    for reading in view.readings if view else ():
+        if reading.state == "stands" and isinstance(reading.value, dict):
+            name = reading.value.get("finding")
+            if isinstance(name, str):
+                closed[name] = tuple(sorted(one.name for one in reading.statements))
+    return closed
 
 
 def _with_resolutions(found: Finding, closed: Mapping[str, tuple[str, ...]]) -> Finding:

@@ -6,7 +6,7 @@ returns is a view: readings that each name their statements, and findings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -15,10 +15,27 @@ from conflict.finding import Finding
 from conflict.identity import DocumentKind, StatementId
 from conflict.shape import Group
 from conflict.statement import Draft, Json, Statement
+from conflict.wording import in_words
+
+WORDS_CHARS_MAX = 400
+
+
+STATES = {
+    "stands": "what holds",
+    "safer": "shown because it is the more cautious of readings that differ",
+    "also": "said as well, by statements that nobody replaced",
+    "disputed": "holds, and somebody denies it or corrected it otherwise",
+    "stopped?": "holds, and somebody says that it was stopped",
+    "discrepant": "unknown, because the evidence differs",
+    "not-in-force": "written, without effect until signed and verified",
+    "inactive": "held once, or denied",
+    "amended": "signed text as it was, before a correction",
+}
+"""Every state of a reading."""
 
 
 class Reading(NamedTuple):
-    """One shown value. `state`: stands, safer, also, disputed, inactive, discrepant.
+    """One shown value. `state`: a key of `STATES`.
 
     `statements` names every statement behind the value, the one whose author and time are shown
     first.
@@ -37,7 +54,7 @@ class Reading(NamedTuple):
             body["at"] = first.at
         if self.state != "stands":
             body["state"] = self.state
-        if slot and (problems := list(slot.shape.problems(_fields(self.value), ""))):
+        if slot and (problems := list(slot.problems(self.value))):
             body["problems"] = problems
         return body
 
@@ -51,10 +68,14 @@ class View(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A slot's statements with what replaced them: `superseded[id]` are the statements naming id."""
+    """A slot's statements with what replaced them, in force (`standing.py`).
+
+    `superseded[id]`: statements naming id; `struck[id]`: those that mark it as entered in error.
+    """
 
     statements: Sequence[Statement]
     superseded: Mapping[StatementId, Sequence[Statement]]
+    struck: Mapping[StatementId, Sequence[Statement]] = field(default_factory=dict)
 
     def standing(self) -> list[Statement]:
         """Statements that are not void and that nobody replaced."""
@@ -81,19 +102,13 @@ def _fields(value: Json) -> Json:
     return {} if value is None else value
 
 
-def _plain(value: Json) -> str:
-    if isinstance(value, dict):
-        return " ".join(_plain(inner) for inner in value.values() if inner is not None)
-    if isinstance(value, list):
-        return ", ".join(_plain(inner) for inner in value)
-    return str(value)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
     """`kinds`: the document kinds it belongs to. `plain`: what a clinician calls it.
 
-    `words` turns a value into the text that findings and lists show.
+    `wording` turns a value into the text that findings and lists show, where naming its fields in
+    order (`wording.py`) is not how it is said. `absent`: what it means that nothing was written.
+    `rule` names what fields say that cannot be true together. `basis`: form, standard or source.
     """
 
     name: str
@@ -101,7 +116,22 @@ class Slot:
     plain: str
     policy: Policy
     shape: Group
-    words: Callable[[Json], str] = field(default=_plain)
+    wording: Callable[[Mapping[str, Json]], str] | None = None
+    absent: str = ""
+    rule: Callable[[Mapping[str, Json]], Iterator[str]] | None = None
+    basis: str = ""
+
+    def words(self, value: Json) -> str:
+        """The value as a clinician would read it out; whatever a peer wrote has words."""
+        own = self.wording(value) if self.wording and isinstance(value, dict) else ""
+        return (own or in_words(self.shape, value) or "nothing")[:WORDS_CHARS_MAX]
+
+    def problems(self, value: Json) -> Iterator[str]:
+        """What is outside the shape: field, limit, what was given."""
+        fields = _fields(value)
+        yield from self.shape.problems(fields, "")
+        if self.rule and isinstance(fields, dict):
+            yield from self.rule(fields)
 
     def check(self, draft: Draft) -> None:
         """Refuse at entry what is outside the shape. Raises `ValueRefused`."""
@@ -109,7 +139,7 @@ class Slot:
             if not draft.void.strip():
                 raise ValueRefused(self.name, ("void: a reason expected, none given",))
             return
-        if problems := tuple(self.shape.problems(_fields(draft.value), "")):
+        if problems := tuple(self.problems(draft.value)):
             raise ValueRefused(self.name, problems)
 
 

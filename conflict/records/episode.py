@@ -184,7 +184,7 @@ MEDICATION_GIVEN = declare(
                 "status": Text(40),
             }
         ),
-        words=lambda value: (
+        wording=lambda value: (
             " ".join(
                 str(value[name]) for name in ("drug", "dose", "unit", "route") if value.get(name)
             )

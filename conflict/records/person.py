@@ -28,7 +28,7 @@ def _identity(
                 evidence="evidence", ranks=EVIDENCE, compared=tuple(fields), severity=severity
             ),
             shape=Group({**fields, "evidence": Code(EVIDENCE)}),
-            words=lambda value: " ".join(
+            wording=lambda value: " ".join(
                 str(value[one]) for one in fields if isinstance(value, dict) and value.get(one)
             ),
         )
@@ -62,7 +62,7 @@ ALLERGY = declare(
         kinds=PERSON,
         plain="Allergy",
         policy=Keyed(
-            key="substance",
+            key=("substance",),
             negatives=("refuted", "inactive", "resolved"),
             none_known=("none-known-drug", "none-known"),
             speaks_of=(("none-known-drug", "drug"),),
@@ -86,7 +86,7 @@ ALLERGY = declare(
                 "verification": Code(("confirmed", "unconfirmed")),
             }
         ),
-        words=_allergy_words,
+        wording=_allergy_words,
     )
 )
 
@@ -111,7 +111,7 @@ BLOOD_TYPE = declare(
                 "discrepant": Flag(),
             }
         ),
-        words=lambda value: (
+        wording=lambda value: (
             f"{value.get('abo', '?')}{value.get('rh', '')} ({value.get('method', '')})"
             if isinstance(value, dict)
             else "a blood type"
@@ -131,7 +131,7 @@ PROBLEM = declare(
         name="problem",
         kinds=PERSON,
         plain="Problem",
-        policy=Keyed(key="key", negatives=("resolved", "inactive", "remission", "refuted")),
+        policy=Keyed(key=("key",), negatives=("resolved", "inactive", "remission", "refuted")),
         shape=Group(
             {
                 **_CODED,
@@ -149,7 +149,7 @@ MEDICATION = declare(
         name="medication",
         kinds=PERSON,
         plain="Medication",
-        policy=Keyed(key="key", negatives=("stopped", "completed", "cancelled")),
+        policy=Keyed(key=("key",), negatives=("stopped", "completed", "cancelled")),
         shape=Group(
             {
                 **_CODED,

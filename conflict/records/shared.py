@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conflict.identity import DocumentKind
-from conflict.policies import Events, Keyed
+from conflict.policies import Events, Keyed, Single
 from conflict.shape import Anything, Code, Flag, Group, Many, Text, Whole
 from conflict.slot import Slot, declare
 
@@ -25,7 +25,7 @@ LINK = declare(
         name="link",
         kinds=PERSON_OR_EPISODE,
         plain="Link",
-        policy=Keyed(key="document", status="relation", negatives=("not-same-person",)),
+        policy=Keyed(key=("document",), status="relation", negatives=("not-same-person",)),
         shape=Group(
             {
                 "document": Text(60),
@@ -41,8 +41,8 @@ RESOLUTION = declare(
         name="resolution",
         kinds=EVERY_KIND,
         plain="Resolution",
-        policy=Events(),
-        shape=Group({"finding": Text(64), "decision": Text(2_000), "seen": Many(Text(60), 256)}),
+        policy=Single(key=("finding",), field="decision", same=("decision",)),
+        shape=Group({"finding": Text(64), "decision": Text(2_000), "seen": Many(Text(100), 256)}),
     )
 )
 
@@ -67,7 +67,7 @@ SOURCE = declare(
                 "partly_mapped": Flag(),
             }
         ),
-        words=lambda value: (
+        wording=lambda value: (
             str(value.get("type", "record")) if isinstance(value, dict) else "record"
         ),
     )

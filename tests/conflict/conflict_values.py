@@ -99,9 +99,25 @@ def values(name: str) -> st.SearchStrategy[Json]:
 
 
 def _telling(slot: Slot) -> tuple[str, ...]:
+    """Fields that the policy looks at."""
     policy: Any = slot.policy
-    names = ("field", "evidence", "key", "status")
-    return tuple(getattr(policy, name, "") for name in names) + getattr(policy, "compared", ())
+    found: list[str] = []
+    for name in ("field", "evidence", "key", "status", "same", "compared", "permanent", "outranks"):
+        given = getattr(policy, name, ())
+        found += [given] if isinstance(given, str) else given
+    return tuple(dict.fromkeys(found))
+
+
+def pool(draw: Draw, slot: Slot) -> list[Json]:
+    """Up to three values to choose from; for a register often of one item with differing status."""
+    status = getattr(slot.policy, "status", "") or getattr(slot.policy, "field", "")
+    shape = slot.shape.fields.get(status)
+    if not isinstance(shape, Code) or draw(st.booleans()):
+        found: list[Json] = draw(_pools(slot.name))
+        return found
+    base = draw(values(slot.name))
+    codes = draw(st.permutations(shape.values))[:3]
+    return [{**base, status: code} for code in codes]
 
 
 class Step(NamedTuple):
@@ -128,14 +144,14 @@ _STEPS = st.lists(
         rec=st.builds(Stamp, st.integers(0, 3), st.integers(0, 2)),
     ),
     min_size=1,
-    max_size=6,
+    max_size=7,
 )
 History = list[tuple[StatementId, Draft, Stamp]]
 
 
-def history(draw: Draw, name: str, pool: Sequence[Json] = ()) -> History:
+def history(draw: Draw, name: str, among: Sequence[Json] = ()) -> History:
     """Statements of one slot by up to three actors: corrections, voids and repeated imports."""
-    choices = list(pool) or draw(_pools(name))
+    choices = list(among) or draw(_pools(name))
     counts = dict.fromkeys(ACTORS, 0)
     made: History = []
     for step in draw(_STEPS):

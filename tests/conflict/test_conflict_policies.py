@@ -108,7 +108,7 @@ def test_a_new_contradicting_statement_opens_a_new_finding() -> None:
     (found,) = folded(one, other).findings
     resolution = say("resolution", {"finding": found.id, "decision": "recheck"})
     (closed,) = folded(one, other, resolution).findings
-    assert closed.closed_by == (resolution.id,)
+    assert closed.closed_by == (resolution.name,)
     third = say("triage", {"category": "minimal"}, by=BEN)
     (opened,) = folded(one, other, resolution, third).findings
     assert opened.id != found.id

@@ -1,0 +1,105 @@
+"""Events: every statement stands. Near-identical ones by two writers are a possible duplicate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+
+from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
+from conflict.policies.comparing import (
+    by_record_time,
+    compared,
+    field_of,
+    grouped,
+    moment_of,
+    said,
+    writer_of,
+)
+from conflict.slot import History, Reading, Slot, View
+from conflict.statement import Statement
+
+NEIGHBOURS_MAX = 8  # near-identical statements by others that one statement is compared with
+FindsMore = Callable[[Slot, list[Statement]], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Every statement stands.
+
+    `same` and `within_minutes` name near-identical ones by two writers. A statement whose field
+    `permanent` is true (signed text) stays shown beside its correction, as amended. Of two possible
+    duplicates, one whose flag `outranks` is true is shown first and the other as also said.
+    `finds_more` is a rule of the slot's own.
+    """
+
+    same: tuple[str, ...] = ()
+    within_minutes: int = 15
+    permanent: str = ""
+    outranks: str = ""
+    finds_more: FindsMore | None = None
+    family: str = "events"
+
+    def view(self, slot: Slot, history: History) -> View:
+        """See `Policy`."""
+        standing = by_record_time(history.standing())
+        findings = list(self._duplicates(slot, standing)) if self.same else []
+        outranked = self._outranked(standing, findings)
+        if self.finds_more:
+            findings.extend(self.finds_more(slot, standing))
+        readings = [
+            Reading(one.value, (one,), "also" if one.name in outranked else "stands")
+            for one in standing
+        ]
+        readings.extend(Reading(one.value, (one,), "amended") for one in self._amended(history))
+        return View(tuple(readings), tuple(findings))
+
+    def _amended(self, history: History) -> list[Statement]:
+        """Signed statements that a correction names: still legible, as on paper."""
+        if not self.permanent:
+            return []
+        return [
+            one
+            for one in by_record_time(history.statements)
+            if one.id in history.superseded
+            and one.id not in history.struck
+            and one.void is None
+            and field_of(one, self.permanent) is True
+        ]
+
+    def _outranked(self, standing: list[Statement], duplicates: list[Finding]) -> set[str]:
+        if not self.outranks:
+            return set()
+        first = {one.name for one in standing if field_of(one, self.outranks) is True}
+        pairs = [set(found.statements) for found in duplicates]
+        return {name for pair in pairs if pair & first for name in pair - first}
+
+    def _duplicates(self, slot: Slot, standing: list[Statement]) -> Iterable[Finding]:
+        near = timedelta(minutes=self.within_minutes)
+        for group in grouped(standing, lambda one: compared(one, self.same)).values():
+            timed = sorted(
+                ((moment.earliest, one.id, one) for one in group if (moment := moment_of(one))),
+                key=lambda item: item[:2],
+            )
+            for place, (early, _, first) in enumerate(timed):
+                others = (
+                    second
+                    for late, _, second in timed[place + 1 :]
+                    if late - near <= early and writer_of(second) != writer_of(first)
+                )
+                for second in islice(others, NEIGHBOURS_MAX):
+                    yield duplicate(slot, first, second)
+
+
+def duplicate(slot: Slot, first: Statement, second: Statement) -> Finding:
+    """Two statements that may be one event."""
+    return finding(
+        "written-twice",
+        Kind.DUPLICATE,
+        Severity.MEDIUM,
+        slot.name,
+        (first, second),
+        f"{slot.plain}: perhaps one, written twice: {said(slot, (first, second))}",
+        Closing(Act.VOID, slot.name, "mark one as entered in error, or say that both happened"),
+    )

@@ -1,0 +1,174 @@
+"""Keyed: a register per natural key. Add wins, and a negative never removes a positive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
+from conflict.policies.comparing import alike, by_record_time, field_of, grouped, key_of, said
+from conflict.slot import History, Reading, Slot, View
+from conflict.statement import Json, Statement, canonical
+
+Shown = tuple[list[Reading], list[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A register per natural key; add wins, and a negative never removes a positive.
+
+    `key` names the fields that identify an item. `status` holds active or one of `negatives`;
+    `none_known` statements (NKDA) speak of the whole list, or only of the items whose category is
+    the one that `speaks_of` gives for their status. `union` fields are joined, `highest` fields take
+    the first value of their order that anybody wrote; positives that differ in another field all
+    stand and are a finding. `doubt` is the state of a positive that somebody else denied. A negative
+    for which `overrules` is true is shown first whatever stands beside it (a drug stopped for a
+    reaction), and `proposes` says what it should lead to.
+    """
+
+    key: tuple[str, ...]
+    status: str = "status"
+    negatives: tuple[str, ...] = ()
+    none_known: tuple[str, ...] = ()
+    speaks_of: tuple[tuple[str, str], ...] = ()
+    union: tuple[str, ...] = ()
+    highest: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    doubt: str = "disputed"
+    overrules: Callable[[Json], bool] | None = None
+    proposes: Callable[[Statement], Closing] | None = None
+    severity: Severity = Severity.HIGH
+    family: str = "keyed"
+
+    def view(self, slot: Slot, history: History) -> View:
+        """See `Policy`."""
+        standing = history.standing()
+        items = [one for one in standing if field_of(one, self.status) not in self.none_known]
+        readings: list[Reading] = []
+        findings: list[Finding] = []
+        groups = grouped(items, lambda one: key_of(one, self.key))
+        for name in sorted(groups):
+            shown, found = self._item(slot, groups[name])
+            readings.extend(shown)
+            findings.extend(found)
+        for status in self.none_known:
+            blanket = [one for one in standing if field_of(one, self.status) == status]
+            against = [one for one in items if self._contradicts(one, status)]
+            if blanket:
+                reading, found = self._blanket(slot, by_record_time(blanket), against)
+                readings.append(reading)
+                findings.extend(found)
+        return View(tuple(readings), tuple(findings))
+
+    def _item(self, slot: Slot, group: list[Statement]) -> Shown:
+        positive = [one for one in reversed(group) if not self._negative(one)]
+        negative = [one for one in reversed(group) if self._negative(one)]
+        overruling = [one for one in negative if self.overrules and self.overrules(one.value)]
+        found = [_proposal(slot, one, self.proposes(one)) for one in overruling if self.proposes]
+        if not positive:
+            first = overruling[0] if overruling else negative[0]
+            return [Reading(first.value, tuple(negative), "inactive")], found
+        apart = self._apart(positive)
+        if not negative and not apart:
+            return [Reading(self._joined(positive), tuple(positive))], found
+        found.append(self._contradiction(slot, group, positive, negative))
+        if overruling:
+            shown = [Reading(overruling[0].value, tuple(overruling), "inactive")]
+            return [*shown, *(Reading(one.value, (one,), self.doubt) for one in positive)], found
+        if apart:
+            each = [Reading(one.value, (one,), self.doubt) for one in positive]
+            return [*each, *(Reading(one.value, (one,), "also") for one in negative)], found
+        joined = Reading(self._joined(positive), (*positive, *negative), self.doubt)
+        return [joined], found
+
+    def _contradiction(
+        self,
+        slot: Slot,
+        group: list[Statement],
+        positive: Sequence[Statement],
+        negative: Sequence[Statement],
+    ) -> Finding:
+        severity = self.severity if negative else Severity.MEDIUM
+        text = f"{slot.plain}: {said(slot, group)}"
+        words = "write what holds for this item, replacing these"
+        return finding(
+            "item-differs" if not negative else "item-denied",
+            Kind.CONTRADICTION,
+            severity,
+            slot.name,
+            (*positive, *negative),
+            text,
+            Closing(Act.CHOOSE, slot.name, words),
+        )
+
+    def _apart(self, positive: Sequence[Statement]) -> bool:
+        """Whether two of them say different things where neither a union nor an order decides."""
+        values = [one.value for one in positive]
+        if not all(isinstance(value, dict) for value in values):
+            return len({canonical(value) for value in values}) > 1
+        decided = {*self.key, *self.union, *(name for name, _ in self.highest)}
+        names = {name for value in values for name in value} - decided
+        return any(
+            len(
+                {
+                    canonical(alike(given))
+                    for value in values
+                    if (given := value.get(name)) is not None
+                }
+            )
+            > 1
+            for name in names
+        )
+
+    def _contradicts(self, one: Statement, status: str) -> bool:
+        """Whether an item is one that a none-known statement of this status denies."""
+        category = dict(self.speaks_of).get(status)
+        spoken_of = category is None or field_of(one, "category") in (None, category)
+        return spoken_of and not self._negative(one)
+
+    def _blanket(
+        self, slot: Slot, blanket: list[Statement], against: list[Statement]
+    ) -> tuple[Reading, list[Finding]]:
+        shown = tuple(reversed(blanket))
+        if not against:
+            return Reading(shown[0].value, shown), []
+        both = by_record_time([*blanket, *against])
+        found = finding(
+            "none-known-denied",
+            Kind.CONTRADICTION,
+            self.severity,
+            slot.name,
+            both,
+            f"{slot.plain}: {said(slot, both)}",
+            Closing(Act.VOID, slot.name, "withdraw the entry that is wrong"),
+        )
+        return Reading(shown[0].value, shown, "inactive"), [found]
+
+    def _joined(self, shown: Sequence[Statement]) -> Json:
+        if len(shown) == 1 or not isinstance(shown[0].value, dict):
+            return shown[0].value
+        value = dict(shown[0].value)
+        for name in self.union:
+            lists = [given for one in shown if isinstance(given := field_of(one, name), list)]
+            items = {canonical(item): item for given in lists for item in given}
+            if items:
+                value[name] = [items[key] for key in sorted(items)]
+        for name, order in self.highest:
+            codes = [field_of(one, name) for one in shown]  # a list: not all JSON has a hash
+            if top := next((code for code in order if code in codes), None):
+                value[name] = top
+        return value
+
+    def _negative(self, statement: Statement) -> bool:
+        return field_of(statement, self.status) in self.negatives
+
+
+def _proposal(slot: Slot, one: Statement, closing: Closing) -> Finding:
+    return finding(
+        "leads-to",
+        Kind.HAZARD,
+        Severity.HIGH,
+        slot.name,
+        (one,),
+        f"{slot.plain}: {said(slot, (one,))}: {closing.words}",
+        closing,
+    )

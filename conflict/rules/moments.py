@@ -1,0 +1,120 @@
+"""When statements of a chart say that things happened, and which of them may be one event.
+
+Clinical time is a range (`clinical_time.py`): what is known to the day, or in an unknown zone L,
+reaches from the earliest instant that it can mean to the latest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from conflict.clinical_time import Instants, instants
+from conflict.errors import BadTime
+from conflict.finding import clock_time
+from conflict.policies.comparing import writer_of
+from conflict.policies.events import NEIGHBOURS_MAX
+from conflict.statement import Json, Statement
+
+NEAR = timedelta(minutes=15)
+"""Two writers' entries of one thing within this time may be one event, written twice."""
+
+LOOKED_AT_MAX = 64  # later entries that one is compared with: bounds a flood of equal ones
+FEW = 8  # more than this of one problem in a chart are one finding
+
+
+@lru_cache(maxsize=8192)
+def moment(text: Json) -> Instants | None:
+    """UTC range of a clinical time; None where there is none that can be read."""
+    try:
+        return instants(text)
+    except BadTime:
+        return None
+
+
+def moment_at(statement: Statement) -> Instants | None:
+    """`moment` of a statement's own clinical time."""
+    return moment(statement.at) if statement.at else None
+
+
+def moment_in(value: Json) -> Instants | None:
+    """`moment` of whatever JSON stands in a field."""
+    return moment(value) if isinstance(value, str) else None
+
+
+def minutes_between(first: datetime, second: datetime) -> int:
+    """Whole minutes from the first to the second; 0 where it is earlier."""
+    return max(0, int((second - first) / timedelta(minutes=1)))
+
+
+def how_long(minutes: int) -> str:
+    """`35 min`, `2 h 05 min`."""
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02} min" if hours else f"{rest} min"
+
+
+def dated(at: str | None) -> str:
+    """A clinical time as it was given, time of day alone where it has one."""
+    return clock_time(at) or "no time given"
+
+
+def near_pairs(
+    statements: Iterable[Statement], alike: Callable[[Statement, Statement], bool]
+) -> Iterator[tuple[Statement, Statement]]:
+    """Pairs within `NEAR` that may be one event: of two writers, or imported from one record.
+
+    Statements without a time are in none. Bounded for a flood of equal entries.
+    """
+    timed = sorted(
+        ((found.earliest, one.document, one.id, one) for one in statements if (found := moment_at(one))),
+        key=lambda item: item[:3],
+    )
+    for place, (early, _, _, first) in enumerate(timed):
+        pairs = 0
+        for late, _, _, second in timed[place + 1 : place + 1 + LOOKED_AT_MAX]:
+            if late - early > NEAR or pairs >= NEIGHBOURS_MAX:
+                break
+            if _may_be_one(first, second) and alike(first, second):
+                pairs += 1
+                yield first, second
+
+
+def _may_be_one(first: Statement, second: Statement) -> bool:
+    if first.source and second.source and first.source[:2] == second.source[:2]:
+        return True
+    return writer_of(first) != writer_of(second)
+
+
+def clusters(
+    statements: Sequence[Statement], pairs: Iterable[tuple[Statement, Statement]]
+) -> list[list[Statement]]:
+    """Statements joined by pairs, directly or through others; each in exactly one cluster."""
+    parent: dict[Key, Key] = {key_of(one): key_of(one) for one in statements}
+
+    def root(key: Key) -> Key:
+        while parent[key] != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for first, second in pairs:
+        one, other = sorted((root(key_of(first)), root(key_of(second))))
+        parent[other] = one
+    found: dict[Key, list[Statement]] = {}
+    for statement in statements:
+        found.setdefault(root(key_of(statement)), []).append(statement)
+    return list(found.values())
+
+
+Key = tuple[bytes, str]
+
+
+def key_of(statement: Statement) -> Key:
+    """What tells statements apart everywhere; cheaper than their names."""
+    return statement.document, statement.id
+
+
+def few_or_all(found: Sequence[Statement]) -> list[Sequence[Statement]]:
+    """Each on its own, or all together where they would be a flood."""
+    return [[one] for one in found] if len(found) <= FEW else [found]
