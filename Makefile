@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: demo test check bench nightly clean
+.PHONY: demo test check bench nightly docs clean
 
 demo: $(VENV)/.run
 	@$(BIN)/aidstation demo $(ARGS)
@@ -24,6 +24,10 @@ nightly: $(VENV)/.test
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+docs: $(VENV)/.run
+	@$(BIN)/python -c 'from conflict.reference import policies_text as text; print(text(), end="")' > conflict/POLICIES.md
+	@$(BIN)/python -c 'from conflict.reference import slots_text as text; print(text(), end="")' > conflict/SLOTS.md
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || \

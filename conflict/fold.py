@@ -131,30 +131,28 @@ def fold_statements(
     ordered = [unique[key] for key in sorted(unique)]
     copies = imports.copies(ordered)
     stands = standing(unique, copies.kept)
+    kind = document_kind(document)
+    known = {name for name, slot in catalogue.items() if kind in slot.kinds}
     by_slot: dict[str, list[Statement]] = {}
     unknown: list[Statement] = []
     for one in ordered:
         if copies.kept.get(one.id, one.id) != one.id:
             continue
-        if _slot(catalogue, document, one.slot) is None:
-            unknown.append(one)
-        else:
+        if one.slot in known:
             by_slot.setdefault(one.slot, []).append(one)
+        else:
+            unknown.append(one)
     histories = {name: _history(group, stands) for name, group in sorted(by_slot.items())}
     views = {name: _view(catalogue, name, one, before) for name, one in histories.items()}
     found = [*imports.differing(copies, stands), *_circular(stands, unique)]
     found.extend(one for view in views.values() for one in view.findings)
     closed = closings(views.get(RESOLUTION))
-    findings = sorted(_with_resolutions(one, closed) for one in dict.fromkeys(found))
+    unique_found = {one.id: one for one in found}
+    findings = [_with_resolutions(unique_found[key], closed) for key in sorted(unique_found)]
     struck = tuple(_struck(unique, stands, copies.kept))
     return Folded(
         document, views, tuple(findings), struck, tuple(unknown), unreadable, catalogue, histories
     )
-
-
-def _slot(catalogue: Catalogue, document: DocumentId, name: str) -> Slot | None:
-    slot = catalogue.get(name)
-    return slot if slot and document_kind(document) in slot.kinds else None
 
 
 def _history(group: Sequence[Statement], stands: Standing) -> History:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple, NewType
 
 from conflict.errors import BadIdentity
@@ -81,6 +82,7 @@ def document_kind(document: DocumentId) -> DocumentKind | None:
         return None
 
 
+@lru_cache(maxsize=4096)  # a fold asks once a statement
 def document_text(document: DocumentId) -> str:
     """`person-…`: kind and 24 letters of base32; unknown kinds read `kind9-…`."""
     kind = document_kind(document)

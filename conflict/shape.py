@@ -48,6 +48,17 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """Another statement: its id when it is of the same document, else `<document>/<id>`."""
+
+    chars_max: int = 120
+
+    def problems(self, value: Json, path: str) -> Iterator[str]:
+        """See `Field`."""
+        yield from Text(self.chars_max).problems(value, path)
+
+
+@dataclass(frozen=True, slots=True)
 class Code:
     """One of a closed list of codes."""
 

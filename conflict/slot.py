@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from conflict.errors import ValueRefused
 from conflict.finding import Finding
 from conflict.identity import DocumentKind, StatementId
-from conflict.shape import Group
+from conflict.shape import Group, Moment
 from conflict.statement import Draft, Json, Statement
 from conflict.wording import in_words
 
@@ -139,7 +139,8 @@ class Slot:
             if not draft.void.strip():
                 raise ValueRefused(self.name, ("void: a reason expected, none given",))
             return
-        if problems := tuple(self.problems(draft.value)):
+        when = () if draft.at is None else Moment().problems(draft.at, "at")
+        if problems := (*when, *self.problems(draft.value)):
             raise ValueRefused(self.name, problems)
 
 

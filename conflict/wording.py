@@ -5,7 +5,7 @@ Whatever JSON a peer wrote has words here; nothing raises.
 
 from __future__ import annotations
 
-from conflict.shape import Code, Field, Flag, Group, Many, Number, Text, Whole
+from conflict.shape import Code, Field, Flag, Group, Many, Number, Reference, Text, Whole
 from conflict.statement import Json
 
 
@@ -44,7 +44,7 @@ def _field(shape: Field, name: str, value: Json) -> str:
     label = name.replace("_", " ")
     if isinstance(shape, Flag) and isinstance(value, bool):
         return label if value else f"no {label}"
-    if isinstance(shape, Code | Text) and isinstance(value, str):
+    if isinstance(shape, Code | Text | Reference) and isinstance(value, str):
         return value if name in _SPEAKS_FOR_ITSELF else f"{label} {value}"
     if isinstance(shape, Whole | Number):
         return f"{label} {raw(value)} {shape.unit}".strip()

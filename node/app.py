@@ -31,6 +31,7 @@ from node.home import (
 from node.keyring import ConfiguredKeys
 from node.local_desk import LocalDesk
 from node.remote_desk import RemoteDesk
+from node.trauma import TraumaRange, default_prefix
 from node.workers import WorkerPool
 from storage import SqlStore
 
@@ -57,7 +58,8 @@ def open_desk(home: Home, settings: Settings) -> Iterator[Desk]:
         return
     with hold_lock(home), _engine(home, settings) as engine:
         engine.projector.wait_idle()
-        yield LocalDesk(engine, settings.node.name, settings.node.role)
+        name, role = settings.node.name, settings.node.role
+        yield LocalDesk(engine, name, role, trauma=_trauma(settings, engine))
 
 
 @contextmanager
@@ -96,7 +98,8 @@ async def _run(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     peering = _peering(settings, engine)
-    desk = LocalDesk(engine, settings.node.name, settings.node.role, peering, loop)
+    trauma = _trauma(settings, engine)
+    desk = LocalDesk(engine, settings.node.name, settings.node.role, peering, loop, trauma)
 
     def ready() -> Readiness:
         failed = engine.projector.failed
@@ -122,6 +125,12 @@ async def _run(
     finally:
         withdraw(home)
         await peering.close()
+
+
+def _trauma(settings: Settings, engine: Engine) -> TraumaRange:
+    own = settings.identity
+    prefix = own.trauma_prefix or default_prefix(engine.key.node)
+    return TraumaRange(prefix, own.trauma_first, own.trauma_last)
 
 
 def _peering(settings: Settings, engine: Engine) -> Peering:

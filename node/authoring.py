@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from conflict.clock import ZERO, HybridClock, Stamp, parse_stamp
 from conflict.document import Entry, LaneWriter
 from conflict.errors import BadStatement, LaneFull
+from conflict.fold import Catalogue
 from conflict.identity import (
     NONCE_BYTES,
     ActorId,
@@ -25,10 +26,11 @@ from conflict.identity import (
 from conflict.lane import LaneRun
 from conflict.limits import LANE_CHANGES_MAX
 from conflict.signature import SigningKey, lane_message
+from conflict.slot import CATALOGUE
 from conflict.statement import Draft, decode
 from node.desk import Save
 from node.errors import NotSaved
-from node.presenting import present
+from node.presenting import Presenter
 from storage.ports import Store, Transaction
 from sync.ports import Applied
 
@@ -63,7 +65,14 @@ class _OwnLane:
 class Author:
     """This node as a writer of statements. `entropy(n)` gives n random bytes."""
 
-    def __init__(self, key: SigningKey, store: Store, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        key: SigningKey,
+        store: Store,
+        entropy: Callable[[int], bytes],
+        catalogue: Catalogue = CATALOGUE,
+    ) -> None:
+        self._presenter = Presenter(catalogue)
         self._key = key
         self._store = store
         self._entropy = entropy
@@ -122,7 +131,9 @@ class Author:
         for document in dict.fromkeys(document for document, _ in touched):
             self._saved.pop(document, None)
             self._saved[document] = self.serial + 1  # reached when durable, in `settled`
-            transaction.save_projection(present(document, transaction.entries(document)))
+            transaction.save_projection(
+                self._presenter.present(document, transaction.entries(document))
+            )
             transaction.mark_clean(document)
         transaction.set_setting(CLOCK_SETTING, self._clock.last.text().encode())
         return applied, ids

@@ -122,6 +122,17 @@ class StoreSettings(_Section):
     url: str = Field(default="", pattern=r"^($|postgres(ql)?(\+psycopg)?://|sqlite:///)")
 
 
+class IdentitySettings(_Section):
+    """Trauma identities of casualties without a name: `T-<prefix>-<first..last>`, this node's alone.
+
+    No prefix: six letters of the node's id.
+    """
+
+    trauma_prefix: str = Field(default="", pattern=r"^[A-Z0-9]{0,12}$")
+    trauma_first: int = Field(default=1, ge=1)
+    trauma_last: int = Field(default=9_999, ge=1)
+
+
 class WorkersSettings(_Section):
     """Processes that open foreign documents."""
 
@@ -178,6 +189,7 @@ class Settings(BaseSettings):
     discovery: DiscoverySettings = DiscoverySettings()
     store: StoreSettings = StoreSettings()
     workers: WorkersSettings = WorkersSettings()
+    identity: IdentitySettings = IdentitySettings()
     peers: tuple[PeerSettings, ...] = ()
 
     @model_validator(mode="after")

@@ -23,6 +23,45 @@ class Save(NamedTuple):
     drafts: tuple[Draft, ...]
 
 
+class Resolve(NamedTuple):
+    """A named person's decision on a finding. At most one of choose, value, void and record.
+
+    `choose`: name of the statement whose value holds; `value`: a value that holds instead of all;
+    `void`: names of statements that were entered in error; `record`: write what the finding
+    proposes. None of them: `decision` says in words why it is closed. `at`: clinical time.
+    """
+
+    finding: str
+    by: str
+    decision: str = ""
+    choose: str = ""
+    value: Json = None
+    void: tuple[str, ...] = ()
+    record: bool = False
+    at: str | None = None
+
+
+class Relation(NamedTuple):
+    """That two records belong together, or do not, as a named person says."""
+
+    one: DocumentId
+    other: DocumentId
+    by: str
+    reason: str = ""
+    at: str | None = None
+
+
+class Move(NamedTuple):
+    """Statements of `source` that are another casualty's: marked there, copied to `to`."""
+
+    source: DocumentId
+    statements: tuple[str, ...]
+    to: DocumentId
+    by: str
+    reason: str
+    at: str | None = None
+
+
 class Desk(Protocol):
     """Every method raises `NodeError` leaves."""
 
@@ -37,8 +76,11 @@ class Desk(Protocol):
         """As `save`, for bulk: yields to single saves."""
         ...
 
-    def shown(self, document: DocumentId, slot: str) -> list[str]:
-        """Ids of the statements that the document shows now in `slot`: what a correction names."""
+    def shown(self, document: DocumentId, slot: str, value: Json = None) -> list[str]:
+        """Ids of the statements that the document shows now in `slot`: what a correction names.
+
+        With `value`, in a slot that holds one value for each key: those of that value's key.
+        """
         ...
 
     def statements(self, document: DocumentId) -> list[str]:
@@ -69,9 +111,50 @@ class Desk(Protocol):
         ...
 
     def findings(self) -> list[Json]:
-        """Open findings: `{"id", "kind", "severity", "slot", "statements", "text", "documents"}`.
+        """Open findings, most urgent first: `{"id", "rule", "kind", "severity", "slot", "statements",
+        "text", "closing": {"act", "slot", "words", "value"?}, "closed_by", "timed"?, "documents",
+        "not_held"}`.
 
         `statements` are `<document>/<statement id>`: an id alone is unique in its document only.
+        """
+        ...
+
+    def finding(self, identity: str) -> Json:
+        """One of them by id (or its start), with `entries`: its statements, those shown first.
+
+        Each `{"name", "document", "slot", "plain", "by", "at", "recorded_ms", "state", "value",
+        "words"}`.
+        """
+        ...
+
+    def resolve(self, how: Resolve) -> Json:
+        """Write a decision: `{"finding", "statements": {document: [ids]}, "open": bool}`.
+
+        `open`: whether the finding is still open, as for a value that replaces too little.
+        """
+        ...
+
+    def candidates(self, document: DocumentId, most: int = 20) -> list[Json]:
+        """Persons that may be this one, best first: `{"document", "label", "band", "probability",
+        "score_bits", "words", "evidence": [{"field", "level", "weight_bits", "ours", "theirs"}]}`."""
+        ...
+
+    def link(self, given: Relation) -> Json:
+        """Join two records, in both: `{"statements": {document: [ids]}}`."""
+        ...
+
+    def unlink(self, given: Relation) -> Json:
+        """Undo that, in both; same answer."""
+        ...
+
+    def move(self, given: Move) -> Json:
+        """Mark in one document, copy to the other; same answer."""
+        ...
+
+    def new_casualty(self, by: str, wristband: str = "") -> Json:
+        """A person and an episode, joined, under a trauma identity of this node's own range.
+
+        `{"person", "episode", "trauma_identity"}`.
         """
         ...
 

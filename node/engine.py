@@ -12,6 +12,8 @@ from concurrent.futures import Future
 from functools import partial
 from itertools import islice
 
+from conflict.catalogue import fingerprint
+from conflict.fold import Catalogue
 from conflict.identity import DocumentId, Lane, NodeId, document_kind
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
@@ -32,12 +34,17 @@ BULK_SAVES = (
     50  # saves a transaction when importing: about 30 ms, so that local saves wait no longer
 )
 
+CATALOGUE_SETTING = "catalogue"
+
 Grown = tuple[tuple[Lane, int], ...]
 Listener = Callable[[Grown, NodeId | None], None]
 
 
 class Engine:
-    """A node without its links. `now_ms` is wall-clock milliseconds, `entropy(n)` random bytes."""
+    """A node without its links. `now_ms` is wall-clock milliseconds, `entropy(n)` random bytes.
+
+    `workers` must fold with the same `catalogue`.
+    """
 
     def __init__(
         self,
@@ -47,14 +54,18 @@ class Engine:
         workers: Workers,
         now_ms: Callable[[], int],
         entropy: Callable[[int], bytes],
+        catalogue: Catalogue = CATALOGUE,
     ) -> None:
         self.key = key
         self.store = store
         self.epoch = store.epoch()
         self.now_ms = now_ms
-        self._author = Author(key, store, entropy)
+        self.entropy = entropy
+        self.catalogue = catalogue
+        self._fold_with(catalogue)
+        self._author = Author(key, store, entropy, catalogue)
         self._writer = WriterThread()
-        self.projector = Projector(store, self._writer, workers, self._author, now_ms)
+        self.projector = Projector(store, self._writer, workers, self._author, now_ms, catalogue)
         self._strangers = {
             row.item.lane for row in store.set_aside_items() if row.item.code == AUTHOR_UNKNOWN
         }
@@ -68,6 +79,14 @@ class Engine:
             with self.store.write() as transaction:
                 for document in documents:
                     transaction.retry_admission(document)
+
+    def _fold_with(self, catalogue: Catalogue) -> None:
+        """After an upgrade (or a step back) everything is folded anew, in the background."""
+        mark = str(fingerprint(catalogue)).encode()
+        if self.store.setting(CATALOGUE_SETTING) != mark:
+            with self.store.write() as transaction:
+                transaction.fold_again()
+                transaction.set_setting(CATALOGUE_SETTING, mark)
 
     def on_grown(self, listener: Listener) -> Callable[[], None]:
         """Tell `listener` (on the writer thread) which lanes grew and from whom; undo by calling."""
@@ -91,7 +110,7 @@ class Engine:
         """Durable when it returns: statement ids of each save. Raises `ValueRefused` before writing."""
         for save in saves:
             for draft in save.drafts:
-                check(save.document, draft)
+                check(save.document, draft, self.catalogue)
         return self._writer.submit(urgency, partial(self._save, saves, blobs)).result()
 
     def save_all(self, saves: Iterable[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
@@ -195,11 +214,11 @@ class Engine:
                 listener(applied.grown, source)
 
 
-def check(document: DocumentId, draft: Draft) -> None:
+def check(document: DocumentId, draft: Draft, catalogue: Catalogue = CATALOGUE) -> None:
     """Hold a draft to its slot. Raises `ValueRefused` naming field, limit and what was given."""
-    slot = CATALOGUE.get(draft.slot)
+    slot = catalogue.get(draft.slot)
     if slot is None:
-        known = ", ".join(sorted(CATALOGUE))
+        known = ", ".join(sorted(catalogue))
         raise BadRequest(f"'{draft.slot[:40]}' is no slot of this record; slots are: {known}")
     if document_kind(document) not in slot.kinds:
         kinds = " or ".join(kind.name.lower() for kind in slot.kinds)

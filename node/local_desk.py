@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import orjson
 
-from conflict.chart import Chart, chart
+from conflict.chart import Chart
+from conflict.clinical_time import utc_text
 from conflict.clock import REMOTE_AHEAD_MS_MAX
 from conflict.errors import BadIdentity
 from conflict.identity import (
@@ -23,21 +25,24 @@ from conflict.identity import (
     statement_id,
 )
 from conflict.lane import Vector
-from conflict.records import ALLERGY
+from conflict.policies import Single
+from conflict.policies.comparing import value_key
 from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
+from node import persons
 from node.acquaintance import Acquaintance
-from node.desk import Save
+from node.charting import Charts
+from node.desk import Move, Relation, Resolve, Save
 from node.engine import Engine
 from node.errors import NoPeer, NotFound
 from node.peering import Peering
+from node.review import finding_body, saves_for
 from node.status import state_words
+from node.trauma import TraumaPool, TraumaRange, default_prefix
 from node.version import VERSION
 from storage import ProjectionRow
 
 FIND_MAX = 50
-CHART_DOCUMENTS_MAX = 2_000
-PAGE = 500
 Result = TypeVar("Result")
 
 
@@ -51,6 +56,7 @@ class LocalDesk:
         role: str,
         peering: Peering | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
+        trauma: TraumaRange | None = None,
     ) -> None:
         self._engine = engine
         self._store = engine.store
@@ -58,6 +64,8 @@ class LocalDesk:
         self._role = role
         self._peering = peering
         self._loop = loop
+        self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
+        self._trauma = TraumaPool(engine, trauma or TraumaRange(default_prefix(engine.key.node)))
 
     # Writing --------------------------------------------------------------------------------
 
@@ -71,11 +79,15 @@ class LocalDesk:
 
     # Reading --------------------------------------------------------------------------------
 
-    def shown(self, document: DocumentId, slot: str) -> list[str]:
+    def shown(self, document: DocumentId, slot: str, value: Json = None) -> list[str]:
         """See `Desk`."""
         row = self._store.projection(document)
         body = orjson.loads(row.body) if row else {}
         readings = body.get("slots", {}).get(slot, [])
+        policy = self._engine.catalogue[slot].policy if slot in self._engine.catalogue else None
+        if value is not None and isinstance(policy, Single) and policy.key:
+            key = value_key(value, policy.key)
+            readings = [one for one in readings if value_key(one["value"], policy.key) == key]
         return sorted({one for reading in readings for one in reading["statements"]})
 
     def statements(self, document: DocumentId) -> list[str]:
@@ -113,22 +125,13 @@ class LocalDesk:
 
     def chart(self, document: DocumentId) -> Json:
         """See `Desk`."""
-        folded, vectors = self._folded(document)
+        held = self._charts.of(document)
         return {
-            "label": self._label(vectors),
-            **folded.body(),
-            "stamps_ahead": self._stamps_ahead(folded),
-            "held_by": self._held_by(vectors),
+            "label": self._label(held.vectors),
+            **held.chart.body(),
+            "stamps_ahead": self._stamps_ahead(held.chart),
+            "held_by": self._held_by(held.vectors),
         }
-
-    def _folded(self, document: DocumentId) -> tuple[Chart, Mapping[DocumentId, Vector]]:
-        """The chart that a document belongs to, and what is held of its documents."""
-        vectors, known = self._linked(document)
-        held = {one: self._store.entries(one) for one in vectors}
-        folded = chart({one: lanes for one, lanes in held.items() if lanes}, known)
-        if not folded.documents:
-            raise NotFound(f"{document_text(document)} is not held here; sync, then try again")
-        return folded, vectors
 
     def _label(self, documents: Iterable[DocumentId]) -> str:
         """Label of the first person that has one."""
@@ -147,19 +150,6 @@ class LocalDesk:
             for one in reading.statements
             if one.rec.ms > latest
         )
-
-    def _linked(self, document: DocumentId) -> tuple[Mapping[DocumentId, Vector], list[DocumentId]]:
-        """Documents of one chart that are held, with their vectors; those named but not held."""
-        seen: dict[DocumentId, None] = {document: None}
-        todo = [document]
-        while todo and len(seen) < CHART_DOCUMENTS_MAX:
-            for other in self._store.links(todo.pop()):
-                if other not in seen:
-                    seen[other] = None
-                    todo.append(other)
-        vectors = self._store.vectors(sorted(seen))
-        held = {one: vector for one, vector in vectors.items() if vector}
-        return held, [one for one in vectors if one not in held]
 
     def _held_by(self, vectors: Mapping[DocumentId, Vector]) -> list[Json]:
         """Who has acknowledged how many changes of these documents."""
@@ -186,30 +176,61 @@ class LocalDesk:
             for node in sorted(held)
         ]
 
+    # Review and identity --------------------------------------------------------------------
+
     def findings(self) -> list[Json]:
-        """See `Desk`. Every finding of every chart that has one, once."""
-        found: dict[str, dict[str, Json]] = {}
-        for document in self._reviewed():
-            for one in self._folded(document)[0].findings:
-                if not one.closed_by:
-                    entry = found.setdefault(one.id, {**one.body(), "documents": []})
-                    if (text := document_text(document)) not in entry["documents"]:
-                        entry["documents"].append(text)
-        order = {"high": 0, "medium": 1, "low": 2}
-        return sorted(found.values(), key=lambda one: (order[one["severity"]], one["id"]))
+        """See `Desk`."""
+        return [
+            {
+                **one.finding.body(),
+                "documents": [document_text(document) for document in one.documents],
+                "not_held": [document_text(document) for document in one.not_held],
+            }
+            for one in self._charts.open_findings()
+        ]
 
-    def _reviewed(self) -> list[DocumentId]:
-        """One document of every chart that may have a finding.
+    def finding(self, identity: str) -> Json:
+        """See `Desk`."""
+        return finding_body(*self._charts.reviewed(identity))
 
-        A document's own findings are counted in its row; hazards between documents need an allergy
-        or a person linked to another one.
-        """
-        chosen: list[DocumentId] = []
-        after: DocumentId | None = None
-        while rows := self._store.projections(None, after, PAGE):
-            after = rows[-1].document
-            chosen.extend(row.document for row in rows if row.open_findings or _joins(row))
-        return chosen
+    def resolve(self, how: Resolve) -> Json:
+        """See `Desk`."""
+        found, held = self._charts.reviewed(how.finding)
+        written = self._written(saves_for(found, held, how))
+        still = any(one.finding.id == found.id for one in self._charts.open_findings())
+        return {"finding": found.id, **written, "open": still}
+
+    def candidates(self, document: DocumentId, most: int = 20) -> list[Json]:
+        """See `Desk`."""
+        return persons.candidates(self._store, document, most)
+
+    def link(self, given: Relation) -> Json:
+        """See `Desk`."""
+        return self._written(persons.link_saves(self._charts, given))
+
+    def unlink(self, given: Relation) -> Json:
+        """See `Desk`."""
+        return self._written(persons.unlink_saves(self._charts, given))
+
+    def move(self, given: Move) -> Json:
+        """See `Desk`."""
+        return self._written(persons.move_saves(self._charts, given))
+
+    def new_casualty(self, by: str, wristband: str = "") -> Json:
+        """See `Desk`."""
+        at = utc_text(datetime.fromtimestamp(self._engine.now_ms() / 1000, UTC))
+        made = persons.casualty(wristband, self._trauma.take(), self._engine.entropy, by, at)
+        self._engine.save(made.saves)
+        return {
+            "person": document_text(made.person),
+            "episode": document_text(made.episode),
+            "trauma_identity": made.trauma_identity,
+        }
+
+    def _written(self, saves: Sequence[Save]) -> dict[str, Json]:
+        ids = self._engine.save(saves)
+        documents = (document_text(save.document) for save in saves)
+        return {"statements": dict(zip(documents, ids, strict=True))}
 
     def set_aside(self) -> list[Json]:
         """See `Desk`."""
@@ -331,13 +352,6 @@ class LocalDesk:
         if self._loop is None:
             raise NoPeer("this node has no links open")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-def _joins(row: ProjectionRow) -> bool:
-    slots = orjson.loads(row.body)["slots"]
-    persons = any(document_kind(one) is DocumentKind.PERSON for one in row.links)
-    here = document_kind(row.document) is DocumentKind.PERSON
-    return here and (ALLERGY.name in slots or persons)
 
 
 def _listed(row: ProjectionRow) -> dict[str, Json]:

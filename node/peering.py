@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from conflict.catalogue import fingerprint
 from conflict.identity import NodeId
 from discovery import Address, Advert, DiscoveryError, Mdns, MulticastUnavailable, Peer, PeerTable
 from node.acquaintance import SETTING_PREFIX, Acquaintance
@@ -30,7 +31,6 @@ from sync.session import Session
 from sync.transport.channel import Channel, LinkFailed
 from sync.transport.websocket import Dialer, Listener, WebSocketChannel
 
-CATALOGUE_VERSION = 1
 READER_THREADS = 2
 DUPLICATE = "duplicate-link"
 PAUSED = "paused"
@@ -63,6 +63,7 @@ class Peering:
         now_ms: Callable[[], int],
     ) -> None:
         self._engine = engine
+        self._catalogue = fingerprint(engine.catalogue)
         self._keyring = keyring
         self._entropy = entropy
         self._now_ms = now_ms
@@ -219,7 +220,7 @@ class Peering:
         greeting = Greeting(
             epoch=self._engine.epoch,
             nonce=self._entropy(16),
-            catalogue=CATALOGUE_VERSION,
+            catalogue=self._catalogue,
             clock_ms=self._now_ms(),
         )
         session = Session(

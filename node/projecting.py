@@ -13,7 +13,9 @@ from functools import partial
 from typing import Protocol
 
 from conflict.document import Entry
+from conflict.fold import Catalogue
 from conflict.identity import DocumentId
+from conflict.slot import CATALOGUE
 from node.presenting import present
 from node.workers import Opened, Workers
 from node.writing import Urgency, WriterThread
@@ -49,7 +51,9 @@ class Projector:
         workers: Workers,
         local: Local,
         now_ms: Callable[[], int],
+        catalogue: Catalogue = CATALOGUE,
     ) -> None:
+        self._catalogue = catalogue
         self._store = store
         self._local = local
         self._now_ms = now_ms
@@ -123,7 +127,8 @@ class Projector:
                 _save_lanes(transaction, one)
                 row = one.row
                 if self._local.saved_since(one.document, serial):
-                    row = present(one.document, transaction.entries(one.document))
+                    entries = transaction.entries(one.document)
+                    row = present(one.document, entries, self._catalogue)
                 if row is not None:
                     transaction.save_projection(row)
                 transaction.mark_clean(one.document)

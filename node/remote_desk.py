@@ -16,9 +16,10 @@ import orjson
 from conflict.identity import DocumentId, document_text
 from conflict.statement import Json
 from node import errors
-from node.desk import API_VERSION, Save
+from node.desk import API_VERSION, Move, Relation, Resolve, Save
 from node.errors import NodeError, Unreachable
 from node.faults import Fault, Foreign
+from node.http.actions import encode_action
 from node.http.saves import encode_batch
 
 ANSWER_S = 60.0
@@ -60,9 +61,11 @@ class RemoteDesk:
             ids.extend(self._post("/api/import", encode_batch(batch)))
         return ids
 
-    def shown(self, document: DocumentId, slot: str) -> list[str]:
+    def shown(self, document: DocumentId, slot: str, value: Json = None) -> list[str]:
         """See `Desk.shown`."""
-        found: list[str] = self._get(f"/api/shown/{document_text(document)}/{quote(slot, safe='')}")
+        path = f"/api/shown/{document_text(document)}/{quote(slot, safe='')}"
+        about = {} if value is None else {"value": orjson.dumps(value).decode()}
+        found: list[str] = self._get(path, about)
         return found
 
     def statements(self, document: DocumentId) -> list[str]:
@@ -93,6 +96,36 @@ class RemoteDesk:
         """See `Desk.findings`."""
         found: list[Json] = self._get("/api/findings")
         return found
+
+    def finding(self, identity: str) -> Json:
+        """See `Desk.finding`."""
+        return self._get(f"/api/finding/{quote(identity, safe='')}")
+
+    def resolve(self, how: Resolve) -> Json:
+        """See `Desk.resolve`."""
+        return self._post("/api/resolve", encode_action(how))
+
+    def candidates(self, document: DocumentId, most: int = 20) -> list[Json]:
+        """See `Desk.candidates`."""
+        path = f"/api/candidates/{document_text(document)}"
+        found: list[Json] = self._get(path, {"limit": str(most)})
+        return found
+
+    def link(self, given: Relation) -> Json:
+        """See `Desk.link`."""
+        return self._post("/api/link", encode_action(given))
+
+    def unlink(self, given: Relation) -> Json:
+        """See `Desk.unlink`."""
+        return self._post("/api/unlink", encode_action(given))
+
+    def move(self, given: Move) -> Json:
+        """See `Desk.move`."""
+        return self._post("/api/move", encode_action(given))
+
+    def new_casualty(self, by: str, wristband: str = "") -> Json:
+        """See `Desk.new_casualty`."""
+        return self._post("/api/casualty", {"by": by, "wristband": wristband})
 
     def status(self) -> Json:
         """See `Desk.status`."""

@@ -20,7 +20,9 @@ import orjson
 
 from conflict.document import UNREADABLE, Entry, admit
 from conflict.errors import LaneRefused
+from conflict.fold import Catalogue
 from conflict.identity import ActorId, DocumentId
+from conflict.slot import CATALOGUE
 from conflict.statement import Json
 from node.presenting import present
 from storage.shapes import DocumentWork, LaneWork, ProjectionRow
@@ -63,7 +65,7 @@ class Workers(Protocol):
         ...
 
 
-def open_document(work: DocumentWork) -> Opened:
+def open_document(work: DocumentWork, catalogue: Catalogue = CATALOGUE) -> Opened:
     """Admit every lane that awaits it, then fold all admitted lanes of the document."""
     entries: dict[ActorId, tuple[Entry, ...]] = dict(work.entries)
     verdicts = []
@@ -72,7 +74,8 @@ def open_document(work: DocumentWork) -> Opened:
         verdicts.append(verdict)
         if not verdict.code:
             entries[lane.actor] = verdict.entries
-    return Opened(work.document, tuple(verdicts), present(work.document, entries))
+    row = present(work.document, entries, catalogue)
+    return Opened(work.document, tuple(verdicts), row)
 
 
 def _verdict(lane: LaneWork) -> LaneVerdict:
@@ -87,9 +90,12 @@ def _verdict(lane: LaneWork) -> LaneVerdict:
 class InlineWorkers:
     """The same function in this process: for tests, the simulator, and lanes we trust."""
 
+    def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
+        self._catalogue = catalogue
+
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
-        return [open_document(work) for work in batch]
+        return [open_document(work, self._catalogue) for work in batch]
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -86,6 +86,11 @@ def retry(connection: Connection, one: DocumentId) -> None:
         connection.execute(update(document).where(document.c.document == one).values(dirty=True))
 
 
+def fold_again(connection: Connection) -> None:
+    """Every document is work."""
+    connection.execute(update(document).values(dirty=True))
+
+
 def refused(connection: Connection, codes: Collection[str]) -> list[DocumentId]:
     """Documents with a lane refused with one of these codes, by the partial index on refusals."""
     query = select(lane.c.document).where(lane.c.refused > 0, lane.c.code.in_(codes)).distinct()

@@ -147,6 +147,11 @@ class MemoryTransaction:
                 self._save_lane(document, actor, row._replace(refusal=None))
                 self._rows.dirty[document] = self._rows.documents[document].arrival
 
+    def fold_again(self) -> None:
+        """See `Transaction.fold_again`."""
+        for document, row in self._rows.documents.items():
+            self._rows.dirty[document] = row.arrival
+
     def _lane(self, document: DocumentId, actor: ActorId) -> LaneRow | None:
         return self._rows.lanes.get(document, {}).get(actor)
 

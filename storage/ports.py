@@ -74,6 +74,10 @@ class Transaction(Protocol):
         """Forget refusals of a document's lanes, so that they come up as work again."""
         ...
 
+    def fold_again(self) -> None:
+        """Every document awaits a fold: what folds has changed. Its admitted entries stay."""
+        ...
+
     def save_projection(self, row: ProjectionRow) -> None:
         """Replace what is shown of a document, with its links and the blobs it names."""
         ...

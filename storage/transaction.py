@@ -106,6 +106,12 @@ class SqlTransaction:
         ingest.lock_rows(self._connection, [document])
         admission.retry(self._connection, document)
 
+    def fold_again(self) -> None:
+        """See `Transaction.fold_again`."""
+        self.flush()
+        ingest.lock_everything(self._connection)
+        admission.fold_again(self._connection)
+
     def save_projection(self, row: ProjectionRow) -> None:
         """See `Transaction.save_projection`."""
         self._touched.add(row.document)

@@ -45,9 +45,15 @@ def alike(value: Json) -> Json:
 
 def key_of(statement: Statement, names: Sequence[str]) -> str:
     """Natural key over some fields. An item that says none of them is no other such item."""
-    parts = [alike(field_of(statement, name)) for name in names]
+    return value_key(statement.value, names)
+
+
+def value_key(value: Json, names: Sequence[str]) -> str:
+    """`key_of` for a value that nobody has written yet."""
+    fields = value if isinstance(value, dict) else {}
+    parts = [alike(fields.get(name)) for name in names]
     if all(part in (None, "") for part in parts):
-        return canonical([statement.value])
+        return canonical([value])
     return canonical(parts[0] if len(parts) == 1 else {"key": parts})
 
 

@@ -17,6 +17,7 @@ from conflict.policies.comparing import (
     said,
     writer_of,
 )
+from conflict.policies.following import in_causal_order
 from conflict.slot import History, Reading, Slot, View
 from conflict.statement import Statement
 
@@ -31,21 +32,26 @@ class Events:
     `same` and `within_minutes` name near-identical ones by two writers. A statement whose field
     `permanent` is true (signed text) stays shown beside its correction, as amended. Of two possible
     duplicates, one whose flag `outranks` is true is shown first and the other as also said.
-    `finds_more` is a rule of the slot's own.
+    A statement whose field `follows` names another is shown after it. `finds_more` is a rule of the
+    slot's own.
     """
 
     same: tuple[str, ...] = ()
     within_minutes: int = 15
     permanent: str = ""
     outranks: str = ""
+    follows: str = ""
     finds_more: FindsMore | None = None
     family: str = "events"
 
     def view(self, slot: Slot, history: History) -> View:
         """See `Policy`."""
         standing = by_record_time(history.standing())
-        findings = list(self._duplicates(slot, standing)) if self.same else []
+        pairs = near_pairs(standing, self.same, self.within_minutes) if self.same else ()
+        findings = [duplicate(slot, *pair) for pair in pairs]
         outranked = self._outranked(standing, findings)
+        if self.follows:
+            standing = in_causal_order(standing, history, self.follows)
         if self.finds_more:
             findings.extend(self.finds_more(slot, standing))
         readings = [
@@ -75,21 +81,29 @@ class Events:
         pairs = [set(found.statements) for found in duplicates]
         return {name for pair in pairs if pair & first for name in pair - first}
 
-    def _duplicates(self, slot: Slot, standing: list[Statement]) -> Iterable[Finding]:
-        near = timedelta(minutes=self.within_minutes)
-        for group in grouped(standing, lambda one: compared(one, self.same)).values():
-            timed = sorted(
-                ((moment.earliest, one.id, one) for one in group if (moment := moment_of(one))),
-                key=lambda item: item[:2],
+
+def near_pairs(
+    standing: Iterable[Statement], same: tuple[str, ...], within_minutes: int
+) -> Iterable[tuple[Statement, Statement]]:
+    """Statements by two writers that say the same in some fields, near each other in clinical time.
+
+    One that leaves out the first of these fields is like no other.
+    """
+    near = timedelta(minutes=within_minutes)
+    telling = (one for one in standing if field_of(one, same[0]) not in (None, ""))
+    for group in grouped(telling, lambda one: compared(one, same)).values():
+        timed = sorted(
+            ((moment.earliest, one.id, one) for one in group if (moment := moment_of(one))),
+            key=lambda item: item[:2],
+        )
+        for place, (early, _, first) in enumerate(timed):
+            others = (
+                second
+                for late, _, second in timed[place + 1 :]
+                if late - early <= near and writer_of(second) != writer_of(first)
             )
-            for place, (early, _, first) in enumerate(timed):
-                others = (
-                    second
-                    for late, _, second in timed[place + 1 :]
-                    if late - near <= early and writer_of(second) != writer_of(first)
-                )
-                for second in islice(others, NEIGHBOURS_MAX):
-                    yield duplicate(slot, first, second)
+            for second in islice(others, NEIGHBOURS_MAX):
+                yield first, second
 
 
 def duplicate(slot: Slot, first: Statement, second: Statement) -> Finding:

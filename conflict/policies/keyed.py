@@ -20,8 +20,9 @@ class Keyed:
     `key` names the fields that identify an item. `status` holds active or one of `negatives`;
     `none_known` statements (NKDA) speak of the whole list, or only of the items whose category is
     the one that `speaks_of` gives for their status. `union` fields are joined, `highest` fields take
-    the first value of their order that anybody wrote; positives that differ in another field all
-    stand and are a finding. `doubt` is the state of a positive that somebody else denied. A negative
+    the first value of their order that anybody wrote, `aside` fields (where it was written down)
+    contradict nothing; positives that differ in another field all stand and are a finding. `doubt`
+    is the state of a positive that somebody else denied. A negative
     for which `overrules` is true is shown first whatever stands beside it (a drug stopped for a
     reaction), and `proposes` says what it should lead to.
     """
@@ -33,6 +34,7 @@ class Keyed:
     speaks_of: tuple[tuple[str, str], ...] = ()
     union: tuple[str, ...] = ()
     highest: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    aside: tuple[str, ...] = ()
     doubt: str = "disputed"
     overrules: Callable[[Json], bool] | None = None
     proposes: Callable[[Statement], Closing] | None = None
@@ -66,17 +68,19 @@ class Keyed:
         found = [_proposal(slot, one, self.proposes(one)) for one in overruling if self.proposes]
         if not positive:
             first = overruling[0] if overruling else negative[0]
-            return [Reading(first.value, tuple(negative), "inactive")], found
+            rest = (one for one in negative if one is not first)
+            return [Reading(first.value, (first, *rest), "inactive")], found
         apart = self._apart(positive)
         if not negative and not apart:
             return [Reading(self._joined(positive), tuple(positive))], found
         found.append(self._contradiction(slot, group, positive, negative))
-        if overruling:
-            shown = [Reading(overruling[0].value, tuple(overruling), "inactive")]
-            return [*shown, *(Reading(one.value, (one,), self.doubt) for one in positive)], found
-        if apart:
-            each = [Reading(one.value, (one,), self.doubt) for one in positive]
-            return [*each, *(Reading(one.value, (one,), "also") for one in negative)], found
+        if overruling or apart:
+            state = self.doubt if negative else "disputed"
+            each = [Reading(one.value, (one,), state) for one in positive]
+            also = [Reading(one.value, (one,), "also") for one in negative if one not in overruling]
+            if overruling:
+                each.insert(0, Reading(overruling[0].value, tuple(overruling), "inactive"))
+            return [*each, *also], found
         joined = Reading(self._joined(positive), (*positive, *negative), self.doubt)
         return [joined], found
 
@@ -105,7 +109,7 @@ class Keyed:
         values = [one.value for one in positive]
         if not all(isinstance(value, dict) for value in values):
             return len({canonical(value) for value in values}) > 1
-        decided = {*self.key, *self.union, *(name for name, _ in self.highest)}
+        decided = {*self.key, *self.union, *self.aside, *(name for name, _ in self.highest)}
         names = {name for value in values for name in value} - decided
         return any(
             len(
@@ -144,9 +148,12 @@ class Keyed:
         return Reading(shown[0].value, shown, "inactive"), [found]
 
     def _joined(self, shown: Sequence[Statement]) -> Json:
+        """One value of statements that do not contradict each other, the first before the others."""
         if len(shown) == 1 or not isinstance(shown[0].value, dict):
             return shown[0].value
-        value = dict(shown[0].value)
+        value: dict[str, Json] = {}
+        for one in reversed(shown):
+            value |= {name: given for name, given in one.value.items() if given is not None}
         for name in self.union:
             lists = [given for one in shown if isinstance(given := field_of(one, name), list)]
             items = {canonical(item): item for given in lists for item in given}
@@ -156,7 +163,7 @@ class Keyed:
             codes = [field_of(one, name) for one in shown]  # a list: not all JSON has a hash
             if top := next((code for code in order if code in codes), None):
                 value[name] = top
-        return value
+        return dict(sorted(value.items()))
 
     def _negative(self, statement: Statement) -> bool:
         return field_of(statement, self.status) in self.negatives

@@ -22,10 +22,11 @@ from conflict.statement import Json, Statement
 class Single:
     """One head is the value, or one for each natural `key`.
 
-    `field` holds the code; `safer` lists codes from the most to the least cautious; `same` names the
-    fields that decide whether two heads differ (else the whole value does). `latest` shows the last
-    written instead and finds nothing: for places, never for clinical values. Where heads differ,
-    `fallback` is shown in their place, and it is what counts while a head is not `in_force`
+    `field` holds the code; `safer` lists codes from the most to the least cautious, and where caution
+    is not a list of codes, `caution` gives a number, the smallest for the most cautious value; `same`
+    names the fields that decide whether two heads differ (else the whole value does). `latest` shows
+    the last written instead and finds nothing: for places, never for clinical values. Where heads
+    differ, `fallback` is shown in their place, and it is what counts while a head is not `in_force`
     (unsigned directives). `agree` says that differing heads are no contradiction.
     """
 
@@ -38,6 +39,7 @@ class Single:
     fallback: Json = None
     in_force: Callable[[Json], bool] | None = None
     agree: Callable[[Sequence[Statement]], bool] | None = None
+    caution: Callable[[Json], int] | None = None
     family: str = "single"
 
     def view(self, slot: Slot, history: History) -> View:
@@ -52,9 +54,17 @@ class Single:
             tuple(found for view in views for found in view.findings),
         )
 
+    def place(self, statement: Statement) -> tuple[int, str]:
+        """Order of caution, the most cautious first."""
+        as_compared = compared(statement, self.same)
+        if self.caution:
+            return self.caution(statement.value), as_compared
+        code = field_of(statement, self.field)
+        return self.safer.index(code) if code in self.safer else len(self.safer), as_compared
+
     def _register(self, slot: Slot, standing: Sequence[Statement]) -> View:
         groups = list(grouped(standing, lambda one: compared(one, self.same)).values())
-        groups.sort(key=self._place)
+        groups.sort(key=lambda group: self.place(group[0]))
         if self.latest:
             groups.sort(key=lambda group: (group[-1].rec, group[-1].id), reverse=True)
         if len(groups) < 2:
@@ -81,11 +91,6 @@ class Single:
             Reading(heads[0].value, tuple(heads), "not-in-force"),
         )
         return View(shown, (self._not_in_force(slot, heads),))
-
-    def _place(self, group: Sequence[Statement]) -> tuple[int, str]:
-        code = field_of(group[0], self.field)
-        caution = self.safer.index(code) if code in self.safer else len(self.safer)
-        return caution, compared(group[0], self.same)
 
     def _apart(self, slot: Slot, heads: Sequence[Statement]) -> Finding:
         return finding(

@@ -1,17 +1,60 @@
 """Rules over a chart, one clinical subject a module. A new rule is a declaration and a line here."""
 
 from conflict.rule import Derived, Rule
+from conflict.rules import blood, custody, doses, times, tourniquets, vitals
 from conflict.rules.allergies import ALLERGY_AGAINST_DRUG
-from conflict.rules.identity import BLOOD_ACROSS_RECORDS, DOD_IDS_ACROSS_RECORDS
+from conflict.rules.directives import CODE_STATUS, DIRECTIVE_NOT_CARRIED
+from conflict.rules.identity import ACTIVE_RECORD, BLOOD_ACROSS_RECORDS, DOD_IDS_ACROSS_RECORDS
+from conflict.rules.immunisations import IMMUNISATIONS_DUE
+from conflict.rules.moves import MOVE_UNFINISHED
+from conflict.rules.questionnaires import DEPLOYMENT_HEALTH
+from conflict.rules.readiness import READINESS
+from conflict.rules.teeth import DENTAL_CLASS, FINDING_ON_MISSING_TOOTH
 
 RULES: tuple[Rule, ...] = (
     ALLERGY_AGAINST_DRUG,
+    doses.FAR_OUTSIDE,
+    doses.DAY_OVER,
+    doses.WRITTEN_TWICE,
+    blood.AGAINST_TYPE,
+    blood.WRITTEN_TWICE,
+    tourniquets.OVER_2_HOURS,
+    tourniquets.OVER_6_HOURS,
+    tourniquets.WITHOUT_TIME,
+    tourniquets.NAMES_NONE,
+    tourniquets.ENDED_APART,
+    tourniquets.WRITTEN_TWICE,
+    times.BEFORE_BIRTH,
+    times.BEFORE_INJURY_TIME,
+    times.REMOVED_FIRST,
+    times.ENDS_FIRST,
+    times.AFTER_WRITTEN,
+    times.TXA_LATE,
+    times.IN_FUTURE,
+    vitals.REASSESSMENT_DUE,
+    custody.ANSWERED_APART,
+    custody.ACCEPTS_NONE,
     BLOOD_ACROSS_RECORDS,
     DOD_IDS_ACROSS_RECORDS,
+    DIRECTIVE_NOT_CARRIED,
+    FINDING_ON_MISSING_TOOTH,
+    MOVE_UNFINISHED,
 )
 """Every rule, in the order of the reference."""
 
-DERIVED: tuple[Derived, ...] = ()
+DERIVED: tuple[Derived, ...] = (
+    tourniquets.TOURNIQUETS,
+    doses.DOSE_TOTALS,
+    blood.CALCIUM,
+    vitals.LAST_VITALS,
+    custody.CUSTODY,
+    ACTIVE_RECORD,
+    CODE_STATUS,
+    DENTAL_CLASS,
+    IMMUNISATIONS_DUE,
+    READINESS,
+    DEPLOYMENT_HEALTH,
+)
 """Every derived value, in the order of the reference."""
 
 __all__ = ["DERIVED", "RULES"]

@@ -1,7 +1,8 @@
 """When statements of a chart say that things happened, and which of them may be one event.
 
 Clinical time is a range (`clinical_time.py`): what is known to the day, or in an unknown zone L,
-reaches from the earliest instant that it can mean to the latest.
+reaches from the earliest instant that it can mean to the latest. A time given to the minute is that
+minute's first instant.
 """
 
 from __future__ import annotations
@@ -9,26 +10,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import TypeVar
 
-from conflict.clinical_time import Instants, instants
+from conflict.clinical_time import Instants, Precision, instants, precision_of
 from conflict.errors import BadTime
 from conflict.finding import clock_time
 from conflict.policies.comparing import writer_of
 from conflict.policies.events import NEIGHBOURS_MAX
 from conflict.statement import Json, Statement
 
+Item = TypeVar("Item")
+
 NEAR = timedelta(minutes=15)
 """Two writers' entries of one thing within this time may be one event, written twice."""
 
+DAY = timedelta(hours=24)
+
 LOOKED_AT_MAX = 64  # later entries that one is compared with: bounds a flood of equal ones
 FEW = 8  # more than this of one problem in a chart are one finding
+
+
+_WIDTH = {Precision.MINUTE: timedelta(minutes=1), Precision.SECOND: timedelta(seconds=1)}
 
 
 @lru_cache(maxsize=8192)
 def moment(text: Json) -> Instants | None:
     """UTC range of a clinical time; None where there is none that can be read."""
     try:
-        return instants(text)
+        earliest, latest = instants(text)
+        return Instants(earliest, latest - _WIDTH.get(precision_of(text), timedelta()))
     except BadTime:
         return None
 
@@ -41,6 +51,25 @@ def moment_at(statement: Statement) -> Instants | None:
 def moment_in(value: Json) -> Instants | None:
     """`moment` of whatever JSON stands in a field."""
     return moment(value) if isinstance(value, str) else None
+
+
+def span(found: Sequence[Instants]) -> Instants | None:
+    """From the earliest instant of several ranges to the latest; None of none."""
+    if not found:
+        return None
+    return Instants(min(one.earliest for one in found), max(one.latest for one in found))
+
+
+def may_be_since(one: Statement, since: datetime) -> bool:
+    """Whether it was not surely earlier: what has no time may be of any."""
+    found = moment_at(one)
+    return found is None or found.latest >= since
+
+
+def surely_between(one: Statement, since: datetime, until: datetime) -> bool:
+    """Whether it began in this time, whatever its zone."""
+    found = moment_at(one)
+    return found is not None and since <= found.earliest <= until
 
 
 def minutes_between(first: datetime, second: datetime) -> int:
@@ -59,15 +88,20 @@ def dated(at: str | None) -> str:
     return clock_time(at) or "no time given"
 
 
-def near_pairs(
-    statements: Iterable[Statement], alike: Callable[[Statement, Statement], bool]
+def perhaps_one(
+    statements: Iterable[Statement],
+    alike: Callable[[Statement, Statement], bool],
 ) -> Iterator[tuple[Statement, Statement]]:
     """Pairs within `NEAR` that may be one event: of two writers, or imported from one record.
 
     Statements without a time are in none. Bounded for a flood of equal entries.
     """
     timed = sorted(
-        ((found.earliest, one.document, one.id, one) for one in statements if (found := moment_at(one))),
+        (
+            (found.earliest, one.document, one.id, one)
+            for one in statements
+            if (found := moment_at(one))
+        ),
         key=lambda item: item[:3],
     )
     for place, (early, _, _, first) in enumerate(timed):
@@ -90,7 +124,7 @@ def clusters(
     statements: Sequence[Statement], pairs: Iterable[tuple[Statement, Statement]]
 ) -> list[list[Statement]]:
     """Statements joined by pairs, directly or through others; each in exactly one cluster."""
-    parent: dict[Key, Key] = {key_of(one): key_of(one) for one in statements}
+    parent: dict[Key, Key] = {identity_of(one): identity_of(one) for one in statements}
 
     def root(key: Key) -> Key:
         while parent[key] != key:
@@ -99,22 +133,22 @@ def clusters(
         return key
 
     for first, second in pairs:
-        one, other = sorted((root(key_of(first)), root(key_of(second))))
+        one, other = sorted((root(identity_of(first)), root(identity_of(second))))
         parent[other] = one
     found: dict[Key, list[Statement]] = {}
     for statement in statements:
-        found.setdefault(root(key_of(statement)), []).append(statement)
+        found.setdefault(root(identity_of(statement)), []).append(statement)
     return list(found.values())
 
 
 Key = tuple[bytes, str]
 
 
-def key_of(statement: Statement) -> Key:
+def identity_of(statement: Statement) -> Key:
     """What tells statements apart everywhere; cheaper than their names."""
     return statement.document, statement.id
 
 
-def few_or_all(found: Sequence[Statement]) -> list[Sequence[Statement]]:
-    """Each on its own, or all together where they would be a flood."""
-    return [[one] for one in found] if len(found) <= FEW else [found]
+def few_or_all(found: Sequence[Item], few: int = FEW) -> list[Sequence[Item]]:
+    """Each on its own, or all together where they would be a flood of findings."""
+    return [[one] for one in found] if len(found) <= few else [found]

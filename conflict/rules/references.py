@@ -1,4 +1,4 @@
-"""What a reference between statements (`of`) means over a chart: within a document or across two.
+"""What counts of a slot, and what a reference (`of`) means over a chart, in one document or two.
 
 A reference to a statement that was since corrected means its corrections; one to a statement that
 was entered in error, or is not held, means nothing.
@@ -6,11 +6,16 @@ was entered in error, or is not held, means nothing.
 
 from __future__ import annotations
 
-from conflict.policies.comparing import field_of, reference
+from conflict.policies.comparing import by_record_time, field_of, reference
 from conflict.rule import Facts
-from conflict.rules.moments import Key, key_of
-from conflict.slot import History
+from conflict.rules.moments import Key, identity_of
+from conflict.slot import History, Slot
 from conflict.statement import Statement
+
+
+def heads(facts: Facts, slot: Slot) -> list[Statement]:
+    """Statements of an events slot that count, in display order."""
+    return by_record_time(one.statements[0] for one in facts.active(slot.name))
 
 
 class References:
@@ -22,7 +27,7 @@ class References:
             text: one.document for text, one in zip(facts.titles(), facts.folds, strict=True)
         }
         self._held: dict[Key, tuple[Statement, History]] = {
-            key_of(one): (one, history)
+            identity_of(one): (one, history)
             for folded in facts.folds
             if (history := folded.histories.get(slot))
             for one in history.statements
@@ -35,7 +40,10 @@ class References:
         return (held, identity) if held is not None else None
 
     def meant(self, one: Statement, field: str = "of") -> list[Statement]:
-        """Standing statements that a field means today, in no order that matters."""
+        """Standing statements that a field means today, in no order that matters.
+
+        What `one` itself replaced is still what it means.
+        """
         key = self.key(one, field)
         waiting, seen = [key] if key else [], set[Key]()
         found: list[Statement] = []
@@ -47,9 +55,17 @@ class References:
             statement, history = self._held[key]
             if statement.void is not None:
                 continue
-            heirs = history.superseded.get(statement.id)
-            if heirs is None:
+            heirs = [heir for heir in history.superseded.get(statement.id, ()) if heir is not one]
+            if not heirs:
                 found.append(statement)
-            else:
-                waiting.extend(key_of(heir) for heir in heirs if heir.slot == self._slot)
+            waiting.extend(identity_of(heir) for heir in heirs if heir.slot == self._slot)
         return found
+
+    def replaced(self, one: Statement) -> list[Statement]:
+        """What `one` replaced, for a statement that replaces what it should have named."""
+        held = (self._held.get((one.document, target)) for target in one.supersedes)
+        return [
+            statement
+            for statement, history in (found for found in held if found)
+            if statement.void is None and statement.id not in history.struck
+        ]

@@ -1,47 +1,24 @@
-"""Tourniquets over a chart: which are on, since when, and when their time becomes dangerous.
+"""Tourniquets over a chart: each with its time on the limb, and what is wrong or dangerous about it.
 
-A tourniquet is its application, never its limb: a second one beside the first is doctrine. The
-application and its corrections are one tourniquet; its clock runs from the earliest asserted
-application until a removal or a conversion (to a dressing) that names it.
+What a tourniquet is, and when its clock runs: `tourniquet_clocks.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
 
-from conflict.clinical_time import Instants, utc_text
+from conflict.clinical_time import utc_text
+from conflict.codes.card import label
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding, who_when
-from conflict.policies.comparing import by_record_time, field_of, said, text_of
+from conflict.policies.comparing import alike, field_of, grouped, said
 from conflict.policies.events import duplicate
 from conflict.records import TOURNIQUET
 from conflict.rule import Derived, Facts, Rule
-from conflict.rules.moments import (
-    NEAR,
-    Key,
-    clusters,
-    dated,
-    how_long,
-    key_of,
-    minutes_between,
-    moment_at,
-    near_pairs,
-)
-from conflict.rules.references import References
-from conflict.slot import History
-from conflict.statement import Json, Statement
+from conflict.rules.moments import NEAR, how_long, identity_of, moment_at, perhaps_one
+from conflict.rules.tourniquet_clocks import OVER_6H, Clock, Tourniquet, clock_of, tourniquets
+from conflict.statement import Json, Statement, canonical
 from conflict.wording import raw
-
-BANDS = (("under-2h", 120), ("2-6h", 360))
-"""Bands with the minutes that each ends before or at; longer is over 6 h. JSOM 2026: the zones of
-the reassessment algorithm of TCCC."""
-
-OVER_6H = "over-6h"
-UNKNOWN = "unknown"
-ENDS = ("converted", "removed")
-NAMES_NONE = "tourniquet-end-names-none"
 
 _BASIS = "CLINICAL.md §3; TCCC Guidelines; J Spec Oper Med 2015;15(1):17 and 2026 (reassessment)"
 _WHY = {
@@ -51,173 +28,182 @@ _WHY = {
 }
 
 
-class Tourniquet(NamedTuple):
-    """One tourniquet. `applied`: the applications asserted of it, several where they differ.
-
-    `converted`, `removed`, `reassessed`: what stands and names it. All in display order.
-    """
-
-    applied: tuple[Statement, ...]
-    converted: tuple[Statement, ...] = ()
-    removed: tuple[Statement, ...] = ()
-    reassessed: tuple[Statement, ...] = ()
-
-    def statements(self) -> tuple[Statement, ...]:
-        """Everything that it is known by."""
-        return self.applied + self.converted + self.removed + self.reassessed
+def _listed(facts: Facts) -> Json:
+    if facts.now is None:
+        return None
+    return [_body(one, clock_of(one, facts.now)) for one in tourniquets(facts).found] or None
 
 
-class Clock(NamedTuple):
-    """`least` and `most`: minutes on the limb; None where nothing says how long.
-
-    `since`: the application from the earliest to the latest instant that anybody asserts.
-    """
-
-    state: str
-    since: Instants | None
-    least: int | None
-    most: int | None
-
-    @property
-    def band(self) -> str:
-        """By the longest time that is asserted."""
-        if self.most is None:
-            return UNKNOWN
-        return next((name for name, end in BANDS if _within(name, self.most, end)), OVER_6H)
-
-
-def _within(band: str, minutes: int, end: int) -> bool:
-    return minutes < end if band == "under-2h" else minutes <= end
-
-
-class Tourniquets(NamedTuple):
-    """Those of a chart, and the removals and conversions that name none of them."""
-
-    found: tuple[Tourniquet, ...]
-    names_none: tuple[Statement, ...]
-
-
-class _Group(NamedTuple):
-    """Statements joined by corrections: one tourniquet, or one event of a tourniquet.
-
-    `replaced`: applications that something else than an application replaced.
-    """
-
-    applications: list[Statement]
-    events: list[Statement]
-    replaced: list[Statement]
-
-
-def tourniquets(facts: Facts) -> Tourniquets:
-    """All tourniquets of the chart's documents, in the display order of their applications."""
-    groups: list[_Group] = []
-    place_of: dict[Key, int] = {}
-    for folded in facts.folds:
-        history = folded.histories.get(TOURNIQUET.name)
-        for members in _connected(history) if history else ():
-            place_of |= dict.fromkeys(map(key_of, members), len(groups))
-            groups.append(_group(members, history))
-    references = References(facts, TOURNIQUET.name)
-    named = {
-        key_of(one): place_of.get(references.key(one)) if field_of(one, "of") else place
-        for place, group in enumerate(groups)
-        for one in group.events
+def _body(one: Tourniquet, clock: Clock) -> dict[str, Json]:
+    """JSON form. `written`: application times as given; `minutes`: from the earliest."""
+    body: dict[str, Json] = {
+        "statements": [each.name for each in one.statements()],
+        "limb": _texts(one, "limb"),
+        "type": _texts(one, "type"),
+        "written": [each.at for each in one.applied if each.at],
+        "minutes": clock.most,
+        "minutes_least": clock.least,
+        "band": clock.band,
+        "state": clock.state,
     }
-    return _assembled(groups, named)
+    if clock.since:
+        body["applied"] = [utc_text(instant) for instant in clock.since]
+    return body
 
 
-def _connected(history: History) -> list[list[Statement]]:
-    """Statements joined by corrections; a mark of *entered in error* joins nothing."""
-    by_id = {one.id: one for one in history.statements if one.void is None}
-    pairs = (
-        (by_id[target], by_id[heir.id])
-        for target, heirs in history.superseded.items()
-        if target in by_id
-        for heir in heirs
-        if heir.id in by_id
+def _texts(one: Tourniquet, field: str) -> str:
+    """A field of the application; every version of it where they differ."""
+    given = {raw(value)[:80] for each in one.applied if (value := field_of(each, field))}
+    return " or ".join(sorted(given))
+
+
+TOURNIQUETS = Derived(
+    name="tourniquets",
+    plain="Tourniquets with the time on the limb, from the earliest asserted application",
+    basis=_BASIS,
+    compute=_listed,
+)
+
+
+def _over(facts: Facts, *, band: str) -> Iterator[Finding]:
+    if facts.now is None:
+        return
+    for one in tourniquets(facts).found:
+        clock = clock_of(one, facts.now)
+        if clock.state == "on" and clock.band == band:
+            yield _overdue(one, clock)
+
+
+def _overdue(one: Tourniquet, clock: Clock) -> Finding:
+    long = " to ".join(how_long(minutes) for minutes in sorted({clock.least or 0, clock.most or 0}))
+    who = "; ".join(who_when(each) for each in one.applied)
+    words = "record its removal or conversion, or say why it stays"
+    return finding(
+        f"tourniquet-{clock.band}",
+        Kind.HAZARD,
+        Severity.HIGH if clock.band == OVER_6H else Severity.MEDIUM,
+        TOURNIQUET.name,
+        one.applied + one.converted + one.removed,
+        f"{_title(one)} on for {long} (applied: {who}): {_WHY[clock.band]}",
+        Closing(Act.RECORD, TOURNIQUET.name, words, {"of": one.applied[0].name}),
+        timed=True,
     )
-    return clusters(list(by_id.values()), pairs)
 
 
-def _group(members: Sequence[Statement], history: History) -> _Group:
-    group = _Group([], [], [])
-    for one in members:
-        heirs = history.superseded.get(one.id)
-        if heirs is None:
-            (group.applications if _applies(one) else group.events).append(one)
-        elif _applies(one) and one.id not in history.struck:
-            if not all(_applies(heir) for heir in heirs):
-                group.replaced.append(one)
-    return group
+def _title(one: Tourniquet) -> str:
+    return f"Tourniquet {label('limb', _texts(one, 'limb')).lower()}".strip()
 
 
-def _applies(one: Statement) -> bool:
-    """An application; what says no known action and names none is taken for one."""
-    action = text_of(one, "action")
-    known = action in ENDS or action == "reassessed"
-    return action == "applied" or not (known or field_of(one, "of"))
+OVER_2_HOURS = Rule(
+    name="tourniquet-2-6h",
+    plain="A tourniquet on for 2 to 6 hours",
+    basis=_BASIS,
+    find=partial(_over, band="2-6h"),
+    timed=True,
+)
+OVER_6_HOURS = Rule(
+    name="tourniquet-over-6h",
+    plain="A tourniquet on for more than 6 hours",
+    basis=_BASIS,
+    find=partial(_over, band=OVER_6H),
+    timed=True,
+)
 
 
-def _assembled(groups: Sequence[_Group], named: Mapping[Key, int | None]) -> Tourniquets:
-    """`named`: by event, the place of the group that it names, or of its own where it names none."""
-    applied = [
-        group.applications
-        or (group.replaced if any(named[key_of(one)] == place for one in group.events) else [])
-        for place, group in enumerate(groups)
-    ]
-    by_kind: dict[tuple[int, str], list[Statement]] = {}
-    names_none: list[Statement] = []
-    for group in groups:
-        for one in group.events:
-            action = text_of(one, "action")
-            place = _tourniquet_of(named[key_of(one)], groups, applied, named)
-            if place is not None:
-                by_kind.setdefault((place, action if action in ENDS else ""), []).append(one)
-            elif action in ENDS:
-                names_none.append(one)
-    found = [
-        Tourniquet(
-            tuple(by_record_time(one)),
-            *(tuple(by_record_time(by_kind.get((place, kind), ()))) for kind in (*ENDS, "")),
+def _without_time(facts: Facts) -> Iterator[Finding]:
+    for one in tourniquets(facts).found:
+        ended = one.removed or one.converted
+        if not ended and not any(moment_at(each) for each in one.applied):
+            yield finding(
+                "tourniquet-without-time",
+                Kind.TIME,
+                Severity.HIGH,
+                TOURNIQUET.name,
+                one.applied,
+                f"{_title(one)} without a time of application: how long it is on is not known "
+                f"({said(TOURNIQUET, one.applied)})",
+                Closing(Act.CHOOSE, TOURNIQUET.name, "write the application with its time"),
+            )
+
+
+WITHOUT_TIME = Rule(
+    name="tourniquet-without-time",
+    plain="A tourniquet that is on, without any time of application",
+    basis=_BASIS,
+    find=_without_time,
+)
+
+
+def _names_none(facts: Facts) -> Iterator[Finding]:
+    for one in tourniquets(facts).names_none:
+        yield finding(
+            "tourniquet-end-names-none",
+            Kind.HAZARD,
+            Severity.HIGH,
+            TOURNIQUET.name,
+            (one,),
+            f"{who_when(one)} wrote {TOURNIQUET.words(one.value)}, which names no tourniquet held "
+            "here: no clock is stopped",
+            Closing(Act.CHOOSE, TOURNIQUET.name, "write it with the tourniquet that it means"),
         )
-        for place, one in enumerate(applied)
-        if one
-    ]
-    found.sort(key=lambda one: (one.applied[0].rec, *key_of(one.applied[0])))
-    return Tourniquets(tuple(found), tuple(by_record_time(names_none)))
 
 
-def _tourniquet_of(
-    place: int | None,
-    groups: Sequence[_Group],
-    applied: Sequence[Sequence[Statement]],
-    named: Mapping[Key, int | None],
-) -> int | None:
-    """The tourniquet behind a group: an event may name another event of the same tourniquet."""
-    seen: set[int] = set()
-    while place is not None and not applied[place]:
-        if place in seen or not groups[place].events:
-            return None
-        seen.add(place)
-        place = named[key_of(min(groups[place].events, key=key_of))]
-    return place
+NAMES_NONE = Rule(
+    name="tourniquet-end-names-none",
+    plain="A removal or conversion that names no tourniquet: it stops no clock",
+    basis=_BASIS,
+    find=_names_none,
+)
 
 
-def clock_of(one: Tourniquet, now: datetime) -> Clock:
-    """How long it has been, or was, on the limb. Nothing that has not happened yet stops it."""
-    asserted = [found for each in one.applied if (found := moment_at(each))]
-    since = _span(asserted)
-    ends = {kind: _end(getattr(one, kind), now) for kind in ENDS}
-    state = "removed" if ends["removed"] else "converted" if ends["converted"] else "on"
-    if since is None:
-        return Clock(state, None, None, None)
-    known = [end for end in ends.values() if end]
-    if state != "on" and not all(isinstance(end, Instants) for end in known):
-        return Clock(state, since, None, None)
-    until = min((end.latest for end in known), default=now)
-    return Clock(
-        state,
-        since,
-        minutes_between(since.latest, until),
-        minutes_between(since.earliest, until),
+def _ended_apart(facts: Facts) -> Iterator[Finding]:
+    for one in tourniquets(facts).found:
+        for ends in (one.converted, one.removed):
+            times = [found.earliest for each in ends if (found := moment_at(each))]
+            if len(times) > 1 and max(times) - min(times) > NEAR:
+                yield finding(
+                    "tourniquet-ended-apart",
+                    Kind.CONTRADICTION,
+                    Severity.MEDIUM,
+                    TOURNIQUET.name,
+                    ends,
+                    f"{_title(one)} ended at different times: {said(TOURNIQUET, ends)}; the clock "
+                    "runs to the latest",
+                    Closing(Act.VOID, TOURNIQUET.name, "mark the wrong one as entered in error"),
+                )
+
+
+ENDED_APART = Rule(
+    name="tourniquet-ended-apart",
+    plain="Removals, or conversions, of one tourniquet at different times",
+    basis=_BASIS,
+    find=_ended_apart,
+)
+
+
+def _twice(facts: Facts) -> Iterator[Finding]:
+    applied = {
+        identity_of(each): (place, each)
+        for place, one in enumerate(tourniquets(facts).found)
+        for each in one.applied
+    }
+
+    def are_two(first: Statement, second: Statement) -> bool:
+        return applied[identity_of(first)][0] != applied[identity_of(second)][0]
+
+    by_limb = grouped(
+        (each for _, each in applied.values()),
+        lambda each: canonical(alike(field_of(each, "limb"))),
     )
+    for group in by_limb.values():
+        for first, second in perhaps_one(group, are_two):
+            yield duplicate(TOURNIQUET, first, second)
+
+
+WRITTEN_TWICE = Rule(
+    name="tourniquet-written-twice",
+    plain="One tourniquet perhaps written twice: same limb, near time, two writers, whatever the "
+    "document",
+    basis=_BASIS,
+    find=_twice,
+)

@@ -18,9 +18,11 @@ from node.cli import (
     charts,
     configuring,
     demonstrating,
+    identifying,
     importing,
     reading,
     recording,
+    reviewing,
     running,
 )
 from node.cli.output import say_json_error, tell
@@ -36,7 +38,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (running, reading, recording, charts, importing, demonstrating, care, configuring):
+GROUPS = (
+    running,
+    reading,
+    charts,
+    reviewing,
+    recording,
+    identifying,
+    importing,
+    demonstrating,
+    care,
+    configuring,
+)
+for group in GROUPS:
     group.add_to(app)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from node.desk import Desk
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+By = Annotated[str | None, typer.Option(help="Who says so; else the system's user.")]
 
 
 def home_of(context: typer.Context) -> Home:
@@ -60,3 +61,17 @@ def find_document(desk: Desk, text: str) -> DocumentId:
     if len(found) > 1:
         raise Ambiguous(f"{len(found)} documents fit; nothing was done")
     return parse_document(str(found[0]["document"]))
+
+
+def who(given: str | None) -> str:
+    """The person who acts: as given, else the system's user. Raises `BadRequest`."""
+    import getpass
+
+    from node.errors import BadRequest
+
+    if given:
+        return given
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as fault:
+        raise BadRequest("The system does not tell who this is: give --by NAME") from fault

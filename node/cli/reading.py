@@ -1,4 +1,4 @@
-"""Looking at a node: `status`, `peers`, `find`, `findings`, and `sync`, which proves equality."""
+"""Looking at a node: `status`, `peers`, `find`, and `sync`, which proves equality."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from node.cli.opening import AsJson, desk_of
 from node.cli.output import at_ms, is_bare, now, plain, say, say_json, say_table
-from node.errors import EXIT_DEGRADED, EXIT_REVIEW_PENDING
+from node.errors import EXIT_DEGRADED
 
 if TYPE_CHECKING:
     from node.desk import Desk
@@ -25,7 +25,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(peers)
     app.command()(find)
-    app.command()(findings)
     app.command()(sync)
 
 
@@ -116,31 +115,6 @@ def find(
         say_table(("document", "review", "label"), rows)
     else:
         say("Nothing here fits.")
-
-
-def findings(
-    context: typer.Context,
-    as_json: AsJson = False,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit 4 when a finding is open.")
-    ] = False,
-) -> None:
-    """Contradictions, hazards and possible duplicates that wait for a person."""
-    with desk_of(context) as desk:
-        found = desk.findings()
-    if as_json:
-        say_json(found)
-    else:
-        for one in found:
-            say(f"{plain(one['severity']).upper()}  {plain(one['text'])}")
-            say(f"  {plain(one['kind'])} {plain(one['id'])} in {_names(one.get('documents'))}")
-        say(f"Review {len(found)}" if found else "Nothing to review.")
-    if exit_code and found:
-        raise typer.Exit(EXIT_REVIEW_PENDING)
-
-
-def _names(documents: Any) -> str:
-    return ", ".join(plain(one) for one in documents or ()) or "no document"
 
 
 def sync(

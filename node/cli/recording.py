@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli.opening import AsJson, desk_of, find_document
+from node.cli.opening import AsJson, By, desk_of, find_document, who
 from node.cli.output import now, say, say_json
 from node.errors import BadRequest
 
@@ -43,7 +43,7 @@ def record(  # noqa: PLR0917  Typer calls it by name; each option is a parameter
     ] = None,
     value: Annotated[str | None, typer.Option(help="The whole value as JSON.")] = None,
     at: Annotated[str | None, typer.Option(help="When it happened; else now.")] = None,
-    by: Annotated[str | None, typer.Option(help="Who says so; else the system's user.")] = None,
+    by: By = None,
     new: Annotated[str | None, typer.Option(help="In a new document: person or episode.")] = None,
     void: Annotated[str | None, typer.Option(help="Entered in error: the reason.")] = None,
     supersedes: Annotated[list[str] | None, typer.Option(help="Statements it replaces.")] = None,
@@ -63,8 +63,8 @@ def record(  # noqa: PLR0917  Typer calls it by name; each option is a parameter
     with desk_of(context) as desk:
         document = _new_document(new) if new else find_document(desk, name or "")
         _check_kind(declared, document)
-        replaced = supersedes or ([] if beside else _shown(desk, document, declared))
-        draft = _draft(slot, given, at, by or _user(), void, replaced)
+        replaced = supersedes or ([] if beside else _shown(desk, document, declared, given))
+        draft = _draft(slot, given, at, who(by), void, replaced)
         _say_saved(desk, document, draft, as_json=as_json)
 
 
@@ -149,17 +149,8 @@ def _new_document(kind: str) -> DocumentId:
     return new_document(DocumentKind[kind.upper()], secrets.token_bytes(ID_BYTES - 1))
 
 
-def _shown(desk: Desk, document: DocumentId, slot: Slot) -> list[str]:
-    return desk.shown(document, slot.name) if slot.policy.family in _ONE_VALUE else []
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as fault:
-        raise BadRequest("The system does not tell who this is: give --by NAME") from fault
+def _shown(desk: Desk, document: DocumentId, slot: Slot, value: Any) -> list[str]:
+    return desk.shown(document, slot.name, value) if slot.policy.family in _ONE_VALUE else []
 
 
 def _draft(

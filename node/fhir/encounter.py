@@ -1,8 +1,8 @@
-"""Encounter to `encounter` and Procedure to `treatment`: what happened in an episode."""
+"""Encounter to `encounter` and Procedure to `procedure`: what happened in an episode."""
 
 from __future__ import annotations
 
-from conflict.records import ENCOUNTER, TREATMENT
+from conflict.records import ENCOUNTER, PROCEDURE
 from node.fhir.exact import Json
 from node.fhir.sketch import Scene, Sketch, Target
 from node.fhir.taking import UNKNOWN, Part, concept, drop_code, status, words
@@ -50,7 +50,7 @@ def procedure(part: Part, scene: Scene) -> list[Sketch]:
     state = status(part, "status", _DONE)
     if not coded.name or state in {"", UNKNOWN}:
         return []
-    value: dict[str, Json] = {"category": "procedure", "what": coded.name, "status": state}
+    value: dict[str, Json] = {"what": coded.name, "status": state}
     if coded.code:
         value |= {"code": coded.code, "system": coded.system}
     if site := words(part.first("bodySite"), 120):
@@ -60,4 +60,4 @@ def procedure(part: Part, scene: Scene) -> list[Sketch]:
     if end := period.moment("end"):
         value["end"] = end
     by = scene.take_name(part.first("performer").child("actor"))
-    return [Sketch(Target.EPISODE, TREATMENT.name, value, at, by)]
+    return [Sketch(Target.EPISODE, PROCEDURE.name, value, at, by)]

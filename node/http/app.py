@@ -16,8 +16,9 @@ from aiohttp import web
 
 from conflict.identity import DocumentKind
 from conflict.statement import Json
-from node.desk import Desk
+from node.desk import Desk, Move, Relation, Resolve
 from node.errors import BadRequest
+from node.http.actions import decode_action
 from node.http.guards import answer, errors, known_host, needs_token
 from node.http.saves import decode_batch, decode_document
 
@@ -58,6 +59,8 @@ class _Api:
         router.add_get("/api/status", self.status)
         router.add_get("/api/peers", self.peers)
         router.add_get("/api/findings", self.findings)
+        router.add_get("/api/finding/{finding}", self.finding)
+        router.add_get("/api/candidates/{document}", self.candidates)
         router.add_get("/api/documents", self.documents)
         router.add_get("/api/find", self.find)
         router.add_get("/api/chart/{document}", self.chart)
@@ -66,6 +69,11 @@ class _Api:
         router.add_get("/api/set-aside", self.set_aside)
         router.add_post("/api/save", self.save)
         router.add_post("/api/import", self.import_saves)
+        router.add_post("/api/resolve", self.resolve)
+        router.add_post("/api/link", self.link)
+        router.add_post("/api/unlink", self.unlink)
+        router.add_post("/api/move", self.move)
+        router.add_post("/api/casualty", self.casualty)
         router.add_post("/api/sync", self.sync)
         router.add_post("/api/pause", self.pause)
 
@@ -90,6 +98,15 @@ class _Api:
     async def findings(self, _request: web.Request) -> web.Response:
         return answer(await asyncio.to_thread(self._desk.findings))
 
+    async def finding(self, request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.finding, request.match_info["finding"]))
+
+    async def candidates(self, request: web.Request) -> web.Response:
+        document = decode_document(request.match_info["document"], "document")
+        most = _whole(request.query.get("limit", "20"), "limit", PAGE_MAX)
+        async with self._slow:
+            return answer(await asyncio.to_thread(self._desk.candidates, document, most))
+
     async def set_aside(self, _request: web.Request) -> web.Response:
         return answer(await asyncio.to_thread(self._desk.set_aside))
 
@@ -112,7 +129,8 @@ class _Api:
     async def shown(self, request: web.Request) -> web.Response:
         document = decode_document(request.match_info["document"], "document")
         slot = request.match_info["slot"]
-        return answer(await asyncio.to_thread(self._desk.shown, document, slot))
+        value = _json(request.query["value"]) if "value" in request.query else None
+        return answer(await asyncio.to_thread(self._desk.shown, document, slot, value))
 
     async def statements(self, request: web.Request) -> web.Response:
         document = decode_document(request.match_info["document"], "document")
@@ -129,6 +147,29 @@ class _Api:
         async with self._slow:
             ids = await asyncio.to_thread(self._desk.import_saves, batch.saves, batch.blobs)
         return answer(ids)
+
+    async def resolve(self, request: web.Request) -> web.Response:
+        how = decode_action(Resolve, await _body(request))
+        return answer(await asyncio.to_thread(self._desk.resolve, how))
+
+    async def link(self, request: web.Request) -> web.Response:
+        given = decode_action(Relation, await _body(request))
+        return answer(await asyncio.to_thread(self._desk.link, given))
+
+    async def unlink(self, request: web.Request) -> web.Response:
+        given = decode_action(Relation, await _body(request))
+        return answer(await asyncio.to_thread(self._desk.unlink, given))
+
+    async def move(self, request: web.Request) -> web.Response:
+        given = decode_action(Move, await _body(request))
+        return answer(await asyncio.to_thread(self._desk.move, given))
+
+    async def casualty(self, request: web.Request) -> web.Response:
+        fields = _fields(await _body(request), {"by": str, "wristband": str})
+        by, wristband = fields.get("by", ""), fields.get("wristband", "")
+        if not by.strip():
+            raise BadRequest("by: who admits the casualty. Nothing was saved.")
+        return answer(await asyncio.to_thread(self._desk.new_casualty, by, wristband))
 
     async def sync(self, request: web.Request) -> web.Response:
         fields = _fields(await _body(request), {"peer": str, "timeout_s": (int, float)})
@@ -149,11 +190,14 @@ class _Api:
 async def _body(request: web.Request) -> Json:
     if request.content_type != "application/json":
         raise BadRequest("Content-Type: application/json expected. Nothing was saved.")
-    raw = await request.read()
+    return await asyncio.to_thread(_json, await request.read())
+
+
+def _json(raw: bytes | str) -> Json:
     try:
-        return await asyncio.to_thread(orjson.loads, raw)
+        return orjson.loads(raw)
     except orjson.JSONDecodeError:
-        raise BadRequest("The body is not JSON. Nothing was saved.") from None
+        raise BadRequest("This is not JSON. Nothing was saved.") from None
 
 
 def _fields(body: Json, kinds: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:

@@ -12,15 +12,16 @@ from random import Random
 
 from conflict.identity import DocumentId, DocumentKind, document_from_source
 from conflict.records import (
+    CIRCULATION,
     ENCOUNTER,
     EVACUATION,
+    FLUID,
     INJURY,
     LINK,
     MECHANISM,
     MEDICATION_GIVEN,
     NOTE,
     TOURNIQUET,
-    TREATMENT,
     TRIAGE,
     VITALS,
 )
@@ -35,12 +36,12 @@ EVENT_SLOTS = (
     VITALS,
     MEDICATION_GIVEN,
     VITALS,
-    TREATMENT,
+    FLUID,
     VITALS,
     NOTE,
     VITALS,
     MEDICATION_GIVEN,
-    TREATMENT,
+    FLUID,
     VITALS,
 )
 
@@ -66,6 +67,7 @@ def _document(kind: DocumentKind, seed: int, index: int) -> DocumentId:
 
 
 _MARK = ("region", "view", "x", "y", "type")
+_TOURNIQUET = ("action", "kind", "limb", "type")
 
 
 def _create(rng: Random, now: Moment, person: DocumentId) -> tuple[Draft, ...]:
@@ -74,6 +76,7 @@ def _create(rng: Random, now: Moment, person: DocumentId) -> tuple[Draft, ...]:
     worst = rng.choice([one for one in fit if one[1].bleeds and one[0].part == "limb"])
     hurt = wounds.Injured("immediate", "gsw", (worst, rng.choice(fit)), rng.randint(45, 80))
     marks = [wounds.injury(rng, hurt, place, wound) for place, wound in hurt.wounds]
+    applied = wounds.tourniquet(rng, hurt.bleeding_limbs[0])
     return (
         now.says(LINK, link(person)),
         now.says(ENCOUNTER, encounter("point-of-injury")),
@@ -81,8 +84,8 @@ def _create(rng: Random, now: Moment, person: DocumentId) -> tuple[Draft, ...]:
         *now.each(INJURY, ({name: mark[name] for name in _MARK} for mark in marks)),
         now.says(TRIAGE, {"category": hurt.category}),
         now.says(EVACUATION, {"precedence": rng.choice(wounds.PRECEDENCES[hurt.category])}),
-        now.says(TOURNIQUET, wounds.tourniquet(rng, hurt.bleeding_limbs[0])),
-        now.says(TREATMENT, {"category": "circulation", "what": rng.choice(care.BLEEDING)}),
+        now.says(TOURNIQUET, {name: applied[name] for name in _TOURNIQUET}),
+        now.says(CIRCULATION, care.dressing(rng)),
         now.says(NOTE, {"text": rng.choice(care.NOTES)}),
     )
 
@@ -95,7 +98,7 @@ def _events(rng: Random, medic: str, clock: Iterator[str]) -> Iterator[Draft]:
             value = care.vitals(rng, shock)
         elif slot is MEDICATION_GIVEN:
             value = rng.choice(care.KETAMINE).value()
-        elif slot is TREATMENT:
+        elif slot is FLUID:
             value = care.fluid(rng)
         else:
             value = {"text": rng.choice(care.NOTES)}

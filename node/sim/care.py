@@ -11,11 +11,22 @@ from collections.abc import Iterator, Sequence, Set
 from random import Random
 from typing import NamedTuple
 
+from conflict.records import (
+    AIRWAY,
+    BLOOD_PRODUCT,
+    BREATHING,
+    CIRCULATION,
+    FLUID,
+    OTHER_CARE,
+)
+from conflict.slot import Slot
 from conflict.statement import Json
 from node.sim.dice import likely
 from node.sim.wounds import BURNS, Injured
 
 Value = dict[str, Json]
+Done = tuple[Slot, Value]
+"""What was done: its slot and value."""
 
 
 class Dose(NamedTuple):
@@ -58,8 +69,9 @@ ERTAPENEM = (
 MOXIFLOXACIN = (Dose("Moxifloxacin", "400", "mg", "PO", "antibiotic"),)
 ONDANSETRON = (Dose("Ondansetron", "4", "mg", "ODT", "other"),)
 
-BLEEDING = ("Hemostatic dressing, Combat Gauze", "Pressure dressing, Israeli bandage")
-FLUIDS = ("Lactated Ringer's", "Plasma-Lyte A")
+BLEEDING = (("hemostatic", "Combat Gauze"), ("pressure", "Israeli bandage"))
+FLUIDS = ("lactated-ringers", "plasma-lyte-a")
+AIRWAYS = {"npa": "28 Fr", "cric": "Cuffed 6.0"}
 NOTES = (
     "Moved by litter to casualty collection point, no change on the way.",
     "Weapon and radio taken, sensitive items handed to platoon sergeant.",
@@ -73,7 +85,7 @@ SPOKEN = (
     "Pain better after last dose, talks in full sentences.",
     "Tells the event in order, remembers the impact.",
 )
-RELATED = {"meloxicam": "ibuprofen", "morphine": "codeine"}
+RELATED = {"meloxicam": "ibuprofen", "morphine": "codeine", "ertapenem": "penicillin"}
 """A drug and the substance whose allergy speaks against it as well."""
 SHOCKED = 40
 """From this shock on: blood, TXA, calcium; no opioids, nothing by mouth."""
@@ -119,47 +131,70 @@ def shock_seen(value: Value) -> int:
     return max(0, min(98, (126 - int(value.get("systolic", 126))) * 4 // 3))
 
 
-def treatments(rng: Random, case: Injured) -> Iterator[Value]:
+def treatments(rng: Random, case: Injured) -> Iterator[Done]:
     """What these wounds and this shock call for, in MARCH order."""
     for place, wound in case.wounds:
         if wound.bleeds:
-            yield _treatment("circulation", rng.choice(BLEEDING), site=place.region)
+            yield CIRCULATION, dressing(rng, place.region)
     if case.shock >= 60 and not case.has("head"):
-        airway = "Nasopharyngeal airway" if likely(rng, 75) else "Cricothyroidotomy"
-        yield _treatment("airway", airway)
+        airway = "npa" if likely(rng, 75) else "cric"
+        yield AIRWAY, {"what": airway, "type": AIRWAYS[airway]}
     for place, wound in case.wounds:
         if place.part == "chest" and wound.grave and wound.type not in BURNS:
-            open_chest = _treatment("breathing", "Vented chest seal", site=place.region)
-            closed = _treatment("breathing", "Needle decompression, 14 ga", site="5th ICS AAL")
-            yield open_chest if wound.bleeds else closed
+            yield BREATHING, _open_chest(place.region) if wound.bleeds else _NEEDLE
     if case.shock >= SHOCKED:
-        blood = _treatment("blood", "Whole blood, low titer O, 1 unit")
-        yield blood | {"volume": "500", "route": rng.choice(("IV", "IO"))}
+        yield BLOOD_PRODUCT, blood(rng)
     elif any(wound.type in BURNS for _, wound in case.wounds):
-        yield fluid(rng)
+        yield FLUID, fluid(rng)
     yield from _comfort(rng, case)
 
 
-def _comfort(rng: Random, case: Injured) -> Iterator[Value]:
+_NEEDLE: Value = {"what": "needle-d", "type": "14 ga, 3.25 in", "site": "5th ICS AAL"}
+
+
+def _open_chest(region: str) -> Value:
+    return {"what": "chest-seal", "type": "Vented", "site": region}
+
+
+def _comfort(rng: Random, case: Injured) -> Iterator[Done]:
     for place, wound in case.wounds:
         if place.part == "eye":
-            yield _treatment("other", "Rigid eye shield", site=place.region)
+            side = "right" if place.region.startswith("Right") else "left"
+            yield OTHER_CARE, {"what": f"eye-shield-{side}", "type": "Rigid"}
         if "fracture" in wound.type:
-            yield _treatment("other", "SAM splint", site=place.region)
+            yield OTHER_CARE, {"what": "splint", "type": "SAM", "site": place.region}
     if case.shock >= SHOCKED or likely(rng, 30):
-        yield _treatment("other", "Hypothermia prevention kit")
+        yield OTHER_CARE, {"what": "hypothermia-prevention", "type": "HPMK"}
     else:
-        yield _treatment("other", "Dry dressing", site=case.wounds[0][0].region)
+        site = case.wounds[0][0].region
+        yield CIRCULATION, {"dressing": "other", "type": "Dry dressing", "site": site}
 
 
-def _treatment(category: str, what: str, *, site: str | None = None) -> Value:
-    return {"category": category, "what": what, "site": site}
+def dressing(rng: Random, site: str | None = None) -> Value:
+    """Value of a dressing that stops bleeding."""
+    kind, made = rng.choice(BLEEDING)
+    return {"dressing": kind, "type": made, "site": site}
+
+
+def blood(rng: Random) -> Value:
+    """Value of one unit of whole blood that anybody may be given; its number is invented."""
+    return {
+        "product": "whole-blood-ltowb",
+        "unit_number": f"W9999{rng.randrange(10**8):08d}",
+        "abo": "O",
+        "rh": "-",
+        "volume": "500",
+        "route": rng.choice(("IV", "IO")),
+    }
 
 
 def fluid(rng: Random) -> Value:
     """Value of one bag of crystalloid."""
-    value = _treatment("fluid", rng.choice(FLUIDS))
-    return value | {"volume": rng.choice(("250", "500")), "route": rng.choice(("IV", "IO"))}
+    return {
+        "product": rng.choice(FLUIDS),
+        "volume": rng.choice(("250", "500")),
+        "route": rng.choice(("IV", "IO")),
+    }
 
 
 def analgesics(shock: int) -> Sequence[Dose]:
@@ -195,12 +230,14 @@ def note(rng: Random, shock: int) -> str:
     return rng.choice((*NOTES, *SPOKEN) if alert(shock) else NOTES)
 
 
-def mist(case: Injured, shown: Value) -> str:
-    """The handover (MIST) in one line, with the signs of one set of vitals."""
+def mist(case: Injured, shown: Value) -> Value:
+    """Value of the handover report (MIST), with the signs of one set of vitals."""
     injuries = "; ".join(f"{place.region.lower()}: {wound.type}" for place, wound in case.wounds)
     pressure = f"{shown['systolic']}/{shown['diastolic'] or 'P'}"
-    return (
-        f"M {case.mechanism.upper()}. I {injuries}. S pulse {shown['pulse']} "
-        f"{shown['pulse_site']}, BP {pressure}, RR {shown['respiration']}, AVPU {shown['avpu']}. "
-        "T as listed."
-    )
+    return {
+        "mechanism": case.mechanism.upper(),
+        "injuries": injuries,
+        "signs": f"pulse {shown['pulse']} {shown['pulse_site']}, BP {pressure}, "
+        f"RR {shown['respiration']}, AVPU {shown['avpu']}",
+        "treatment": "as listed",
+    }

@@ -13,20 +13,25 @@ from datetime import datetime, timedelta
 from itertools import islice
 from random import Random
 
+from conflict.clinical_time import utc_text
 from conflict.identity import DocumentId, DocumentKind, document_from_source, document_text
 from conflict.records import (
     ALLERGY,
     BLOOD_TYPE,
+    CARD,
     ENCOUNTER,
     EVACUATION,
+    FIRST_RESPONDER,
     INJURY,
+    INJURY_TIME,
     LINK,
+    LOCATION,
     MECHANISM,
     MEDICATION_GIVEN,
+    MIST,
     NAME,
     NOTE,
     TOURNIQUET,
-    TREATMENT,
     TRIAGE,
     VITALS,
 )
@@ -40,6 +45,7 @@ from node.sim.moment import MEDICS, PROVIDERS, Moment
 from node.sim.wounds import Injured
 
 SYSTEM = "aidstation-sim"
+ROLE_1 = "Role 1, Camp Placeholder"
 HOURS = 6
 """Casualties are hurt within this many hours of the start."""
 
@@ -67,15 +73,17 @@ def casualties(seed: int, count: int, start: datetime) -> Iterator[Casualty]:
 def casualty(seed: int, index: int, start: datetime) -> Casualty:
     """Casualty `index` of `seed`. Raises `ValueError` for a naive `start`."""
     name = f"{seed}/{index}"
+    minutes = dice(seed, index, "start").randrange(HOURS * 60)
+    hurt = start + timedelta(minutes=minutes)
     case = _Case(
         seed=seed,
         index=index,
+        hurt=hurt,
         person=document_from_source(DocumentKind.PERSON, SYSTEM, name),
         episode=document_from_source(DocumentKind.EPISODE, SYSTEM, name),
         medic=dice(seed, index, "medic").choice(MEDICS),
         injured=wounds.injured(dice(seed, index, "injury")),
     )
-    hurt = start + timedelta(minutes=case.dice("start").randrange(HOURS * 60))
     clock = times(case.dice("time"), hurt, low_s=60, high_s=300)
     return Casualty(case.person, case.episode, tuple(_saves(case, clock)))
 
@@ -90,6 +98,7 @@ class _Case:
     episode: DocumentId
     medic: str
     injured: Injured
+    hurt: datetime
 
     def dice(self, name: str) -> Random:
         return dice(self.seed, self.index, name)
@@ -124,11 +133,16 @@ def _vitals(
 
 def _found(case: _Case, clock: Iterator[str]) -> Iterator[Save]:
     rng, now, hurt = case.dice("found"), Moment(case.medic, next(clock)), case.injured
+    medic_last4 = dice(case.seed, case.medic).randrange(10_000)
     marks = tuple(wounds.injury(rng, hurt, place, wound) for place, wound in hurt.wounds)
     precedence = rng.choice(wounds.PRECEDENCES[hurt.category])
     drafts = (
         now.says(LINK, link(case.person)),
+        now.says(CARD, {"edition": "2025-07", "status": "open"}),
+        now.says(FIRST_RESPONDER, {"name": case.medic, "last4": f"{medic_last4:04d}"}),
         now.says(ENCOUNTER, encounter("point-of-injury")),
+        now.says(LOCATION, {"place": "Where found", "kind": "point-of-injury"}),
+        now.says(INJURY_TIME, injury_time(case.dice("injury-time"), case.hurt)),
         now.says(MECHANISM, wounds.mechanism(rng, hurt)),
         *now.each(INJURY, marks),
         now.says(TRIAGE, {"category": hurt.category}),
@@ -140,6 +154,12 @@ def _found(case: _Case, clock: Iterator[str]) -> Iterator[Save]:
         yield Save(case.episode, Moment(case.medic, next(clock)).each(TOURNIQUET, applied))
 
 
+def injury_time(rng: Random, hurt: datetime) -> Value:
+    """Value for the time of injury: the minute, in Z; now and then somebody's guess."""
+    time = f"{utc_text(hurt)[:16]}Z"
+    return {"time": time, "approximate": True if likely(rng, 25) else None}
+
+
 def link(other: DocumentId) -> Value:
     """Value that joins the person and the episode of one casualty; both documents carry one."""
     return {"document": document_text(other), "relation": "casualty"}
@@ -149,8 +169,7 @@ def encounter(role: str) -> Value:
     """Value for the encounter slot at a role of care."""
     if role == "point-of-injury":
         return {"class": "FLD", "type": "Tactical field care", "role_of_care": role}
-    facility = "Role 1, Camp Placeholder"
-    return {"class": "EMER", "type": "Trauma", "role_of_care": role, "facility": facility}
+    return {"class": "EMER", "type": "Trauma", "role_of_care": role, "facility": ROLE_1}
 
 
 def _identified(case: _Case, clock: Iterator[str]) -> Iterator[Save]:
@@ -178,7 +197,8 @@ def avoided(drafts: Iterable[Draft]) -> frozenset[str]:
 def _treated(case: _Case, clock: Iterator[str], avoid: frozenset[str]) -> Iterator[Save]:
     rng, hurt = case.dice("care"), case.injured
     done = tuple(care.treatments(rng, hurt))
-    yield Save(case.episode, Moment(case.medic, next(clock)).each(TREATMENT, done))
+    now = Moment(case.medic, next(clock))
+    yield Save(case.episode, tuple(now.says(slot, value) for slot, value in done))
     given = tuple(care.medications(rng, hurt, avoid))
     if given:
         yield Save(case.episode, Moment(case.medic, next(clock)).each(MEDICATION_GIVEN, given))
@@ -186,17 +206,22 @@ def _treated(case: _Case, clock: Iterator[str], avoid: frozenset[str]) -> Iterat
 
 def _handed_over(case: _Case, clock: Iterator[str], sets: Sequence[Value]) -> Iterator[Save]:
     rng, hurt, now = case.dice("handover"), case.injured, Moment(case.medic, next(clock))
-    note = {"title": "MIST", "text": care.mist(hurt, sets[:2][-1])}
     again = [
         {"action": "reassessed", "limb": limb} for limb in hurt.bleeding_limbs if likely(rng, 60)
     ]
-    yield Save(case.episode, (now.says(NOTE, note), *now.each(TOURNIQUET, again)))
+    yield Save(
+        case.episode, (now.says(MIST, care.mist(hurt, sets[:2][-1])), *now.each(TOURNIQUET, again))
+    )
     if likely(rng, 60):
         doctor = rng.choice(PROVIDERS)
         *_, arrival = islice(clock, rng.randint(4, 15))
         now = Moment(doctor, arrival)
-        seen = {"title": "Role 1", "text": care.note(rng, hurt.shock)}
-        yield Save(case.episode, (now.says(ENCOUNTER, encounter("1")), now.says(NOTE, seen)))
+        drafts = (
+            now.says(ENCOUNTER, encounter("1")),
+            now.says(LOCATION, {"place": ROLE_1, "kind": "aid-station"}),
+            now.says(NOTE, {"title": "Role 1", "text": care.note(rng, hurt.shock)}),
+        )
+        yield Save(case.episode, drafts)
         yield from _vitals(case.episode, doctor, clock, sets[2:])
     else:
         yield from _vitals(case.episode, case.medic, clock, sets[2:])

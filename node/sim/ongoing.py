@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import count
 from random import Random
 
-from conflict.records import ALLERGY, MEDICATION_GIVEN, NOTE, TOURNIQUET, TREATMENT, VITALS
+from conflict.records import ALLERGY, FLUID, MEDICATION_GIVEN, NOTE, TOURNIQUET, VITALS
 from conflict.statement import Draft
 from node.desk import Save
 from node.sim import care
@@ -56,6 +56,6 @@ def _further(
             checks = [{"action": "reassessed", "limb": limb} for limb in limbs]
             return (now.says(NOTE, note), *now.each(TOURNIQUET, checks))
         case 3:
-            return (now.says(TREATMENT, care.fluid(rng)),)
+            return (now.says(FLUID, care.fluid(rng)),)
         case _:
             return ()

@@ -186,12 +186,14 @@ def injury(rng: Random, case: Injured, place: Place, wound: Wound) -> dict[str, 
 def tourniquet(rng: Random, limb: str) -> dict[str, Json]:
     """Value for a tourniquet that goes on now."""
     if limb == "junctional":
-        return {"action": "applied", "limb": limb, "type": "SAM Junctional Tourniquet"}
+        kind = "SAM Junctional Tourniquet"
+        return {"action": "applied", "kind": "junctional", "limb": limb, "type": kind}
     return {
         "action": "applied",
+        "kind": "extremity",
         "limb": limb,
         "type": rng.choices(LIMB_TOURNIQUETS, (60, 25, 10, 5))[0],
-        "application": rng.choice(("hasty", "deliberate")),
+        "tightness": rng.choice(("hasty", "deliberate")),
     }
 
 

@@ -18,7 +18,7 @@ from node.errors import (
 )
 from tests.cli.cli_lab import aidstation, made, running
 
-READING = ("status", "peers", "findings", "find x", "show x")
+READING = ("status", "peers", "review list", "find x", "show x")
 
 
 @pytest.mark.parametrize("command", [*READING, "run", "", "sync x", "db check"])
@@ -96,10 +96,10 @@ def test_open_findings_can_fail_a_script(tmp_path: Path) -> None:
     made(tmp_path)
     first = aidstation(tmp_path, "record", "triage", "--new", "episode", "category=delayed")
     document = first.out.split()[0]
-    assert aidstation(tmp_path, "findings", "--exit-code").code == 0
+    assert aidstation(tmp_path, "review", "list", "--exit-code").code == 0
     aidstation(tmp_path, "record", "triage", document, "category=immediate", "--beside")
-    assert aidstation(tmp_path, "findings").code == 0
-    pending = aidstation(tmp_path, "findings", "--exit-code", "--json")
+    assert aidstation(tmp_path, "review", "list").code == 0
+    pending = aidstation(tmp_path, "review", "list", "--exit-code", "--json")
     assert pending.code == EXIT_REVIEW_PENDING
     assert len(pending.result) == 1
 

@@ -51,7 +51,7 @@ def test_a_correction_replaces_what_is_shown(home: Path) -> None:
     assert second["supersedes"] == first["statements"]
     (reading,) = readings(home, first["document"], "triage")
     assert reading["value"] == {"category": "immediate"}
-    assert aidstation(home, "findings", "--json").result == []
+    assert aidstation(home, "review", "list", "--json").result == []
 
 
 def test_beside_replaces_nothing_and_both_are_shown_safer_first(home: Path) -> None:
@@ -118,3 +118,13 @@ def test_terminal_control_characters_in_a_record_are_not_shown(home: Path) -> No
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert "\N{REPLACEMENT CHARACTER}[2J" in shown
+
+
+def test_one_value_for_each_key_replaces_only_that_keys_value(home: Path) -> None:
+    first = record(home, "tooth", "--new", "person", "tooth=14", "state=present").result
+    person = first["document"]
+    record(home, "tooth", person, "tooth=15", "state=missing")
+    again = record(home, "tooth", person, "tooth=14", "state=missing").result
+    assert again["supersedes"] == first["statements"]
+    shown = [one["value"] for one in readings(home, person, "tooth")]
+    assert shown == [{"tooth": "14", "state": "missing"}, {"tooth": "15", "state": "missing"}]

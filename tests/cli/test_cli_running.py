@@ -72,7 +72,7 @@ def test_the_doctor_reads_beside_a_running_node(tmp_path: Path) -> None:
 def test_output_off_a_terminal_has_no_colour_or_moving_parts(tmp_path: Path) -> None:
     made(tmp_path)
     aidstation(tmp_path, "record", "triage", "--new", "episode", "category=delayed")
-    for command in ("status", "show episode-", "findings", "peers", "doctor"):
+    for command in ("status", "show episode-", "review list", "peers", "doctor"):
         answer = aidstation(tmp_path, *command.split(), FORCE_COLOR="1")
         assert "\x1b" not in answer.out + answer.err
 

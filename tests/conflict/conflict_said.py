@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from conflict.clock import Stamp
+from conflict.finding import Finding
 from conflict.fold import Folded, fold_statements, statements_of
 from conflict.identity import ActorId, DocumentKind, statement_id
 from conflict.slot import CATALOGUE, Reading
@@ -64,6 +65,17 @@ def readings(*statements: Statement) -> list[Reading]:
 def shown(*statements: Statement) -> list[tuple[Json, str]]:
     """Values and states of what is shown."""
     return [(one.value, one.state) for one in readings(*statements)]
+
+
+def values(*statements: Statement) -> list[Json]:
+    """Values of what is shown, first to last."""
+    return [one.value for one in readings(*statements)]
+
+
+def the_finding(*statements: Statement) -> Finding:
+    """The one finding of their document."""
+    (found,) = folded(*statements).findings
+    return found
 
 
 def allergy(substance: str | None, status: str = "active", **more: Json) -> dict[str, Json]:

@@ -22,6 +22,7 @@ from conflict.shape import (
     Many,
     Moment,
     Number,
+    Reference,
     Text,
     Whole,
 )
@@ -55,11 +56,10 @@ def valid(field: Field) -> st.SearchStrategy[Json]:
     """Values that fit a field."""
     found: st.SearchStrategy[Json]
     match field:
-        case Text(chars_max, None):
-            words = st.sampled_from(("penicillin", "Penicillin ", "morphine", "DOE"))
-            found = (words | plain_text).filter(lambda text: len(text) <= chars_max)
-        case Text(_, pattern):
-            found = st.from_regex(f"(?a:{pattern})", fullmatch=True)
+        case Text(chars_max, pattern):
+            found = _texts(chars_max, pattern)
+        case Reference():
+            found = st.sampled_from(("11" * 16 + ".1", "nowhere", ""))
         case Code(values):
             found = st.sampled_from(values)
         case Whole(low, high):
@@ -82,6 +82,13 @@ def valid(field: Field) -> st.SearchStrategy[Json]:
         case _:
             raise AssertionError(f"no strategy for {field}")
     return found
+
+
+def _texts(chars_max: int, pattern: str | None) -> st.SearchStrategy[str]:
+    if pattern:
+        return st.from_regex(f"(?a:{pattern})", fullmatch=True)
+    words = st.sampled_from(("penicillin", "Penicillin ", "morphine", "DOE"))
+    return (words | plain_text).filter(lambda text: len(text) <= chars_max)
 
 
 def _decimals(low: str, high: str) -> st.SearchStrategy[str]:

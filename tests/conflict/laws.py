@@ -204,7 +204,7 @@ def a_negative_never_removes_a_positive(drawn: Case) -> None:
     active = {
         one.id
         for reading in drawn.folded.readings(drawn.slot.name)
-        if reading.state in {"stands", policy.doubt}
+        if reading.state in {"stands", "disputed", policy.doubt}
         for one in reading.statements
     }
     for one in heads(drawn.statements):

@@ -185,3 +185,20 @@ def _refuse(store: Store, lane: SampleLane, length: int) -> None:
             lane.lane.document, lane.lane.actor, length, "unreadable", "detail"
         )
         transaction.mark_clean(lane.lane.document)
+
+
+def test_after_an_upgrade_every_document_awaits_a_fold_and_keeps_what_was_admitted(
+    store: Store,
+) -> None:
+    lanes = [sample_lane(number, document(number), 2) for number in (1, 2)]
+    hold(store, *(lane.whole() for lane in lanes))
+    admit_all(store)
+    entries = store.entries(document(1))
+    with store.write() as transaction:
+        transaction.fold_again()
+    assert set(store.dirty_documents()) == {document(1), document(2)}
+    assert [work.lanes for work in store.work(10)] == [(), ()]
+    assert store.entries(document(1)) == entries
+    with store.write() as transaction:
+        transaction.mark_clean(document(1))
+    assert store.dirty_documents() == [document(2)]

@@ -290,7 +290,7 @@ def test_an_immunisation_is_carried_with_lot_dose_and_source() -> None:
     assert (value["lot"], value["primary_source"], value["dose_number"]) == ("L1", True, 2)
 
 
-def test_a_procedure_is_a_treatment_of_its_episode() -> None:
+def test_a_procedure_is_one_of_its_episode() -> None:
     body = {
         "resourceType": "Procedure",
         "id": "x1",
@@ -301,10 +301,11 @@ def test_a_procedure_is_a_treatment_of_its_episode() -> None:
         "performedPeriod": {"start": AT, "end": "2015-03-02T05:20:00-05:00"},
     }
     found = became(body)
-    assert drafts(found, "treatment")[0].value["category"] == "procedure"
-    assert drafts(found, "treatment")[0].value["end"] == "2015-03-02T05:20:00-05:00"
-    assert drafts(found, "treatment")[0].at == AT
-    assert not drafts(became(body | {"status": "not-done"}), "treatment")
+    (draft,) = drafts(found, "procedure")
+    assert draft.value["what"] == "Echocardiography"
+    assert draft.value["end"] == "2015-03-02T05:20:00-05:00"
+    assert draft.at == AT
+    assert not drafts(became(body | {"status": "not-done"}), "procedure")
 
 
 def test_links_stand_in_both_documents_and_are_the_same_each_time() -> None:

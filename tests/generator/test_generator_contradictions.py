@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from conflict.chart import chart
 from conflict.clock import HybridClock
 from conflict.document import Entry, LaneWriter
 from conflict.fold import Folded, fold
@@ -56,6 +57,14 @@ def test_a_casualtys_own_record_has_no_finding(many: list[Casualty]) -> None:
         for document in (one.person, one.episode):
             folded = fold(document, {FIRST: record(one, document)})
             assert (folded.findings, folded.unknown, folded.unreadable) == ((), (), ())
+
+
+def test_a_casualtys_whole_chart_has_no_finding(many: list[Casualty]) -> None:
+    """Drugs against allergies, blood against the person's type: both documents together."""
+    for one in many:
+        held = {document: {FIRST: record(one, document)} for document in (one.person, one.episode)}
+        shown = chart(held)
+        assert (shown.findings, shown.not_held) == ((), ())
 
 
 def test_every_kind_is_made_for_every_casualty(many: list[Casualty]) -> None:

@@ -24,7 +24,7 @@ def test_a_bench_chart_is_25_fields_in_10_statements_then_10_events() -> None:
         assert sum(len(draft.value) for draft in create) == 25
         assert [len(event) for event in events] == [1] * 10
         kinds = Counter(event[0].slot for event in events)
-        assert set(kinds) == {"vitals", "medication_given", "treatment", "note"}
+        assert set(kinds) == {"vitals", "medication_given", "fluid", "note"}
 
 
 def test_bench_drafts_pass_the_check_and_fold_without_finding() -> None:

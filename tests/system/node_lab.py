@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from conflict.fold import Catalogue
 from conflict.identity import DocumentId, NodeId
 from conflict.signature import SigningKey
+from conflict.slot import CATALOGUE
 from conflict.statement import Draft
 from discovery import Address
 from node.acquaintance import Acquaintance
@@ -48,16 +50,24 @@ class Node:
 
 @asynccontextmanager
 async def nodes(
-    urls: Sequence[str | Path], *, static: bool = True, mdns: bool = False
+    urls: Sequence[str | Path],
+    *,
+    static: bool = True,
+    mdns: bool = False,
+    catalogues: Sequence[Catalogue] = (),
 ) -> AsyncIterator[list[Node]]:
-    """Nodes that know one another's keys. `static`: the first one's address is configured."""
+    """Nodes that know one another's keys. `static`: the first one's address is configured.
+
+    `catalogues`: what each folds with, as older and newer software does; else this one's own.
+    """
     keys = [SigningKey.from_entropy(secrets.token_bytes(48)) for _ in urls]
     async with AsyncExitStack() as stack:
         made: list[Node] = []
         for number, (url, key) in enumerate(zip(urls, keys, strict=True)):
             first = made[0] if made and static else None
             address = [(Address(LOOPBACK, first.peering.port), keys[0].node)] if first else []
-            node = await _node(f"n{number}", url, key, keys, address, mdns=mdns)
+            catalogue = catalogues[number] if catalogues else CATALOGUE
+            node = await _node(f"n{number}", url, key, keys, address, catalogue, mdns=mdns)
             stack.push_async_callback(_stop, node)
             made.append(node)
         yield made
@@ -69,12 +79,18 @@ async def _node(
     key: SigningKey,
     keys: Sequence[SigningKey],
     static: Iterable[tuple[Address, NodeId]],
+    catalogue: Catalogue,
     *,
     mdns: bool,
 ) -> Node:
     store = SqlStore.open(url, entropy=secrets.token_bytes(16))
     engine = Engine(
-        key=key, store=store, workers=InlineWorkers(), now_ms=now_ms, entropy=secrets.token_bytes
+        key=key,
+        store=store,
+        workers=InlineWorkers(catalogue),
+        now_ms=now_ms,
+        entropy=secrets.token_bytes,
+        catalogue=catalogue,
     )
     known = {
         one.node: Acquaintance(one.node, f"n{number}")

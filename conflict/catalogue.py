@@ -1,0 +1,54 @@
+"""Which catalogue of slots a node folds with, as a number: after an upgrade everything is folded anew.
+
+An older catalogue lacks slots and fields; what it does not know it keeps, relays and shows raw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+
+from conflict.shape import Group
+from conflict.slot import Slot
+
+
+def fingerprint(catalogue: Mapping[str, Slot]) -> int:
+    """32 bits over names, kinds, shapes and policies: equal catalogues have equal ones."""
+    parts = [_described(catalogue[name]) for name in sorted(catalogue)]
+    return int.from_bytes(hashlib.sha256("\n".join(parts).encode()).digest()[:4], "big")
+
+
+def without(catalogue: Mapping[str, Slot], *names: str) -> dict[str, Slot]:
+    """A catalogue that lacks some slots (`vitals`) or fields (`vitals.spo2`): older software's."""
+    older = {name: slot for name, slot in catalogue.items() if name not in names}
+    for name in names:
+        slot, _, gone = name.partition(".")
+        if gone:
+            shape = older[slot].shape
+            left = {one: field for one, field in shape.fields.items() if one != gone}
+            older[slot] = _with_shape(older[slot], Group(left))
+    return older
+
+
+def _with_shape(slot: Slot, shape: Group) -> Slot:
+    return Slot(**{one.name: getattr(slot, one.name) for one in fields(slot)} | {"shape": shape})
+
+
+def _described(slot: Slot) -> str:
+    kinds = ",".join(kind.name for kind in slot.kinds)
+    return f"{slot.name}|{kinds}|{_described_value(slot.policy)}|{_described_value(slot.shape)}"
+
+
+def _described_value(value: object) -> str:
+    """Stable text of declarations: dataclasses, mappings and functions by their names."""
+    if is_dataclass(value):
+        parts = (
+            f"{one.name}={_described_value(getattr(value, one.name))}" for one in fields(value)
+        )
+        return f"{type(value).__name__}({','.join(parts)})"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_described_value(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, tuple | list):
+        return "(" + ",".join(_described_value(one) for one in value) + ")"
+    return getattr(value, "__qualname__", "") or repr(value)

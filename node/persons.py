@@ -1,0 +1,278 @@
+"""Who is who: candidates for the same person, links and their undoing, moves, new casualties.
+
+The machine shows candidates with their evidence; a person links. A link is written into both
+documents, and so is its undoing, so that either document alone tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import orjson
+
+from conflict import matching
+from conflict.errors import BadIdentity
+from conflict.identity import (
+    ID_BYTES,
+    DocumentId,
+    DocumentKind,
+    StatementId,
+    document_from_source,
+    document_kind,
+    document_text,
+    new_document,
+    parse_document,
+)
+from conflict.matching import Match, Profile
+from conflict.moving import move
+from conflict.records import (
+    BATTLE_ROSTER,
+    BIRTH_DATE,
+    DOD_ID,
+    IDENTIFIER,
+    LINK,
+    NAME,
+    SERVICE,
+    SEX,
+    UNIT,
+)
+from conflict.slot import CATALOGUE
+from conflict.statement import Draft, Json, Statement
+from node.charting import Charts
+from node.desk import Move, Relation, Save
+from node.errors import BadRequest, NotFound
+from storage.ports import Store
+
+NOT_SAME = "not-same-person"
+WRISTBAND = "wristband"
+PAGE = 500
+
+
+def profile_of(body: Mapping[str, Json]) -> Profile:
+    """All that a person document's projection asserts of who it is."""
+    slots = body.get("slots", {})
+
+    def values(slot: str, *fields: str) -> Iterator[tuple[str, ...]]:
+        for reading in slots.get(slot, ()):
+            value = reading["value"]
+            if isinstance(value, dict):
+                found = tuple(value.get(name) for name in fields)
+                texts = tuple(one if isinstance(one, str) else "" for one in found)
+                if any(texts):
+                    yield texts
+
+    def firsts(slot: str, field: str) -> tuple[str, ...]:
+        return tuple(one for (one,) in values(slot, field))
+
+    rosters = ((matching.BATTLE_ROSTER, one) for one in firsts(BATTLE_ROSTER.name, "number"))
+    others = ((system, value) for system, value in values(IDENTIFIER.name, "system", "value"))
+    return Profile(
+        names=tuple((one, two) for one, two in values(NAME.name, "family", "given")),
+        birth_dates=firsts(BIRTH_DATE.name, "date"),
+        sexes=firsts(SEX.name, "code"),
+        services=firsts(SERVICE.name, "code"),
+        units=firsts(UNIT.name, "name"),
+        dod_ids=firsts(DOD_ID.name, "number"),
+        identifiers=(*rosters, *others),
+    )
+
+
+def candidates(store: Store, document: DocumentId, most: int) -> list[Json]:
+    """Persons held here that may be this one. Shape: `Desk.candidates`. Raises `NotFound`."""
+    row = store.projection(document)
+    if row is None or document_kind(document) is not DocumentKind.PERSON:
+        raise NotFound(f"{document_text(document)} is no person held here")
+    body = orjson.loads(row.body)
+    settled = {document, *store.links(document), *_said_other(body)}
+    labels: dict[DocumentId, str] = {}
+
+    def others() -> Iterator[tuple[DocumentId, Profile]]:
+        after: DocumentId | None = None
+        while rows := store.projections(DocumentKind.PERSON, after, PAGE):
+            after = rows[-1].document
+            for one in rows:
+                if one.document not in settled:
+                    labels[one.document] = one.label
+                    yield one.document, profile_of(orjson.loads(one.body))
+
+    found = matching.candidates(profile_of(body), others(), most)
+    return [_candidate(other, labels[other], match) for other, match in found]
+
+
+def _said_other(body: Mapping[str, Json]) -> list[DocumentId]:
+    """Documents that somebody said are other persons."""
+    found = []
+    for reading in body.get("slots", {}).get(LINK.name, ()):
+        value = reading["value"]
+        if isinstance(value, dict) and value.get("relation") == NOT_SAME:
+            try:
+                found.append(parse_document(str(value.get("document"))))
+            except BadIdentity:
+                continue  # a peer's odd value, shown raw in the chart
+    return found
+
+
+def _candidate(other: DocumentId, label: str, match: Match) -> dict[str, Json]:
+    return {
+        "document": document_text(other),
+        "label": label,
+        "band": match.band,
+        "probability": f"{match.probability:.4f}",
+        "score_bits": f"{match.score_bits:.1f}",
+        "words": matching.words(match),
+        "evidence": [
+            {
+                "field": one.field,
+                "level": one.level,
+                "weight_bits": f"{one.weight_bits:.1f}",
+                "ours": one.ours,
+                "theirs": one.theirs,
+            }
+            for one in match.evidence
+        ],
+    }
+
+
+# Links --------------------------------------------------------------------------------------------
+
+
+def link_saves(charts: Charts, given: Relation) -> list[Save]:
+    """Both documents say that they belong together. Raises `BadRequest`."""
+    relation = _relation(given.one, given.other)
+    return [
+        Save(here, (_link(charts, here, there, relation, given),)) for here, there in _both(given)
+    ]
+
+
+def unlink_saves(charts: Charts, given: Relation) -> list[Save]:
+    """Both documents say that they do not. Raises `BadRequest`, `NotFound`."""
+    relation = _relation(given.one, given.other)
+    if not any(_links(charts, here, there) for here, there in _both(given)):
+        raise NotFound("no link between these two is held here; nothing was saved")
+    if relation == "same-person":
+        return [
+            Save(here, (_link(charts, here, there, NOT_SAME, given),))
+            for here, there in _both(given)
+        ]
+    return [
+        Save(here, (_end(ended, given),))
+        for here, there in _both(given)
+        if (ended := _links(charts, here, there))
+    ]
+
+
+def _both(given: Relation) -> tuple[tuple[DocumentId, DocumentId], ...]:
+    if not given.by.strip():
+        raise BadRequest("by: a link is a named person's. Nothing was saved")
+    return (given.one, given.other), (given.other, given.one)
+
+
+def _relation(one: DocumentId, other: DocumentId) -> str:
+    kinds = {document_kind(one), document_kind(other)}
+    if one == other or not kinds <= {DocumentKind.PERSON, DocumentKind.EPISODE}:
+        raise BadRequest("a link joins two different person or episode records. Nothing was saved")
+    if len(kinds) == 2:
+        return "casualty"
+    return "same-person" if DocumentKind.PERSON in kinds else "same-episode"
+
+
+def _links(charts: Charts, here: DocumentId, there: DocumentId) -> tuple[StatementId, ...]:
+    """What a document shows of its link to another."""
+    try:
+        readings = charts.document(here).readings(LINK.name)
+    except NotFound:
+        return ()
+    text = document_text(there)
+    return tuple(
+        statement.id
+        for reading in readings
+        if isinstance(reading.value, dict) and reading.value.get("document") == text
+        for statement in reading.statements
+    )
+
+
+def _link(
+    charts: Charts, here: DocumentId, there: DocumentId, relation: str, given: Relation
+) -> Draft:
+    value: dict[str, Json] = {"document": document_text(there), "relation": relation}
+    if given.reason:
+        value["reason"] = given.reason
+    replaced = tuple(dict.fromkeys(_links(charts, here, there)))
+    return Draft(slot=LINK.name, value=value, by=given.by, at=given.at, supersedes=replaced)
+
+
+def _end(ended: tuple[StatementId, ...], given: Relation) -> Draft:
+    reason = given.reason or "not the same"
+    replaced = tuple(dict.fromkeys(ended))
+    return Draft(slot=LINK.name, by=given.by, at=given.at, supersedes=replaced, void=reason)
+
+
+# Wrong casualty -----------------------------------------------------------------------------------
+
+
+def move_saves(charts: Charts, given: Move) -> list[Save]:
+    """Marks in the document that is left, copies in the other. Raises `BadRequest`, `NotFound`."""
+    if given.source == given.to or not given.statements:
+        raise BadRequest("name statements of one document, and another to move them to")
+    if not given.by.strip() or not given.reason.strip():
+        raise BadRequest("by and reason: who moves it, and why. Nothing was saved")
+    folded = charts.document(given.source)
+    standing = {one.id: one for history in folded.histories.values() for one in history.standing()}
+    moved = [_movable(standing, one, given.to) for one in dict.fromkeys(given.statements)]
+    halves = [move(one, given.to, by=given.by, at=given.at, reason=given.reason) for one in moved]
+    return [
+        Save(given.source, tuple(one.mark for one in halves)),
+        Save(given.to, tuple(one.copy for one in halves)),
+    ]
+
+
+def _movable(standing: Mapping[StatementId, Statement], identity: str, to: DocumentId) -> Statement:
+    one = standing.get(StatementId(identity.rpartition("/")[2]))
+    if one is None:
+        raise NotFound(f"'{identity[:100]}' does not stand in this document; nothing was saved")
+    if document_kind(to) not in CATALOGUE[one.slot].kinds:
+        kinds = " or ".join(kind.name.lower() for kind in CATALOGUE[one.slot].kinds)
+        raise BadRequest(f"{one.slot} belongs in a document of kind {kinds}. Nothing was saved")
+    return one
+
+
+# New casualties -----------------------------------------------------------------------------------
+
+
+class NewCasualty(NamedTuple):
+    """What to save for a casualty, and what to call it."""
+
+    person: DocumentId
+    episode: DocumentId
+    trauma_identity: str
+    saves: tuple[Save, ...]
+
+
+def casualty(
+    wristband: str, trauma_identity: str, entropy: Callable[[int], bytes], by: str, at: str
+) -> NewCasualty:
+    """A person and an episode, joined. Two nodes that scan one wristband write in the same two."""
+    if wristband:
+        person = document_from_source(DocumentKind.PERSON, WRISTBAND, wristband)
+        episode = document_from_source(DocumentKind.EPISODE, WRISTBAND, wristband)
+    else:
+        person = new_document(DocumentKind.PERSON, entropy(ID_BYTES - 1))
+        episode = new_document(DocumentKind.EPISODE, entropy(ID_BYTES - 1))
+    named = {matching.TRAUMA_IDENTITY: trauma_identity, WRISTBAND: wristband}
+    identities = [
+        Draft(slot=IDENTIFIER.name, value={"system": system, "value": value}, by=by, at=at)
+        for system, value in named.items()
+        if value
+    ]
+    to_episode, to_person = (
+        Draft(
+            slot=LINK.name,
+            value={"document": document_text(other), "relation": "casualty"},
+            by=by,
+            at=at,
+        )
+        for other in (episode, person)
+    )
+    saves = (Save(person, (*identities, to_episode)), Save(episode, (to_person,)))
+    return NewCasualty(person, episode, trauma_identity, saves)

@@ -1,0 +1,99 @@
+"""How long a fold takes: a chart of 300 and of 2,000 admitted statements, and after one more.
+
+The fold alone: from admitted entries (the JSON texts that the store gives) to views and findings, no
+document opened, nothing written. `chart` adds the rules over the chart at a time of reading.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+
+from conflict.chart import chart_of
+from conflict.clock import Stamp
+from conflict.document import Entry
+from conflict.fold import Folded, fold, fold_statements, statements_of
+from conflict.identity import ActorId, DocumentId, DocumentKind, new_document
+from conflict.rule import Facts
+from conflict.statement import Draft, encode
+from node.sim.casualties import casualty
+from node.sim.ongoing import stream
+
+AUTHORS = 4
+ROUNDS = 31
+SEED = 7
+START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def drafts(count: int) -> list[Draft]:
+    """What a casualty's episode fills with over hours of prolonged care."""
+    case = casualty(SEED, 0, START)
+    own = [save for save in case.saves if save.document == case.episode]
+    saves = chain(own, stream(SEED, case, START + timedelta(hours=1)))
+    return list(islice((draft for save in saves for draft in save.drafts), count))
+
+
+def lanes(count: int) -> tuple[DocumentId, dict[ActorId, list[Entry]]]:
+    """The drafts as the admitted entries of a few authors' lanes."""
+    document = new_document(DocumentKind.EPISODE, b"one long record")
+    actors = [ActorId(bytes([number + 1]) * 16) for number in range(AUTHORS)]
+    found: dict[ActorId, list[Entry]] = {actor: [] for actor in actors}
+    for place, draft in enumerate(drafts(count)):
+        mine = found[actors[place % AUTHORS]]
+        text = encode(draft, Stamp(1_795_401_431_123 + place, 0))
+        mine.append(Entry(draft.slot, len(mine) + 1, text))
+    return document, found
+
+
+def timed(work: Callable[[], object]) -> dict[str, float]:
+    """Milliseconds of one call: least, median and 95th percentile of the rounds."""
+    work()
+    spent: list[float] = []
+    for _ in range(ROUNDS):
+        gc.collect()
+        began = time.perf_counter()
+        work()
+        spent.append((time.perf_counter() - began) * 1000)
+    spent.sort()
+    return {
+        "least_ms": round(spent[0], 2),
+        "median_ms": round(statistics.median(spent), 2),
+        "p95_ms": round(spent[int(len(spent) * 0.95)], 2),
+    }
+
+
+def measure(count: int) -> dict[str, object]:
+    """Figures for a record of `count` statements."""
+    document, entries = lanes(count)
+    statements, _ = statements_of(entries, document)
+    before: Folded = fold_statements(document, statements[:-1])
+    whole = fold_statements(document, statements)
+    return {
+        "statements": count,
+        "findings": len(whole.findings),
+        "fold": timed(lambda: fold(document, entries)),
+        "one_more": timed(lambda: fold_statements(document, statements, before=before)),
+        "chart": timed(lambda: chart_of(Facts((whole,), START + timedelta(days=22)))),
+        "projection": timed(whole.projection),
+    }
+
+
+def main(sizes: Sequence[int] = (300, 2_000)) -> None:
+    """Print a table and one JSON object."""
+    rows = [measure(size) for size in sizes]
+    goals = {300: (10, 3), 2_000: (80, None)}
+    for row in rows:
+        size = int(str(row["statements"]))
+        print(f"{size} statements (goals: fold {goals[size][0]} ms, one more {goals[size][1]} ms)")
+        for name in ("fold", "one_more", "chart", "projection"):
+            print(f"  {name:<12}{row[name]}")
+    print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()
