@@ -142,10 +142,10 @@ def candidates(
 
 
 def blocks(profile: Profile) -> frozenset[str]:
-    """Keys of which two records of one person share at least one; an index may be kept of them.
+    """Keys of which two records of one person share one unless much is wrong; an index may be kept.
 
     Every word of a name by sound, whichever field it stands in, and every short form's long form;
-    birth date, day and month in either order; every identifier, and its last four characters.
+    birth date, day and month in either order; the last four characters of every identifier.
     """
     return frozenset(_blocks(profile))
 
@@ -168,9 +168,7 @@ def _blocks(profile: Profile) -> Iterator[str]:
         yield f"born {date[:4]} {month} {day}"
     codes = [code_of(text) for text in _asserted(profile.dod_ids)]
     codes += [code_of(text) for _, text in _asserted(profile.identifiers)]
-    for code in filter(None, codes):
-        yield code
-        yield code[-4:]
+    yield from (f"ends {code[-4:]}" for code in codes if code)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
 from conflict.policies.comparing import by_record_time, said, text_of, writer_of
-from conflict.policies.events import duplicate
 from conflict.records import BLOOD_PRODUCT, BLOOD_TYPE, SEX
 from conflict.rule import Derived, Facts, Rule
 from conflict.rules.administrations import administrations, least_and_most, possible_duplicates
@@ -25,6 +24,7 @@ from conflict.rules.moments import (
     identity_of,
     may_be_since,
     perhaps_one,
+    written_twice,
 )
 from conflict.rules.references import heads
 from conflict.statement import Json, Statement
@@ -167,9 +167,8 @@ AGAINST_TYPE = Rule(
 def _unit_twice(facts: Facts) -> Iterator[Finding]:
     """In two documents; within one the slot itself finds it."""
     products = heads(facts, BLOOD_PRODUCT)
-    for first, second in perhaps_one(products, _same_product):
-        if first.document != second.document:
-            yield duplicate(BLOOD_PRODUCT, first, second)
+    pairs = perhaps_one(products, _same_product)
+    yield from written_twice([pair for pair in pairs if pair[0].document != pair[1].document])
     by_number: dict[str, list[Statement]] = {}
     for one in products:
         if number := text_of(one, "unit_number"):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from conflict.codes import check_dose, day_warning
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding, who_when
 from conflict.policies.comparing import field_of, said, text_of
-from conflict.policies.events import duplicate
 from conflict.records import MEDICATION_GIVEN
 from conflict.rule import Derived, Facts, Rule
 from conflict.rules.administrations import (
@@ -23,7 +23,14 @@ from conflict.rules.administrations import (
     least_and_most,
     possible_duplicates,
 )
-from conflict.rules.moments import DAY, Key, identity_of, may_be_since, surely_between
+from conflict.rules.moments import (
+    DAY,
+    Key,
+    identity_of,
+    may_be_since,
+    surely_between,
+    written_twice,
+)
 from conflict.slot import CATALOGUE
 from conflict.statement import Json
 
@@ -104,6 +111,9 @@ DOSE_TOTALS = Derived(
 )
 
 
+_checked = lru_cache(maxsize=4096)(check_dose)  # the same doses are written again and again
+
+
 def _far_outside(facts: Facts) -> Iterator[Finding]:
     seen: set[Key] = set()
     for each in administrations(facts):
@@ -112,7 +122,7 @@ def _far_outside(facts: Facts) -> Iterator[Finding]:
         if amount is None or identity_of(one) in seen:
             continue
         seen.add(identity_of(one))
-        warning = check_dose(drug_text(one), amount, text_of(one, "unit"), text_of(one, "route"))
+        warning = _checked(drug_text(one), amount, text_of(one, "unit"), text_of(one, "route"))
         if warning:
             yield finding(
                 f"dose-{warning.kind}",
@@ -168,9 +178,8 @@ DAY_OVER = Rule(
 
 def _twice(facts: Facts) -> Iterator[Finding]:
     for group in by_drug(facts).values():
-        for first, second in possible_duplicates(group):
-            if first.slot == second.slot:
-                yield duplicate(CATALOGUE[first.slot], first, second)
+        pairs = possible_duplicates(group)
+        yield from written_twice([pair for pair in pairs if pair[0].slot == pair[1].slot])
 
 
 WRITTEN_TWICE = Rule(

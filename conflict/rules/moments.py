@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TypeVar
 
-from conflict.clinical_time import Instants, Precision, instants, precision_of
+from conflict.clinical_time import Instants, instants
 from conflict.errors import BadTime
-from conflict.finding import clock_time
-from conflict.policies.comparing import writer_of
-from conflict.policies.events import NEIGHBOURS_MAX
+from conflict.finding import Act, Closing, Finding, Kind, Severity, clock_time, finding
+from conflict.policies.comparing import by_record_time, said, writer_of
+from conflict.policies.events import NEIGHBOURS_MAX, duplicate
+from conflict.slot import CATALOGUE
 from conflict.statement import Json, Statement
 
 Item = TypeVar("Item")
@@ -25,22 +26,23 @@ NEAR = timedelta(minutes=15)
 """Two writers' entries of one thing within this time may be one event, written twice."""
 
 DAY = timedelta(hours=24)
+_MINUTE, _SECOND = timedelta(minutes=1), timedelta(seconds=1)
 
 LOOKED_AT_MAX = 64  # later entries that one is compared with: bounds a flood of equal ones
+PAIRS_MAX = 64  # of possible duplicates in one group; more are found by cluster
 FEW = 8  # more than this of one problem in a chart are one finding
 
 
-_WIDTH = {Precision.MINUTE: timedelta(minutes=1), Precision.SECOND: timedelta(seconds=1)}
-
-
 @lru_cache(maxsize=8192)
-def moment(text: Json) -> Instants | None:
+def moment(text: str) -> Instants | None:
     """UTC range of a clinical time; None where there is none that can be read."""
     try:
         earliest, latest = instants(text)
-        return Instants(earliest, latest - _WIDTH.get(precision_of(text), timedelta()))
     except BadTime:
         return None
+    time = text.partition("T")[2]
+    width = timedelta() if not time else _SECOND if time[5:6] == ":" else _MINUTE
+    return Instants(earliest, latest - width)
 
 
 def moment_at(statement: Statement) -> Instants | None:
@@ -97,12 +99,9 @@ def perhaps_one(
     Statements without a time are in none. Bounded for a flood of equal entries.
     """
     timed = sorted(
-        (
-            (found.earliest, one.document, one.id, one)
-            for one in statements
-            if (found := moment_at(one))
-        ),
-        key=lambda item: item[:3],
+        (found.earliest, one.rec, identity_of(one), one)
+        for one in statements
+        if (found := moment_at(one))
     )
     for place, (early, _, _, first) in enumerate(timed):
         pairs = 0
@@ -152,3 +151,23 @@ def identity_of(statement: Statement) -> Key:
 def few_or_all(found: Sequence[Item], few: int = FEW) -> list[Sequence[Item]]:
     """Each on its own, or all together where they would be a flood of findings."""
     return [[one] for one in found] if len(found) <= few else [found]
+
+
+def written_twice(pairs: Sequence[tuple[Statement, Statement]]) -> Iterator[Finding]:
+    """Possible duplicates: each pair, or where that were a flood, each cluster that pairs join."""
+    if len(pairs) <= PAIRS_MAX:
+        yield from (duplicate(CATALOGUE[first.slot], first, second) for first, second in pairs)
+        return
+    members = {identity_of(one): one for pair in pairs for one in pair}
+    for cluster in clusters(list(members.values()), pairs):
+        slot = CATALOGUE[cluster[0].slot]
+        ordered = by_record_time(cluster)
+        yield finding(
+            "written-many-times",
+            Kind.DUPLICATE,
+            Severity.MEDIUM,
+            slot.name,
+            ordered,
+            f"{slot.plain}: {len(ordered)} entries, perhaps fewer: {said(slot, ordered[:FEW])}",
+            Closing(Act.VOID, slot.name, "mark those that repeat another as entered in error"),
+        )

@@ -6,6 +6,7 @@ was entered in error, or is not held, means nothing.
 
 from __future__ import annotations
 
+from conflict.moving import moved_from
 from conflict.policies.comparing import by_record_time, field_of, reference
 from conflict.rule import Facts
 from conflict.rules.moments import Key, identity_of
@@ -33,9 +34,21 @@ class References:
             for one in history.statements
         }
 
+        self._moved = {
+            origin: identity_of(one)
+            for one, history in self._held.values()
+            if (origin := moved_from(one)) and one.id not in history.struck
+        }
+
     def key(self, one: Statement, field: str = "of") -> Key | None:
-        """The statement of a held document that a field names; None where it names none."""
-        document, _, identity = reference(one, field_of(one, field)).partition("/")
+        """The statement of a held document that a field names; None where it names none.
+
+        What was moved here is still called by the name that it had.
+        """
+        name = reference(one, field_of(one, field))
+        if copy := self._moved.get(name):
+            return copy
+        document, _, identity = name.partition("/")
         held = self._documents.get(document)
         return (held, identity) if held is not None else None
 

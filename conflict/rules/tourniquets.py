@@ -12,10 +12,16 @@ from conflict.clinical_time import utc_text
 from conflict.codes.card import label
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding, who_when
 from conflict.policies.comparing import alike, field_of, grouped, said
-from conflict.policies.events import duplicate
 from conflict.records import TOURNIQUET
 from conflict.rule import Derived, Facts, Rule
-from conflict.rules.moments import NEAR, how_long, identity_of, moment_at, perhaps_one
+from conflict.rules.moments import (
+    NEAR,
+    how_long,
+    identity_of,
+    moment_at,
+    perhaps_one,
+    written_twice,
+)
 from conflict.rules.tourniquet_clocks import OVER_6H, Clock, Tourniquet, clock_of, tourniquets
 from conflict.statement import Json, Statement, canonical
 from conflict.wording import raw
@@ -196,8 +202,7 @@ def _twice(facts: Facts) -> Iterator[Finding]:
         lambda each: canonical(alike(field_of(each, "limb"))),
     )
     for group in by_limb.values():
-        for first, second in perhaps_one(group, are_two):
-            yield duplicate(TOURNIQUET, first, second)
+        yield from written_twice(list(perhaps_one(group, are_two)))
 
 
 WRITTEN_TWICE = Rule(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from node.cli.derived_lines import derived_lines
 from node.cli.opening import AsJson, desk_of, find_document
 from node.cli.output import is_bare, now, plain, say, say_json, when
 
@@ -23,7 +24,10 @@ _MARKS = {
     "disputed": ("DISPUTED", "bold yellow"),
     "discrepant": ("DISCREPANT", "bold red"),
     "also": ("also said", "yellow"),
+    "stopped?": ("STOPPED?", "bold yellow"),
+    "not-in-force": ("not in force", "yellow"),
     "inactive": ("inactive", "dim"),
+    "amended": ("before amendment", "dim"),
 }
 _SEVERITY = {"high": "bold red", "medium": "bold yellow", "low": "yellow"}
 _SEVERITIES = tuple(_SEVERITY)
@@ -72,6 +76,7 @@ def chart_lines(chart: Mapping[str, Any], present: datetime) -> Iterator[Line]:
     """The chart as styled lines; no line holds a control character."""
     yield plain(chart.get("label") or "Unnamed casualty"), "bold"
     yield from _finding_lines(chart.get("findings") or ())
+    yield from ((line, "") for line in derived_lines(chart.get("derived") or {}))
     for one in chart.get("documents") or ():
         yield "", ""
         yield from _document_lines(one, present)
@@ -104,11 +109,32 @@ def _document_lines(document: Mapping[str, Any], present: datetime) -> Iterator[
         yield f"  {_title(name)}", "underline"
         for reading in slots[name]:
             yield from _reading_lines(name, reading, present)
+    yield from _absent_lines(str(document.get("document")), slots)
+    for one in document.get("struck") or ():
+        yield from _struck_lines(one)
     for one in document.get("unknown") or ():
         text = f"  {plain(one.get('slot'))} (from newer software): {plain(one.get('value'))}"
         yield text, "dim"
     for one in document.get("unreadable") or ():
         yield f"  cannot be read, kept as it is: {plain(one)}", "yellow"
+
+
+def _absent_lines(document: str, slots: Mapping[str, Any]) -> Iterator[Line]:
+    """What a reader must not take for granted: nobody asked about allergies is not "none known"."""
+    from conflict.records import ALLERGY, BLOOD_TYPE
+
+    for slot in (ALLERGY, BLOOD_TYPE):
+        if document.startswith("person-") and slot.name not in slots:
+            yield f"  {slot.plain}: {slot.absent}", "yellow"
+
+
+def _struck_lines(one: Mapping[str, Any]) -> Iterator[Line]:
+    void = one.get("void") or {}
+    slot = str(one.get("slot"))
+    said = f"{plain(void.get('by')) or 'unnamed'}: {plain(void.get('reason'))}"
+    yield f"  entered in error ({said})", "dim"
+    value = words(slot, one.get("value"))
+    yield f"    {_title(slot)}: {value}  ({plain(one.get('by')) or 'unnamed'})", "dim strike"
 
 
 def _is_disputed(readings: Sequence[Mapping[str, Any]]) -> bool:
@@ -145,21 +171,7 @@ def words(slot: str, value: Any) -> str:
     from conflict.slot import CATALOGUE
 
     declared = CATALOGUE.get(slot)
-    if not isinstance(value, dict) or declared is None:
-        return plain(value)
-    units = {name: getattr(shape, "unit", "") for name, shape in declared.shape.fields.items()}
-    parts = (
-        f"{name.replace('_', ' ')} {_said(inner)} {units.get(name, '')}".strip()
-        for name, inner in value.items()
-        if inner is not None
-    )
-    return ", ".join(plain(part) for part in parts) or "(nothing entered)"
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(str(one) for one in value)
-    return str(value)
+    return plain(value if declared is None else declared.words(value))
 
 
 def _holding_lines(chart: Mapping[str, Any]) -> Iterator[Line]:

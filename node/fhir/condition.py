@@ -37,9 +37,7 @@ def condition(part: Part, scene: Scene) -> list[Sketch]:
     if not coded.name or _possible_only(part):
         return []
     onset = _period_start(part, "onset")
-    abatement = part.first_moment("abatementDateTime") or part.child("abatementPeriod").moment(
-        "end"
-    )
+    abatement = "" if clinical in {"active", UNKNOWN} else _abatement(part)
     value: dict[str, Json] = {
         "key": occurrence(coded.key, onset or str(part.peek("recordedDate") or "")[:10]),
         "display": coded.name,
@@ -60,6 +58,11 @@ def condition(part: Part, scene: Scene) -> list[Sketch]:
 def _possible_only(part: Part) -> bool:
     coding = part.child("verificationStatus").first("coding")
     return "differential" in (coding.peek("code"), part.peek("verificationStatus"))
+
+
+def _abatement(part: Part) -> str:
+    """Asked only where it may be (con-4): an end of what is active stays with the original."""
+    return part.first_moment("abatementDateTime") or part.child("abatementPeriod").moment("end")
 
 
 def _status(clinical: str, abatement: str) -> str:

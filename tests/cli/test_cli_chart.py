@@ -33,6 +33,14 @@ CHART: dict[str, Any] = {
                 ],
                 "newer": [{"value": [1, 2], "by": "x"}],
             },
+            "struck": [
+                {
+                    "slot": "vitals",
+                    "value": {"pulse": 300},
+                    "by": "Ruiz",
+                    "void": {"by": "Okafor", "reason": "wrong casualty"},
+                }
+            ],
             "unknown": [{"slot": "future", "statement": "s", "value": {"a": 1}}],
             "unreadable": ["vitals/x.1"],
         }
@@ -42,6 +50,24 @@ CHART: dict[str, Any] = {
         {"id": "f2", "severity": "high", "text": "high one"},
         {"id": "f3", "severity": "high", "text": "closed one", "closed_by": ["s"]},
     ],
+    "derived": {
+        "tourniquets": [
+            {
+                "limb": "left-leg",
+                "state": "on",
+                "minutes": 188,
+                "minutes_least": 170,
+                "band": "2-6h",
+            }
+        ],
+        "dose_totals": [
+            {
+                "drug": "morphine",
+                "totals": [{"unit": "mg", "day": ["10", "20"], "all": ["30", "30"]}],
+            }
+        ],
+        "code_status": {"kind": "full-treatment", "statements": ["s"]},
+    },
     "not_held": ["person-b"],
     "held_by": [{"node": "00", "name": "Role 2", "garrison": True, "changes": 3, "of": 4}],
 }
@@ -60,7 +86,7 @@ def test_findings_come_first_worst_first_and_closed_ones_not() -> None:
 
 def test_disputed_slots_come_before_others_with_the_safer_reading_marked() -> None:
     text = text_of(CHART)
-    assert text.index("SAFER READING: category immediate") < text.index("also said")
+    assert text.index("SAFER READING: immediate") < text.index("also said")
     assert text.index("Triage") < text.index("Vital signs")
     assert "(unnamed)" in text
 
@@ -105,3 +131,22 @@ def test_ages_are_short() -> None:
 
 def test_text_of_a_record_cannot_move_the_cursor() -> None:
     assert plain("a\x1b[2J\r\n\u202eb\u2028c") == "a�[2J� �b�c"
+
+
+def test_what_was_entered_in_error_is_shown_as_such_with_who_said_so() -> None:
+    text = text_of(CHART)
+    assert "entered in error (Okafor: wrong casualty)" in text
+    assert "Vital signs: pulse 300 /min  (Ruiz)" in text
+
+
+def test_clocks_and_totals_are_read_out_with_their_ranges() -> None:
+    text = text_of(CHART)
+    assert "Tourniquet left leg: on, 2 h 50 min to 3 h 08 min (2-6h)" in text
+    assert "morphine: 10 to 20 mg in 24 h, 30 mg in all" in text
+    assert "Code status: kind full-treatment" in text
+
+
+def test_allergies_that_nobody_asked_about_are_said_to_be_so() -> None:
+    person = {"document": "person-a", "slots": {}}
+    assert "Allergy: not asked" in text_of({**CHART, "documents": [person]})
+    assert "not asked" not in text_of(CHART)

@@ -232,12 +232,17 @@ def test_a_vaccine_given_and_not_done_on_one_day_counts_as_due() -> None:
     assert found_it.rule == "given-and-not-done"
     assert "counts as due" in found_it.text
     assert not folded(given, say("immunisation", refused_it.value, by=BEN, at=TUESDAY)).findings
+    late = say("immunisation", FLU, at="2026-11-23T23:30Z")
+    same_night = say("immunisation", refused_it.value, by=BEN, at="2026-11-24T02:30+03:00")
+    assert the_finding(late, same_night).rule == "given-and-not-done"
 
 
 def test_vaccines_without_a_code_are_not_taken_for_one() -> None:
     one, other = ({"display": name, "status": "completed"} for name in ("flu", "anthrax"))
     anna, ben = say("immunisation", one, at=MONDAY), say("immunisation", other, by=BEN, at=MONDAY)
     assert not folded(anna, ben).findings
+    denied = say("immunisation", {**other, "status": "not-done"}, by=BEN, at=MONDAY)
+    assert not folded(anna, denied).findings
 
 
 # Directives, flags, consent ----------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from conflict.chart import Chart, chart_of
 from conflict.clock import Stamp
@@ -104,6 +105,29 @@ def test_a_reference_within_the_document_still_names_its_statement_after_a_move(
     assert copy.value["of"] == applied.name
     moved = move(applied, THERE, by="Okafor", at=None, reason="wrong casualty").copy
     assert applied.name in names_of(placed(moved, THERE, 1))
+
+
+def test_a_tourniquet_and_its_removal_moved_together_still_belong_together() -> None:
+    applied = placed(
+        Draft(slot="tourniquet", value={"action": "applied", "limb": "left-leg"}, at=DOSE.at),
+        HERE,
+        2,
+    )
+    value = {"action": "removed", "of": applied.id}
+    removed = placed(Draft(slot="tourniquet", value=value, at="2026-11-23T14:30Z"), HERE, 3)
+    copies = [
+        placed(move(one, THERE, by="Okafor", at=None, reason="wrong casualty").copy, THERE, number)
+        for number, one in enumerate((applied, removed), 1)
+    ]
+    now = datetime(2026, 11, 23, 20, tzinfo=UTC)
+    marks = [
+        placed(move(one, THERE, by="Okafor", at=None, reason="wrong casualty").mark, HERE, number)
+        for number, one in enumerate((applied, removed), 11)
+    ]
+    beside = {HERE: _folded([applied, removed, *marks])}
+    chart = chart_of(Facts((_folded(copies),), now, beside))
+    assert [one["state"] for one in chart.derived["tourniquets"]] == ["removed"]
+    assert chart.findings == ()
 
 
 def test_what_a_peer_wrote_in_place_of_a_document_moves_nothing() -> None:

@@ -190,3 +190,15 @@ def test_a_day_above_the_cited_maximum_counts_every_possible_duplicate() -> None
     assert set(over.statements) == {one.name for one in (*doses, fifth)}
     assert "4000 mg" in over.text
     assert not [one for one in charted(*doses, fifth).findings if one.timed]
+
+
+def test_a_flood_of_possible_duplicates_is_one_finding_that_names_all() -> None:
+    doses = [
+        gave("morphine", "10", at="12:00", by=by, document=document, ms=place)
+        for place in range(20)
+        for by, document in ((ANNA, EPISODE), (BEN, OTHER_EPISODE))
+    ]
+    (flood,) = charted(*doses).findings
+    assert flood.rule == "written-many-times"
+    assert set(flood.statements) == {one.name for one in doses}
+    assert totals("morphine", *doses) == [("mg", "200", "400", "200", "400")]

@@ -99,6 +99,14 @@ def test_a_finding_from_before_the_tooth_was_lost_is_history() -> None:
     treated = say("dental_finding", {**CARIES, "status": "treated"}, at="2026-03-01")
     assert not found("finding-on-missing-tooth", missing, before, elsewhere)
     assert not found("finding-on-missing-tooth", missing, treated)
+    undated = say("dental_finding", CARIES, by=BEN)
+    assert found("finding-on-missing-tooth", missing, before, undated)
+
+
+def test_a_finding_on_an_implant_is_no_contradiction() -> None:
+    missing, implant = tooth("missing", "2026-02-01"), tooth("implant", "2026-08-01", BEN)
+    loose = say("dental_finding", {**CARIES, "finding": "mobility"}, at="2026-09-01")
+    assert not found("finding-on-missing-tooth", missing, implant, loose)
 
 
 def exam(
@@ -221,7 +229,9 @@ def test_questionnaires_fall_due_by_the_days_of_a_deployment() -> None:
     }
     assert states(away, member)["dd-2795"] == "waits for the provider"
     provider = part("provider", of=member.id, at="2026-09-20")
-    assert states(away, part("member"), member, provider)["dd-2795"] == "complete"
+    second = part("member")
+    answered = part("provider", of=second.id)
+    assert states(away, member, second, answered)["dd-2795"] == "complete"
     assert states(away, member, provider)["dd-2795"] == "complete"
     assert states(away, part("member", at="2026-05-01"))["dd-2795"] == "overdue"
     assert states(away, now=datetime(2027, 6, 20, tzinfo=UTC))["dd-2796"] == "due"

@@ -234,6 +234,11 @@ def test_a_problem_with_an_end_and_no_status_is_resolved() -> None:
     assert (value["status"], value["abatement"]) == ("resolved", "2016-01-02")
 
 
+def test_an_active_problem_with_an_end_is_active_and_the_original_is_kept() -> None:
+    found = became(condition(abatementDateTime="2016-01-02"))
+    assert found.kept and "abatement" not in drafts(found, "problem")[0].value
+
+
 def test_a_drug_given_goes_to_the_episode_with_its_dose_as_given() -> None:
     found = became(administration())
     assert kinds(found, "medication_given") == [DocumentKind.EPISODE]

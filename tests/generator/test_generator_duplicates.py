@@ -39,6 +39,7 @@ def second(records: tuple[Record, ...]) -> list[Record]:
 def test_the_same_seed_gives_the_same_records_and_another_seed_others() -> None:
     assert population(3, 50) == population(3, 50)
     assert population(3, 50) != population(4, 50)
+    assert list(muster(3, 5)) != list(muster(4, 5))
 
 
 def test_more_people_do_not_change_the_first_ones() -> None:
