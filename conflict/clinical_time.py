@@ -50,7 +50,10 @@ _SPAN = {
 
 def precision_of(text: str) -> Precision:
     """Precision that the text itself shows. Raises `BadTime`."""
-    match = _match(text)
+    return _precision(_match(text))
+
+
+def _precision(match: re.Match[str]) -> Precision:
     if match["time"]:
         return Precision.SECOND if match["time"].count(":") == 2 else Precision.MINUTE
     return (Precision.YEAR, Precision.MONTH, Precision.DAY)[match["date"].count("-")]
@@ -65,7 +68,7 @@ def instants(text: str) -> Instants:
     zone = match["zone"]
     try:
         start = _start(match["date"], match["time"])
-        span = _SPAN[precision_of(text)]
+        span = _SPAN[_precision(match)]
         if zone and zone not in "ZL":
             offset = datetime.strptime(zone.replace(":", ""), "%z").utcoffset() or timedelta()
             return Instants(start - offset, start - offset + span)

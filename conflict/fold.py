@@ -35,7 +35,8 @@ class Folded:
     """A document's views by slot name, its findings, what was entered in error (`struck`, with the
     statement that says so), and what this software cannot read.
 
-    `histories` is what the views were made from: the next fold starts there.
+    `histories` is what the views were made from: the next fold starts there. `copies`: by copy of
+    an import, the one that counts for all.
     """
 
     document: DocumentId
@@ -46,6 +47,7 @@ class Folded:
     unreadable: tuple[str, ...]
     catalogue: Catalogue = field(repr=False, default_factory=lambda: CATALOGUE)
     histories: Mapping[str, History] = field(repr=False, default_factory=dict)
+    copies: Mapping[StatementId, StatementId] = field(repr=False, default_factory=dict)
 
     def readings(self, slot: str) -> tuple[Reading, ...]:
         """What is shown in a slot."""
@@ -149,9 +151,16 @@ def fold_statements(
     closed = closings(views.get(RESOLUTION))
     unique_found = {one.id: one for one in found}
     findings = [_with_resolutions(unique_found[key], closed) for key in sorted(unique_found)]
-    struck = tuple(_struck(unique, stands, copies.kept))
     return Folded(
-        document, views, tuple(findings), struck, tuple(unknown), unreadable, catalogue, histories
+        document=document,
+        views=views,
+        findings=tuple(findings),
+        struck=tuple(_struck(unique, stands, copies.kept)),
+        unknown=tuple(unknown),
+        unreadable=unreadable,
+        catalogue=catalogue,
+        histories=histories,
+        copies={one: kept for one, kept in copies.kept.items() if kept != one},
     )
 
 

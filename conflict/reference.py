@@ -193,4 +193,3 @@ def _span(minutes: int) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-

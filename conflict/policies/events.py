@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
@@ -96,14 +96,21 @@ def near_pairs(
             ((moment.earliest, one.id, one) for one in group if (moment := moment_of(one))),
             key=lambda item: item[:2],
         )
-        for place, (early, _, first) in enumerate(timed):
-            others = (
-                second
-                for late, _, second in timed[place + 1 :]
-                if late - early <= near and writer_of(second) != writer_of(first)
-            )
-            for second in islice(others, NEIGHBOURS_MAX):
-                yield first, second
+        for place in range(len(timed)):
+            yield from islice(_neighbours(timed, place, near), NEIGHBOURS_MAX)
+
+
+def _neighbours(
+    timed: Sequence[tuple[datetime, str, Statement]], place: int, near: timedelta
+) -> Iterable[tuple[Statement, Statement]]:
+    """A statement with each later one by another writer, as long as they are near."""
+    early, _, first = timed[place]
+    for at in range(place + 1, len(timed)):
+        late, _, second = timed[at]
+        if late - early > near:
+            return
+        if writer_of(second) != writer_of(first):
+            yield first, second
 
 
 def duplicate(slot: Slot, first: Statement, second: Statement) -> Finding:

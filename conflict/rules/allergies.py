@@ -108,7 +108,7 @@ def _hazard(allergy: Reading, drugs: Sequence[Drug], cover: Cover) -> Finding:
     source = f" ({cover.source})" if cover.source else ""
     when = who_when(first.statements[0]) + (f", and {len(more)} more" if more else "")
     return finding(
-        f"allergy-against-drug-{first.slot.name}",
+        "allergy-against-drug",
         Kind.HAZARD,
         _severity(allergy, cover),
         first.slot.name,

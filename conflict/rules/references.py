@@ -34,6 +34,11 @@ class References:
             for one in history.statements
         }
 
+        self._copies: dict[Key, str] = {
+            (folded.document, copy): kept
+            for folded in facts.folds
+            for copy, kept in folded.copies.items()
+        }
         self._moved = {
             origin: identity_of(one)
             for one, history in self._held.values()
@@ -50,7 +55,9 @@ class References:
             return copy
         document, _, identity = name.partition("/")
         held = self._documents.get(document)
-        return (held, identity) if held is not None else None
+        if held is None:
+            return None
+        return held, self._copies.get((held, identity), identity)
 
     def meant(self, one: Statement, field: str = "of") -> list[Statement]:
         """Standing statements that a field means today, in no order that matters.

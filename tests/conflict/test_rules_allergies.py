@@ -149,3 +149,6 @@ def test_more_than_is_compared_is_itself_a_finding() -> None:
     (left,) = charted(*many, drug).findings
     assert left.rule == "allergies-not-all-compared"
     assert len(left.statements) == 1
+    drugs = [given(f"drug {place:03}") for place in range(allergies.DRUGS_MAX + 1)]
+    (left,) = charted(many[0], *drugs).findings
+    assert left.statements == (drugs[-1].name,)

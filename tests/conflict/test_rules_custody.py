@@ -108,8 +108,9 @@ def test_one_offer_accepted_by_two_units_is_a_contradiction() -> None:
 def test_one_offer_accepted_by_two_people_is_a_contradiction() -> None:
     offered = offer("ROLE 2")
     assert rules(offered, answer(offered), answer(offered, by=BEN)) == ["handover-accepted-twice"]
-    named = [answer(offered, to_unit="ROLE 2", to_person=name, by=BEN) for name in ("Li", "Cruz")]
-    assert rules(offered, *named) == ["handover-accepted-twice"]
+    for unit in ({"to_unit": "ROLE 2"}, {}):
+        named = [answer(offered, to_person=name, by=BEN, **unit) for name in ("Li", "Cruz")]
+        assert rules(offered, *named) == ["handover-accepted-twice"]
     same = [answer(offered, to_unit=name) for name in ("ROLE 2", "role 2 ")]
     assert not rules(offered, *same, answer(offered, by=BEN, to_unit="ROLE 2"))
 

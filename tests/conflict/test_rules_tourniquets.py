@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conflict.identity import DocumentId
-from conflict.statement import Statement
+from conflict.statement import Source, Statement
 from tests.conflict.conflict_charted import (
     EPISODE,
     OTHER_EPISODE,
@@ -120,6 +120,8 @@ def test_the_clock_runs_until_the_latest_of_two_removals() -> None:
     assert {early.name, late.name} < set(one["statements"])
     (differs,) = found("tourniquet-ended-apart", on, early, late)
     assert set(differs.statements) == {early.name, late.name}
+    again = ended(on, "13:15", by=BEN)
+    assert not found("tourniquet-ended-apart", on, early, again), "the same, a little later"
 
 
 def test_a_removal_still_to_come_stops_nothing_yet() -> None:
@@ -167,6 +169,18 @@ def test_a_removal_that_names_a_reassessment_means_its_tourniquet() -> None:
     assert shown(on, seen, ended(seen, "13:00"), now="20:00") == [("removed", 60, "under-2h")]
 
 
+def test_a_removal_that_names_what_two_corrected_differently_ends_neither() -> None:
+    left, right = applied("12:00"), applied("12:20", ms=2)
+    seen = ended(left, "12:30", "reassessed")
+    apart = [
+        write("tourniquet", {"action": "reassessed", "of": one.name}, seen, at="12:30", by=by)
+        for one, by in ((left, ANNA), (right, BEN))
+    ]
+    statements = (left, right, seen, *apart, ended(seen, "13:00"))
+    assert [state for state, _, _ in shown(*statements, now="14:00")] == ["on", "on"]
+    assert len(found("tourniquet-end-names-none", *statements)) == 1
+
+
 def test_removals_that_name_each_other_end_nothing() -> None:
     first, second = ended(None, "13:00"), ended(None, "13:30")
     one = write("tourniquet", {"action": "removed", "of": second.name}, first, at="13:00")
@@ -190,7 +204,7 @@ def test_a_new_band_is_a_new_finding(now: str, rules: list[str]) -> None:
     timed = [one for one in charted(on, now=now).findings if one.timed]
     assert [one.rule for one in timed] == rules
     assert not charted(on).findings
-    assert not charted(on, ended(on, "12:30"), now="20:00").findings
+    assert not charted(on, ended(on, "19:30"), now="20:00").findings
 
 
 def test_closing_the_two_hour_finding_does_not_close_the_six_hour_one() -> None:
@@ -253,3 +267,12 @@ def test_two_corrections_of_one_application_are_not_two_tourniquets() -> None:
     apart = (applied("12:05", first), applied("12:10", first, by=BEN))
     assert len(shown(first, *apart, now="13:00")) == 1
     assert not found("written-twice", first, *apart)
+
+
+@pytest.mark.parametrize("named", [0, 1])
+def test_a_removal_may_name_either_copy_of_an_imported_application(named: int) -> None:
+    """Two nodes import one record; which copy has the smaller id is chance."""
+    source = Source("ehr", "Procedure/7", "h1")
+    copies = [applied("2026-11-23T13:00Z", by=who, source=source) for who in (ANNA, BEN)]
+    removed = ended(copies[named], "2026-11-23T14:00Z")
+    assert [state for state, *_ in shown(*copies, removed, now="20:00")] == ["removed"]

@@ -229,14 +229,12 @@ def test_a_problem_names_its_encounter_and_stays_with_the_person() -> None:
     assert not found.kept
 
 
-def test_a_problem_with_an_end_and_no_status_is_resolved() -> None:
+def test_a_problem_with_an_end_is_resolved_unless_its_status_says_that_it_is_active() -> None:
     value = only(condition(clinicalStatus=None, abatementDateTime="2016-01-02"), "problem")
     assert (value["status"], value["abatement"]) == ("resolved", "2016-01-02")
-
-
-def test_an_active_problem_with_an_end_is_active_and_the_original_is_kept() -> None:
-    found = became(condition(abatementDateTime="2016-01-02"))
-    assert found.kept and "abatement" not in drafts(found, "problem")[0].value
+    active = became(condition(abatementDateTime="2016-01-02"))
+    assert "abatement" not in drafts(active, "problem")[0].value
+    assert active.kept
 
 
 def test_a_drug_given_goes_to_the_episode_with_its_dose_as_given() -> None:
