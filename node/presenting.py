@@ -19,6 +19,7 @@ from conflict.records import (
     IDENTIFIER,
     MECHANISM,
     NAME,
+    SCOPE,
     TRIAGE,
 )
 from conflict.slot import CATALOGUE
@@ -31,6 +32,12 @@ IDENTIFIERS_SHOWN_MAX = 3
 KEPT_DOCUMENTS_MAX = 64
 _PERSON_LABEL = (NAME, BATTLE_ROSTER, DOD_ID)
 _EPISODE_LABEL = (TRIAGE, MECHANISM, ENCOUNTER)
+_LABELS = {
+    DocumentKind.PERSON: _PERSON_LABEL,
+    DocumentKind.EPISODE: _EPISODE_LABEL,
+    DocumentKind.UNIT: (SCOPE,),
+    DocumentKind.THEATRE: (SCOPE,),
+}
 
 
 def present(
@@ -98,13 +105,13 @@ def _row(folded: Folded) -> ProjectionRow:
 
 
 def _label(folded: Folded) -> str:
-    person = document_kind(folded.document) is DocumentKind.PERSON
+    kind = document_kind(folded.document)
     parts: list[str] = []
-    for slot in _PERSON_LABEL if person else _EPISODE_LABEL:
+    for slot in _LABELS[kind] if kind else ():
         view = folded.views.get(slot.name)
         if view and view.readings:
             parts.append(folded.catalogue[slot.name].words(view.readings[0].value))
-    if person:
+    if kind is DocumentKind.PERSON:
         parts.extend(_identifiers(folded))
     text = " · ".join(part for part in parts if part)[:LABEL_CHARS_MAX]
     # a peer may write any character, but PostgreSQL's text takes no NUL

@@ -71,7 +71,7 @@ from conflict.records.treatment import (
     PROCEDURE,
     TOURNIQUET,
 )
-from conflict.records.unit import MEMBER_DOCUMENT, ROSTER_ENTRY, STRENGTH
+from conflict.records.unit import MEMBER_DOCUMENT, ROSTER_ENTRY, SCOPE, STRENGTH
 
 __all__ = [
     "ADMISSION",
@@ -132,6 +132,7 @@ __all__ = [
     "RESOLUTION",
     "RESULT",
     "ROSTER_ENTRY",
+    "SCOPE",
     "SERVICE",
     "SEX",
     "SOAP",

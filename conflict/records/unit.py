@@ -12,8 +12,24 @@ from conflict.records.fields import DOCUMENT
 from conflict.shape import Code, Day, Group, Text, Whole
 from conflict.slot import Slot, declare
 from conflict.statement import Json
+from conflict.wording import said
 
 UNIT_DOCUMENT = (DocumentKind.UNIT,)
+
+SCOPE = declare(
+    Slot(
+        name="scope",
+        kinds=(DocumentKind.UNIT, DocumentKind.THEATRE),
+        plain="Scope",
+        policy=Single(field="code", severity=Severity.LOW),
+        shape=Group({"code": Text(60), "name": Text(120), "part_of": DOCUMENT}),
+        wording=lambda value: said(value, "name", "code"),
+        absent="not named",
+        basis="DESIGN §1: a scope is a unit, a site or the theatre",
+    )
+)
+"""`code`: what everybody calls it by (a unit identification code). The document's id follows from it,
+so two nodes that begin one unit write in one document."""
 
 ROSTER_ENTRY = declare(
     Slot(

@@ -44,7 +44,12 @@ def record(  # noqa: PLR0917  Typer calls it by name; each option is a parameter
     value: Annotated[str | None, typer.Option(help="The whole value as JSON.")] = None,
     at: Annotated[str | None, typer.Option(help="When it happened; else now.")] = None,
     by: By = None,
-    new: Annotated[str | None, typer.Option(help="In a new document: person or episode.")] = None,
+    new: Annotated[
+        str | None, typer.Option(help="In a new document: person, episode, unit or theatre.")
+    ] = None,
+    called: Annotated[
+        str, typer.Option(help="What everybody calls the new unit or theatre by: its code.")
+    ] = "",
     void: Annotated[str | None, typer.Option(help="Entered in error: the reason.")] = None,
     supersedes: Annotated[list[str] | None, typer.Option(help="Statements it replaces.")] = None,
     beside: Annotated[
@@ -55,13 +60,13 @@ def record(  # noqa: PLR0917  Typer calls it by name; each option is a parameter
     """Record one statement; it is durable when its id is printed."""
     name, fields = _split(words or [])
     if (name is None) == (new is None):
-        raise BadRequest("Name one document, or give --new person or --new episode")
+        raise BadRequest("Name one document, or give --new with the kind of a new one")
     if void and not supersedes:
         raise BadRequest("--void needs --supersedes with the statements that were in error")
     declared = slot_named(slot)
     given = None if void else _value(declared, value, fields)
     with desk_of(context) as desk:
-        document = _new_document(new) if new else find_document(desk, name or "")
+        document = _new_document(new, called) if new else find_document(desk, name or "")
         _check_kind(declared, document)
         replaced = supersedes or ([] if beside else _shown(desk, document, declared, given))
         draft = _draft(slot, given, at, who(by), void, replaced)
@@ -141,12 +146,19 @@ def _typed(shape: Field, name: str, text: str) -> Any:
     return text
 
 
-def _new_document(kind: str) -> DocumentId:
-    from conflict.identity import ID_BYTES, DocumentKind, new_document
+def _new_document(kind: str, called: str) -> DocumentId:
+    """A document of a kind. Two nodes that begin one unit, by its code, write in one document."""
+    from conflict.identity import ID_BYTES, DocumentKind, document_from_source, new_document
 
-    if kind not in {"person", "episode"}:
-        raise BadRequest("--new takes person or episode")
-    return new_document(DocumentKind[kind.upper()], secrets.token_bytes(ID_BYTES - 1))
+    if kind.upper() not in DocumentKind.__members__:
+        raise BadRequest(f"--new takes {', '.join(DocumentKind.__members__).lower()}")
+    chosen = DocumentKind[kind.upper()]
+    named = chosen in {DocumentKind.UNIT, DocumentKind.THEATRE}
+    if named != bool(called.strip()):
+        raise BadRequest("--called goes with --new unit and --new theatre, and they need it")
+    if named:
+        return document_from_source(chosen, "code", called.strip().upper())
+    return new_document(chosen, secrets.token_bytes(ID_BYTES - 1))
 
 
 def _shown(desk: Desk, document: DocumentId, slot: Slot, value: Any) -> list[str]:

@@ -207,7 +207,10 @@ class _Play:
         self.outcome.at_garrison = status["statements"]
         self.outcome.bytes_on_wire = self.bytes_of_the_dead + sum(map(_bytes_out, statuses))
         found = {name: actor.desk.findings() for name, actor in self.actors.items()}
-        self.outcome.findings = len(found["garrison"])
+        still = (
+            one for one in found["garrison"] if not one.get("timed")
+        )  # the story is of one day
+        self.outcome.findings = sum(1 for _ in still)
         self.outcome.told = [self._became(one, found) for one in self.contradictions]
 
     # Its parts ------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """`make bench`: every figure of one run, as a table, then as one JSON object.
 
-`ARGS="--charts 1000"` for a short run; `--json` prints only the JSON.
+`ARGS="--charts 1000"` for a short run; `ARGS="--only folding matching"` for some of it; `--json`
+prints only the JSON.
 """
 
 from __future__ import annotations
@@ -10,36 +11,61 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import cold_sync
+import folding
 import local_save
+import matching
+
+SEEDS = (1, 2, 3)
+Rows = list[dict[str, Any]]
 
 
 def main() -> None:
     """Run and print."""
+    benches: dict[str, Callable[[argparse.Namespace], Rows]] = {
+        "folding": _folding,
+        "matching": _matching,
+        "cold_sync": _cold_sync,
+        "local_save": _local_save,
+    }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--charts", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--only", nargs="+", choices=benches, default=list(benches))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each size, for the spread")
     chosen = parser.parse_args()
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
-    results = {
-        "machine": machine,
-        "cold_sync": [
-            cold_sync.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)
-        ],
-        "local_save": [local_save.measure(max(chosen.charts)) for _ in range(chosen.repeat)],
-    }
-    if not chosen.json:
-        for name in ("cold_sync", "local_save"):
+    results: dict[str, Any] = {"machine": machine}
+    for name in chosen.only:
+        results[name] = benches[name](chosen)
+        if not chosen.json:
             _table(name, results[name])
     print(json.dumps(results))
 
 
-def _table(name: str, rows: list[dict[str, object]]) -> None:
+def _folding(chosen: argparse.Namespace) -> Rows:
+    return [folding.measure(size) for size in (300, 2_000) for _ in range(chosen.repeat)]
+
+
+def _matching(_chosen: argparse.Namespace) -> Rows:
+    return [matching.matching_figures(seed) for seed in SEEDS]
+
+
+def _cold_sync(chosen: argparse.Namespace) -> Rows:
+    return [cold_sync.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)]
+
+
+def _local_save(chosen: argparse.Namespace) -> Rows:
+    return [local_save.measure(max(chosen.charts)) for _ in range(chosen.repeat)]
+
+
+def _table(name: str, rows: Rows) -> None:
     print(f"\n{name}", file=sys.stderr)
     for key in rows[0]:
         values = "  ".join(f"{row[key]!s:>12}" for row in rows)

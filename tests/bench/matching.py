@@ -55,8 +55,10 @@ def matching_figures(seed: int, people: int = PEOPLE) -> dict[str, Any]:
         "recall_identified": _share(len(suggested & named), len(named)),
         "recall_when_asked": _share(len(shown.keys() & true), len(true)),
         "shown_when_asked": len(shown),
-        "wrong": _wrong(suggested - true, known),
-        "missed": _missed(true - suggested, known),
+        "wrong_lookalike": sum(bool(known[later].lookalike) for _, later in suggested - true),
+        "wrong_stranger": sum(not known[later].lookalike for _, later in suggested - true),
+        "missed_unidentified": len(true - suggested - named),
+        "missed_other": len(named - suggested),
     }
 
 
@@ -103,24 +105,6 @@ def _bare(one: Record, other: Record) -> bool:
 
 def _share(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 1.0
-
-
-def _wrong(pairs: set[Pair], known: dict[int, Record]) -> dict[str, int]:
-    """Wrong suggestions by the likeness the generator put there; "" where it put none."""
-    counts: dict[str, int] = {}
-    for _, later in pairs:
-        kind = known[later].lookalike
-        counts[kind] = counts.get(kind, 0) + 1
-    return dict(sorted(counts.items()))
-
-
-def _missed(pairs: set[Pair], known: dict[int, Record]) -> dict[str, int]:
-    """Habits of the second records whose pairs were not suggested, most frequent first."""
-    counts: dict[str, int] = {}
-    for _, later in pairs:
-        for habit in known[later].habits:
-            counts[habit] = counts.get(habit, 0) + 1
-    return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 def _query_ms(asked: Profile, others: list[tuple[int, Profile]]) -> float:

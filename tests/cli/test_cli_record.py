@@ -59,8 +59,8 @@ def test_beside_replaces_nothing_and_both_are_shown_safer_first(home: Path) -> N
     saved = record(home, "triage", document, "category=immediate", "--beside").result
     assert saved["supersedes"] == []
     shown = aidstation(home, "show", document).out
-    assert shown.index("Review 1") < shown.index("SAFER READING: category immediate")
-    assert "also said: category minimal" in shown
+    assert shown.index("Review 1") < shown.index("SAFER READING: immediate")
+    assert "also said: minimal" in shown
 
 
 def test_events_replace_nothing(home: Path) -> None:
@@ -95,9 +95,9 @@ def test_a_document_is_found_by_prefix_and_a_wrong_one_is_refused(home: Path) ->
         ("vitals --new episode pulse=fast", "whole number"),
         ("vitals --new episode pulse=999", "0 to 350"),
         ("vitals --new person pulse=80", "kind episode"),
-        ("vitals --new unit pulse=80", "person or episode"),
+        ("vitals --new ship pulse=80", "person, episode, unit, theatre"),
         ("vitals --new episode", "value once"),
-        ("vitals pulse=80", "--new person"),
+        ("vitals pulse=80", "give --new"),
         ("vitals a b pulse=80", "2 documents"),
         ("vitals --new episode --value {", "not JSON"),
         ("vitals --new episode pulse=80 --at yesterday", "is not a time"),
@@ -128,3 +128,18 @@ def test_one_value_for_each_key_replaces_only_that_keys_value(home: Path) -> Non
     assert again["supersedes"] == first["statements"]
     shown = [one["value"] for one in readings(home, person, "tooth")]
     assert shown == [{"tooth": "14", "state": "missing"}, {"tooth": "15", "state": "missing"}]
+
+
+def test_one_unit_begun_on_two_nodes_is_one_document(tmp_path: Path) -> None:
+    documents = {
+        record(
+            made(tmp_path / name), "scope", "--new", "unit", "--called", code, f"name={name}"
+        ).result["document"]
+        for name, code in (("a", "WH7AA0"), ("b", " wh7aa0 "))
+    }
+    assert len(documents) == 1
+    assert next(iter(documents)).startswith("unit-")
+    shown = aidstation(tmp_path / "a", "find", "unit-", "--json").result
+    assert [one["label"] for one in shown] == ["a"]
+    for words in (("--new", "unit"), ("--new", "person", "--called", "x"), ("--new", "ship")):
+        assert aidstation(tmp_path / "a", "record", "scope", *words, "name=x").code == EXIT_USAGE

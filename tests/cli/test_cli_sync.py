@@ -40,7 +40,7 @@ def test_what_one_records_the_other_shows_after_sync(tmp_path: Path) -> None:
             assert [one["name"] for one in listed] == ["alpha"]
             assert "alpha" in aidstation(bravo, "peers").out
     shown = aidstation(bravo, "show", saved["document"]).out
-    assert "category immediate  (Ruiz" in shown
+    assert "immediate  (Ruiz" in shown
 
 
 def test_a_node_that_is_not_in_the_configuration_is_refused(tmp_path: Path) -> None:
