@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from node.cli.output import plain
+from node.cli.output import age, plain
 
-_NAMES = frozenset({"statements", "written", "among"})
+_NAMES = frozenset({"statement", "statements", "written", "among"})
 """Fields that name statements: for programs, not for people."""
 
 _FOR_PROGRAMS = frozenset({"active_record"})
@@ -45,7 +45,17 @@ def _dose_totals(totals: Any) -> Iterator[str]:
             yield f"{plain(drug.get('drug'))}: not added up: {_words(one)}"
 
 
-_SPECIAL = {"tourniquets": _tourniquets, "dose_totals": _dose_totals}
+def _last_vitals(last: Any) -> Iterator[str]:
+    minutes = last.get("minutes")
+    if isinstance(minutes, int):
+        yield f"Vital signs last taken {age(minutes * 60)} ago"
+
+
+_SPECIAL = {
+    "tourniquets": _tourniquets,
+    "dose_totals": _dose_totals,
+    "last_vitals": _last_vitals,
+}
 
 
 def _range(bounds: Any) -> str:
