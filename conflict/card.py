@@ -16,10 +16,12 @@ from conflict.chart import Chart
 from conflict.errors import ValueRefused
 from conflict.identity import DocumentKind, document_kind
 from conflict.policies import Events, Keyed, Ranked, Single
-from conflict.policies.comparing import moment_of
+from conflict.policies.comparing import moment_of, text_of
 from conflict.rule import WITHOUT_EFFECT
+from conflict.rules.administrations import given
 from conflict.slot import Reading, Slot
-from conflict.statement import Draft, Json, canonical
+from conflict.statement import Draft, Json, Statement, canonical
+from conflict.wording import raw
 
 Row = Mapping[str, Json]
 Card = Mapping[str, Sequence[Row]]
@@ -259,7 +261,7 @@ def _shown(block: Block, chart: Chart) -> list[Reading]:
         for folded in chart.documents
         if document_kind(folded.document) is block.kind
         for reading in folded.readings(block.slot.name)
-        if reading.state not in WITHOUT_EFFECT and _belongs(block, reading)
+        if reading.state not in WITHOUT_EFFECT and _belongs(block, reading) and _was(block, reading)
     ]
     policy = block.slot.policy
     if isinstance(policy, Single):
@@ -280,6 +282,11 @@ def _belongs(block: Block, reading: Reading) -> bool:
     )
 
 
+def _was(block: Block, reading: Reading) -> bool:
+    """Whether what the entry names was done: a drug that was refused has no place among those given."""
+    return block.slot is not records.MEDICATION_GIVEN or given(reading.statements[0])
+
+
 def _written(reading: Reading) -> tuple[object, ...]:
     first = reading.statements[0]
     return first.rec, first.document, first.id
@@ -294,7 +301,15 @@ def _when(reading: Reading) -> tuple[object, ...]:
 def _row(block: Block, reading: Reading) -> Row:
     first = reading.statements[0]
     row = {name: reading.value[name] for name in block.boxes if reading.value.get(name) is not None}
+    if block.slot is records.MEDICATION_GIVEN and (doubt := _not_plainly_given(first)):
+        row["drug"] = f"{raw(row.get('drug') or 'a drug')} ({doubt})"
     return row | ({TIME: first.at} if block.timed and first.at and TIME not in row else {})
+
+
+def _not_plainly_given(one: Statement) -> str:
+    """A status for which the form has no box and that does not say that all of it was given."""
+    status = text_of(one, "status")
+    return "" if status in records.treatment.GIVEN else status
 
 
 def pages(card: Card) -> list[Card]:

@@ -15,8 +15,8 @@ from conflict.errors import BadIdentity
 from conflict.finding import Act, Closing, Finding, Kind, Severity, by_urgency, finding
 from conflict.fold import RESOLUTION, Catalogue, Folded, closings, fold
 from conflict.identity import ActorId, DocumentId, document_text, parse_document
-from conflict.policies import by_record_time, field_of
-from conflict.policies.comparing import said
+from conflict.policies import by_record_time
+from conflict.policies.comparing import said, text_of
 from conflict.records import LINK
 from conflict.records import RESOLUTION as RESOLUTION_SLOT
 from conflict.rule import Facts
@@ -85,10 +85,10 @@ def chart_of(facts: Facts, known: Iterable[DocumentId] = ()) -> Chart:
     named = {other for one in facts.folds for other in linked(one)} | set(known)
     found = {one.id: one for one in _across(facts)}
     found |= {one.id: one for folded in facts.folds for one in folded.findings}
-    closed, apart = _resolved(facts.folds)
-    found |= {one.id: one for one in apart}
+    decided = _Decided(facts.folds)
+    found |= {one.id: one for one in decided.apart}
     findings = (
-        one._replace(closed_by=closed.get(one.id, ()))
+        one._replace(closed_by=decided.closing(one))
         for one in sorted(found.values(), key=by_urgency)
     )
     derived = {one.name: one.compute(facts) for one in DERIVED} if facts.now else {}
@@ -107,34 +107,48 @@ def _across(facts: Facts) -> Iterator[Finding]:
             yield from rule.find(facts)
 
 
-def _resolved(folds: Iterable[Folded]) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
-    """Resolutions of all documents by finding, and those that differ between documents."""
-    by_finding: dict[str, list[Statement]] = {}
-    open_again: set[str] = set()
-    for folded in folds:
-        standing = closings(folded.views.get(RESOLUTION))
-        for reading in folded.readings(RESOLUTION):
-            name = str(field_of(reading.statements[0], "finding") or "")
-            by_finding.setdefault(name, []).extend(reading.statements)
-            if name not in standing:
-                open_again.add(name)
-    closed: dict[str, tuple[str, ...]] = {}
-    apart: list[Finding] = []
-    for name, statements in sorted(by_finding.items()):
-        if len({str(field_of(one, "decision")) for one in statements}) > 1:
-            apart.append(_apart(by_record_time(statements)))
-        elif name not in open_again:
-            closed[name] = tuple(sorted(one.name for one in statements))
-    return closed, apart
+class _Decided:
+    """The resolutions of all documents. `apart`: findings that were decided in different ways."""
+
+    def __init__(self, folds: Iterable[Folded]) -> None:
+        self._closed: dict[str, dict[str, tuple[str, ...]]] = {}
+        by_finding: dict[str, list[Statement]] = {}
+        for folded in folds:
+            place = document_text(folded.document)
+            self._closed[place] = closings(folded.views.get(RESOLUTION))
+            for reading in folded.readings(RESOLUTION):
+                if name := text_of(reading.statements[0], "finding"):
+                    by_finding.setdefault(name, []).extend(reading.statements)
+        self._apart = {
+            name: by_record_time(statements)
+            for name, statements in sorted(by_finding.items())
+            if len({text_of(one, "decision") for one in statements}) > 1
+        }
+        self.apart = tuple(
+            _apart(statements)
+            for statements in self._apart.values()
+            if len({one.document for one in statements}) > 1
+        )
+
+    def closing(self, found: Finding) -> tuple[str, ...]:
+        """Names of the resolutions that close a finding: one in every held document that it is about.
+
+        While half of a decision is on its way, the other half may still be needed.
+        """
+        if found.id in self._apart:
+            return ()
+        places = {name.partition("/")[0] for name in found.statements} & self._closed.keys()
+        halves = [self._closed[place].get(found.id, ()) for place in sorted(places)]
+        return tuple(sorted(name for half in halves for name in half)) if all(halves) else ()
 
 
 def _apart(resolutions: Sequence[Statement]) -> Finding:
     return finding(
-        "heads-differ",
+        "decided-apart",
         Kind.CONTRADICTION,
         Severity.HIGH,
         RESOLUTION,
         resolutions,
         f"Resolution: {said(RESOLUTION_SLOT, resolutions)}",
-        Closing(Act.CHOOSE, RESOLUTION, "write one value that replaces all of these"),
+        Closing(Act.RESOLVE, RESOLUTION, "decide the finding again, having seen both"),
     )

@@ -110,8 +110,10 @@ def finding(
     timed: bool = False,
 ) -> Finding:
     """Finding over `statements`, with its id. `rule` is unique to what it says of them."""
-    names = tuple(sorted({one.name for one in statements}))
-    digest = hashlib.sha256("\x1f".join((rule, kind.value, slot, *names)).encode()).hexdigest()
+    members = {one.name: one for one in statements}
+    names = tuple(sorted(members))
+    lasting = sorted(one.lasting_name for one in members.values())
+    digest = hashlib.sha256("\x1f".join((rule, kind.value, slot, *lasting)).encode()).hexdigest()
     return Finding(
         digest[:16], kind.value, severity.value, slot, names, text, rule, closing, timed=timed
     )

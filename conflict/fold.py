@@ -146,7 +146,11 @@ def fold_statements(
             unknown.append(one)
     histories = {name: _history(group, stands) for name, group in sorted(by_slot.items())}
     views = {name: _view(catalogue, name, one, before) for name, one in histories.items()}
-    found = [*imports.differing(copies, stands), *_circular(stands, unique)]
+    found = [
+        *imports.differing(copies, stands),
+        *_circular(stands, unique),
+        *_from_elsewhere(stands),
+    ]
     found.extend(one for view in views.values() for one in view.findings)
     closed = closings(views.get(RESOLUTION))
     unique_found = {one.id: one for one in found}
@@ -187,7 +191,8 @@ def _struck(
     for key in sorted(stands.struck):
         one = unique.get(key)
         if one is not None and one.void is None and kept.get(key, key) == key:
-            yield one, stands.struck[key][0]
+            for void in stands.struck[key]:
+                yield one, void
 
 
 def _circular(stands: Standing, unique: Mapping[StatementId, Statement]) -> Iterator[Finding]:
@@ -202,6 +207,24 @@ def _circular(stands: Standing, unique: Mapping[StatementId, Statement]) -> Iter
             members,
             f"Statements replace each other in a circle ({who}): all are shown",
             Closing(Act.CHOOSE, members[0].slot, "write what holds, replacing these"),
+        )
+
+
+def _from_elsewhere(stands: Standing) -> Iterator[Finding]:
+    by_writer: dict[StatementId, list[Statement]] = {}
+    for one, target in stands.elsewhere:
+        by_writer.setdefault(one.id, [one]).append(target)
+    for members in by_writer.values():
+        one, *named = members
+        slots = ", ".join(dict.fromkeys(each.slot for each in named))
+        yield finding(
+            "named-from-elsewhere",
+            Kind.CONTRADICTION,
+            Severity.MEDIUM,
+            named[0].slot,
+            members,
+            f"{who_when(one)} wrote in {one.slot} what would replace entries in {slots}: they stand",
+            Closing(Act.RESOLVE, named[0].slot, "say what holds; mark what was in error"),
         )
 
 

@@ -39,7 +39,10 @@ TRAUMA_IDENTITY = "trauma-identity"
 """Systems of `Profile.identifiers` known here; any other text is a system too."""
 
 VALUES_MAX = 12
-"""Values of one field that are compared: a record with a thousand names must not cost minutes."""
+"""Values of one field that are compared, the first that are given: a record with a thousand names
+must not cost minutes."""
+IDENTIFIERS_MAX = 1_000
+"""Identifiers and DoD IDs that are looked up, which costs little: junk does not hide the real one."""
 SHOWN_MAX = 40
 _PRIOR_BITS = log2(PRIOR / (1 - PRIOR))
 _SHARED_BY_RELATIVES = frozenset(("family name", "birth date", "service", "unit"))
@@ -47,7 +50,8 @@ _SHARED_BY_RELATIVES = frozenset(("family name", "birth date", "service", "unit"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """All that is asserted of one person: nothing is overwritten, so a field may hold several values.
+    """All that is asserted of one person: nothing is overwritten, so a field may hold several values,
+    the best evidence first.
 
     `names`: (family, given). `birth_dates`: ISO 8601, also a year or a year and month only.
     `identifiers`: (system, value). Empty text, "unknown" and the like count as not asserted.
@@ -98,7 +102,7 @@ def compare(ours: Profile, theirs: Profile) -> Match:
     """How likely the two are one person. A field missing on a side weighs nothing. Never raises.
 
     Exchanging the sides exchanges `ours` and `theirs` in the evidence and nothing else; the order in
-    which values are asserted does not matter.
+    which values are asserted does not matter until there are more than `VALUES_MAX`.
     """
     evidence = [*_names(ours.names, theirs.names)]
     named = bool(evidence)
@@ -166,8 +170,8 @@ def _blocks(profile: Profile) -> Iterator[str]:
     for date in filter(likeness.ISO_DATE.fullmatch, _asserted(profile.birth_dates)):
         month, day = sorted((date[5:7], date[8:10]))
         yield f"born {date[:4]} {month} {day}"
-    codes = [code_of(text) for text in _asserted(profile.dod_ids)]
-    codes += [code_of(text) for _, text in _asserted(profile.identifiers)]
+    codes = [code_of(text) for text in _asserted(profile.dod_ids, IDENTIFIERS_MAX)]
+    codes += [code_of(text) for _, text in _asserted(profile.identifiers, IDENTIFIERS_MAX)]
     yield from (f"ends {code[-4:]}" for code in codes if code)
 
 
@@ -180,8 +184,9 @@ def _spoken(name: str) -> tuple[str, ...]:
     return tuple(f"name {sound(word)}" for word in (*heard, *forms) if len(word) > 1)
 
 
-def _asserted(values: tuple[_Value, ...]) -> Sequence[_Value]:
-    return values if len(values) < 2 else sorted(set(values))[:VALUES_MAX]
+def _asserted(values: Sequence[_Value], most: int = VALUES_MAX) -> Sequence[_Value]:
+    """The first of what is asserted (the caller gives the best evidence first), in one order."""
+    return values if len(values) < 2 else sorted(list(dict.fromkeys(values))[:most])
 
 
 def _fullest(names: tuple[_Name, ...]) -> list[_Name]:
@@ -274,16 +279,16 @@ def _identifiers(ours: Profile, theirs: Profile) -> Iterator[Evidence]:
     mine, others = _systems(ours), _systems(theirs)
     for system in sorted(mine.keys() & others.keys() - {BATTLE_ROSTER, SSN_LAST_4}):
         level = likeness.IDENTIFIER["wristband" if system == WRISTBAND else "equal"]
-        codes = {code_of(text): text for text in others[system]}
-        equal = [text for text in mine[system] if code_of(text) in codes]
+        codes = {code_of(text): text for text in sorted(others[system])}
+        equal = [text for text in sorted(mine[system]) if code_of(text) in codes]
         if equal:
             yield _evidence(system.replace("-", " "), level, equal[0], codes[code_of(equal[0])])
 
 
 def _systems(profile: Profile) -> dict[str, list[str]]:
-    """Identifiers by system, both without "unknown" and the like."""
+    """Identifiers by system, in the order given, both without "unknown" and the like."""
     systems: dict[str, list[str]] = {}
-    for system, value in _asserted(profile.identifiers):
+    for system, value in list(dict.fromkeys(profile.identifiers))[:IDENTIFIERS_MAX]:
         if code_of(value):
             systems.setdefault("-".join(words_of(system)), []).append(value)
     return systems

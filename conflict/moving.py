@@ -1,27 +1,32 @@
 """Wrong casualty: what was written in one document is marked there and copied to another.
 
 Two statements in two documents, so one may arrive before the other: the mark of error says where the
-copy went (`{"moved_to": document}` as its value), the copy's source says where it came from. Moving
-the same statement twice, on two nodes, makes copies that fold into one.
+copy went (`{"moved_to": document, "statement": id}` as its value), the copy's source says where it
+came from. Each move is its own: two of them make two copies, which are found, never folded.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from conflict.errors import BadIdentity
 from conflict.fold import Folded
-from conflict.identity import DocumentId, document_text, parse_document
+from conflict.identity import DocumentId, StatementId, document_text, parse_document
 from conflict.policies.comparing import reference
 from conflict.shape import Reference
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft, Json, Source, Statement, canonical
 
 MOVED = "aidstation/moved"
-"""System of a copy's source; its record is the original's name."""
+"""System of a copy's source; its record are the names that the original had, the latest first."""
+
+NAMES_MAX = 32
+"""Former names that a copy carries: what it replaced, and what it was called before other moves."""
 
 _MOVED_TO = "moved_to"
+_STATEMENT = "statement"
 
 
 class Moved(NamedTuple):
@@ -31,26 +36,44 @@ class Moved(NamedTuple):
     copy: Draft
 
 
-def move(one: Statement, to: DocumentId, *, by: str, at: str | None, reason: str) -> Moved:
-    """Both halves. The copy keeps author, clinical time and value; the mark says who moved it."""
-    content = canonical([one.slot, one.value, one.at, one.by])
+def move(
+    one: Statement,
+    to: DocumentId,
+    *,
+    by: str,
+    at: str | None,
+    reason: str,
+    line: Sequence[Statement] = (),
+    before: Iterable[StatementId] = (),
+) -> Moved:
+    """Both halves. The copy keeps author, clinical time and value; the mark says who moved it.
+
+    `line`: what `one` replaced, which is marked with it and would stand again otherwise. `before`:
+    marks of error that named `one` earlier and were withdrawn, so that moving it again is another
+    move.
+    """
+    marked = tuple(dict.fromkeys((one.id, *(other.id for other in line))))
+    value: dict[str, Json] = {_MOVED_TO: document_text(to), _STATEMENT: one.id}
+    mark = Draft(slot=one.slot, value=value, by=by, at=at, supersedes=marked, void=reason)
+    own: list[Json] = [one.slot, one.value, one.at, one.by]
+    this: list[Json] = [document_text(to), by, at, reason, *sorted(before)]
+    content = canonical([own, this])
     copy = Draft(
         slot=one.slot,
         value=_referring(one),
         by=one.by,
         at=one.at,
         precision=one.precision,
-        source=Source(MOVED, one.name, hashlib.sha256(content.encode()).hexdigest()),
-    )
-    mark = Draft(
-        slot=one.slot,
-        value={_MOVED_TO: document_text(to)},
-        by=by,
-        at=at,
-        supersedes=(one.id,),
-        void=reason,
+        source=Source(MOVED, _former(one, line), hashlib.sha256(content.encode()).hexdigest()),
     )
     return Moved(mark, copy)
+
+
+def _former(one: Statement, line: Sequence[Statement]) -> str:
+    """Every name that somebody may have called it by, its own first."""
+    names = [one.name, *(other.name for other in line)]
+    names += [name for other in (one, *line) for name in origins(other)]
+    return " ".join(list(dict.fromkeys(names))[:NAMES_MAX])
 
 
 def _referring(one: Statement) -> Json:
@@ -69,9 +92,21 @@ def moved_to(void: Statement) -> DocumentId | None:
     return _document(target) if void.void is not None else None
 
 
+def moves(one: Statement, void: Statement) -> bool:
+    """Whether a mark of error moved this statement; what it replaced is only marked with it."""
+    head = void.value.get(_STATEMENT) if isinstance(void.value, dict) else None
+    return moved_to(void) is not None and head in (None, one.id)
+
+
+def origins(one: Statement) -> tuple[str, ...]:
+    """Names that a copy had before, the one that it was moved from first; of others none."""
+    moved = one.source is not None and one.source.system == MOVED
+    return tuple(one.source.record.split()[:NAMES_MAX]) if moved and one.source else ()
+
+
 def moved_from(one: Statement) -> str:
     """Name of the original that a statement is a copy of, empty where it is none."""
-    return one.source.record if one.source and one.source.system == MOVED else ""
+    return next(iter(origins(one)), "")
 
 
 def origin_document(one: Statement) -> DocumentId | None:
@@ -92,9 +127,8 @@ def moves_of(folded: Folded) -> frozenset[DocumentId]:
 
 
 def names_of(one: Statement) -> tuple[str, ...]:
-    """What others may call a statement: its name, and the name that it had before a move."""
-    origin = moved_from(one)
-    return (one.name, origin) if origin else (one.name,)
+    """What others may call a statement: its name, and those that it had before it was moved."""
+    return (one.name, *origins(one))
 
 
 def _document(text: Json) -> DocumentId | None:

@@ -78,7 +78,8 @@ class Facts:
 class Rule:
     """Finds things over a chart. `timed`: depends on `Facts.now`, asked only where there is one.
 
-    `plain`: what it finds, for people. `basis`: standard or source.
+    `plain`: what it finds, for people. `basis`: standard or source. `finds`: names that its findings
+    have, where they are not its own alone.
     """
 
     name: str
@@ -86,6 +87,11 @@ class Rule:
     basis: str
     find: Callable[[Facts], Iterable[Finding]]
     timed: bool = False
+    finds: tuple[str, ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """Every `Finding.rule` that it can give."""
+        return self.finds or (self.name,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from conflict.errors import BadTime
 from conflict.statement import Json
 
 _DECIMAL = re.compile(r"-?\d{1,9}(\.\d{1,9})?", re.ASCII)
+UNKNOWN_NAMED_MAX = 8  # unknown fields that are named one by one
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 
 
@@ -180,11 +181,14 @@ class Group:
             yield f"{path or 'value'}: fields expected, {_kind(value)} given"
             return
         dot = f"{path}." if path else ""
+        unknown = [name for name in value if name not in self.fields]
+        for name in unknown[:UNKNOWN_NAMED_MAX]:
+            yield f"{dot}{name[:60]}: unknown; known are {', '.join(self.fields)}"
+        if len(unknown) > UNKNOWN_NAMED_MAX:
+            yield f"{path or 'value'}: {len(unknown)} unknown fields"
         for name, inner in value.items():
             known = self.fields.get(name)
-            if known is None:
-                yield f"{dot}{name[:60]}: unknown; known are {', '.join(self.fields)}"
-            elif inner is not None:
+            if known is not None and inner is not None:
                 yield from known.problems(inner, dot + name)
 
 

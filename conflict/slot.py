@@ -83,6 +83,22 @@ class History:
             one for one in self.statements if one.void is None and one.id not in self.superseded
         ]
 
+    def line(self, one: Statement) -> tuple[StatementId, ...]:
+        """A statement and everything that it replaced, corrections of corrections included.
+
+        Marking only the last of a line as entered in error brings the one before it back.
+        """
+        by_id = {each.id: each for each in self.statements}
+        found: dict[StatementId, None] = {}
+        waiting = [one.id]
+        while waiting:
+            key = waiting.pop()
+            if key in found or key not in by_id or by_id[key].void is not None:
+                continue
+            found[key] = None
+            waiting.extend(by_id[key].supersedes)
+        return tuple(found)
+
 
 class Policy(Protocol):
     """A merge rule: pure, and independent of the order of its input."""

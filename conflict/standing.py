@@ -17,12 +17,14 @@ Heirs = Mapping[StatementId, Sequence[Statement]]
 
 class Standing(NamedTuple):
     """`superseded[id]`: statements in force that name id, voids included. `struck[id]`: of these, the
-    ones that mark it as entered in error. `circles`: statements that replace each other.
+    ones that mark it as entered in error. `circles`: statements that replace each other. `elsewhere`:
+    (statement, what it names) where the two are of different slots.
     """
 
     superseded: Heirs
     struck: Heirs
     circles: tuple[tuple[StatementId, ...], ...]
+    elsewhere: tuple[tuple[Statement, Statement], ...]
 
 
 def standing(
@@ -30,9 +32,10 @@ def standing(
 ) -> Standing:
     """What stands of a document. `kept`: by copy of an import, the copy that counts for all.
 
-    To name one copy of an import is to name that import. Linear in the number of names.
+    To name one copy of an import is to name that import. A value replaces only statements of its own
+    slot: a note cannot take an allergy away. Linear in the number of names.
     """
-    names = _names(statements, kept)
+    names, elsewhere = _names(statements, kept)
     order, left = _heirs_first(names)
     circles: tuple[tuple[StatementId, ...], ...] = ()
     if left:
@@ -51,7 +54,7 @@ def standing(
             superseded[target] = in_force
             if voids := [one for one in in_force if one.void is not None]:
                 struck[target] = voids
-    return Standing(superseded, struck, circles)
+    return Standing(superseded, struck, circles, elsewhere)
 
 
 Names = Mapping[StatementId, tuple[StatementId, ...]]
@@ -59,15 +62,26 @@ Names = Mapping[StatementId, tuple[StatementId, ...]]
 
 def _names(
     statements: Mapping[StatementId, Statement], kept: Mapping[StatementId, StatementId]
-) -> Names:
-    """By statement that names any: what it names, copies of an import taken as one."""
+) -> tuple[Names, tuple[tuple[Statement, Statement], ...]]:
+    """By statement that names any: what it replaces, copies of an import taken as one.
+
+    Then what is named from another slot, by something that is no mark of error.
+    """
     found: dict[StatementId, dict[StatementId, None]] = {}
+    elsewhere: dict[tuple[StatementId, StatementId], tuple[Statement, Statement]] = {}
     for key in sorted(key for key, one in statements.items() if one.supersedes):
-        own = kept.get(key, key)
-        for name in statements[key].supersedes:
-            if (target := kept.get(name, name)) != own:
+        own, one = kept.get(key, key), statements[key]
+        for name in one.supersedes:
+            target = kept.get(name, name)
+            if target == own:
+                continue
+            named = statements.get(target)
+            if named is None or named.slot == one.slot or one.void is not None:
                 found.setdefault(own, {})[target] = None
-    return {key: tuple(targets) for key, targets in found.items()}
+            else:
+                elsewhere[own, target] = (statements[own], named)
+    names = {key: tuple(targets) for key, targets in found.items()}
+    return names, tuple(elsewhere.values())
 
 
 def _heirs_first(names: Names) -> tuple[list[StatementId], set[StatementId]]:
@@ -132,8 +146,9 @@ def _circles(names: Names, among: set[StatementId]) -> Iterator[tuple[StatementI
                     low[key] = min(low[key], index[target])
             else:
                 if low[key] == index[key]:
-                    place = stack.index(key)
-                    circle, stack[place:] = stack[place:], []
+                    circle = [stack.pop()]
+                    while circle[-1] != key:
+                        circle.append(stack.pop())
                     on_stack.difference_update(circle)
                     if len(circle) > 1:
                         yield tuple(sorted(circle))

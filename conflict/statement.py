@@ -7,6 +7,7 @@ Automerge document: keys sorted, no white space, no floating point (decimals are
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -77,6 +78,15 @@ class Statement:
     def name(self) -> str:
         """`<document>/<statement id>`: unique everywhere."""
         return f"{document_text(self.document)}/{self.id}"
+
+    @property
+    def lasting_name(self) -> str:
+        """The name, or for an import what every copy of it shares, whichever copy counts today."""
+        if self.source is None:
+            return self.name
+        content = "\x1f".join((*self.source, self.slot, self.at or "", canonical(self.value)))
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        return f"{document_text(self.document)}/import/{digest}"
 
 
 def root_key(slot: str, actor: ActorId, number: int) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from conflict.chart import Chart, chart_of
 from conflict.finding import Finding, by_urgency
 from conflict.fold import Catalogue, Folded, fold
-from conflict.identity import DocumentId, DocumentKind, document_kind, document_text
+from conflict.identity import DocumentId, document_text
 from conflict.lane import Vector
 from conflict.moving import moves_of
 from conflict.rule import Facts
@@ -44,6 +44,7 @@ class Reviewed(NamedTuple):
 
 class _Remembered(NamedTuple):
     held: Mapping[DocumentId, Vector]
+    admitted: Mapping[DocumentId, int]
     beside: Mapping[DocumentId, Vector]
     found_ms: int
     open: tuple[Finding, ...]
@@ -114,12 +115,14 @@ class Charts:
     def _remember(self, document: DocumentId) -> tuple[tuple[DocumentId, ...], _Remembered]:
         vectors, _ = self._linked(document)
         documents = tuple(vectors)
+        admitted = self._store.statement_counts(documents)  # what is held may not be open yet
         before = self._remembered.get(documents)
         now_ms = self._now_ms()
         if (
             before
             and before.held == vectors
             and 0 <= now_ms - before.found_ms < TIMED_FRESH_MS
+            and before.admitted == admitted
             and before.beside == self._store.vectors(list(before.beside))
         ):
             return documents, before
@@ -129,7 +132,7 @@ class Charts:
         while len(self._remembered) >= REMEMBERED_CHARTS_MAX:
             del self._remembered[next(iter(self._remembered))]
         self._remembered.pop(documents, None)
-        fresh = _Remembered(vectors, beside, now_ms, open_now, read.not_held)
+        fresh = _Remembered(vectors, admitted, beside, now_ms, open_now, read.not_held)
         self._remembered[documents] = fresh
         return documents, fresh
 
@@ -171,9 +174,3 @@ def _moved(folds: Sequence[Folded]) -> list[DocumentId]:
     """Documents of other charts that moves of this one name."""
     own = {one.document for one in folds}
     return sorted({other for one in folds for other in moves_of(one)} - own)
-
-
-def first_person(documents: Sequence[DocumentId]) -> DocumentId | None:
-    """The person document of a chart with the smallest id."""
-    persons = (one for one in documents if document_kind(one) is DocumentKind.PERSON)
-    return next(persons, None)

@@ -76,10 +76,11 @@ class Desk(Protocol):
         """As `save`, for bulk: yields to single saves."""
         ...
 
-    def shown(self, document: DocumentId, slot: str, value: Json = None) -> list[str]:
+    def shown(self, document: DocumentId, slot: str, value: Json = None, by: str = "") -> list[str]:
         """Ids of the statements that the document shows now in `slot`: what a correction names.
 
-        With `value`, in a slot that holds one value for each key: those of that value's key.
+        With `value`, in a slot that holds one value for each key: those of that value's key. With
+        `by`, those that this person wrote.
         """
         ...
 
@@ -151,10 +152,12 @@ class Desk(Protocol):
         """Mark in one document, copy to the other; same answer."""
         ...
 
-    def new_casualty(self, by: str, wristband: str = "") -> Json:
+    def new_casualty(self, by: str, wristband: str = "", *, another: bool = False) -> Json:
         """A person and an episode, joined, under a trauma identity of this node's own range.
 
-        `{"person", "episode", "trauma_identity"}`.
+        `{"person", "episode", "trauma_identity", "existing"}`. Wristband numbers are of one event:
+        where one has a record here already, nothing is written, `existing` is true and the answer
+        names that record. `another` makes a new record for a number that was used before.
         """
         ...
 

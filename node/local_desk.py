@@ -8,8 +8,6 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import orjson
-
 from conflict.chart import Chart
 from conflict.clinical_time import utc_text
 from conflict.clock import REMOTE_AHEAD_MS_MAX
@@ -25,8 +23,7 @@ from conflict.identity import (
     statement_id,
 )
 from conflict.lane import Vector
-from conflict.policies import Single
-from conflict.policies.comparing import value_key
+from conflict.policies.comparing import key_of, value_key
 from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
 from node import persons
@@ -79,16 +76,21 @@ class LocalDesk:
 
     # Reading --------------------------------------------------------------------------------
 
-    def shown(self, document: DocumentId, slot: str, value: Json = None) -> list[str]:
+    def shown(self, document: DocumentId, slot: str, value: Json = None, by: str = "") -> list[str]:
         """See `Desk`."""
-        row = self._store.projection(document)
-        body = orjson.loads(row.body) if row else {}
-        readings = body.get("slots", {}).get(slot, [])
-        policy = self._engine.catalogue[slot].policy if slot in self._engine.catalogue else None
-        if value is not None and isinstance(policy, Single) and policy.key:
-            key = value_key(value, policy.key)
-            readings = [one for one in readings if value_key(one["value"], policy.key) == key]
-        return sorted({one for reading in readings for one in reading["statements"]})
+        declared = self._engine.catalogue.get(slot)
+        if declared is None or not self._store.entries(document):
+            return []
+        key: tuple[str, ...] = getattr(declared.policy, "key", ())
+        about = value_key(value, key) if value is not None and key else ""
+        return sorted(
+            {
+                one.id
+                for reading in self._charts.document(document).readings(slot)
+                for one in reading.statements
+                if (not about or key_of(one, key) == about) and (not by or one.by == by)
+            }
+        )
 
     def statements(self, document: DocumentId) -> list[str]:
         """See `Desk`."""
@@ -216,16 +218,16 @@ class LocalDesk:
         """See `Desk`."""
         return self._written(persons.move_saves(self._charts, given))
 
-    def new_casualty(self, by: str, wristband: str = "") -> Json:
+    def new_casualty(self, by: str, wristband: str = "", *, another: bool = False) -> Json:
         """See `Desk`."""
+        band = persons.band_of(wristband)
+        if not another and (worn := persons.wearing(self._charts, band)):
+            return {**_named(worn), "existing": True}
         at = utc_text(datetime.fromtimestamp(self._engine.now_ms() / 1000, UTC))
-        made = persons.casualty(wristband, self._trauma.take(), self._engine.entropy, by, at)
+        trauma, entropy = self._trauma.take(), self._engine.entropy
+        made = persons.casualty(band, trauma, entropy, by, at, another=another)
         self._engine.save(made.saves)
-        return {
-            "person": document_text(made.person),
-            "episode": document_text(made.episode),
-            "trauma_identity": made.trauma_identity,
-        }
+        return {**_named(made), "existing": False}
 
     def _written(self, saves: Sequence[Save]) -> dict[str, Json]:
         ids = self._engine.save(saves)
@@ -361,4 +363,12 @@ def _listed(row: ProjectionRow) -> dict[str, Json]:
         "kind": kind.name.lower() if kind else "unknown",
         "label": row.label,
         "findings": row.open_findings,
+    }
+
+
+def _named(one: persons.Banded | persons.NewCasualty) -> dict[str, Json]:
+    return {
+        "person": document_text(one.person),
+        "episode": document_text(one.episode),
+        "trauma_identity": one.trauma_identity,
     }

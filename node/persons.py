@@ -12,7 +12,6 @@ from typing import NamedTuple
 import orjson
 
 from conflict import matching
-from conflict.errors import BadIdentity
 from conflict.identity import (
     ID_BYTES,
     DocumentId,
@@ -22,10 +21,11 @@ from conflict.identity import (
     document_kind,
     document_text,
     new_document,
-    parse_document,
 )
+from conflict.limits import SUPERSEDES_MAX
 from conflict.matching import Match, Profile
-from conflict.moving import move
+from conflict.moving import Moved, move
+from conflict.policies import field_of
 from conflict.records import (
     BATTLE_ROSTER,
     BIRTH_DATE,
@@ -37,14 +37,15 @@ from conflict.records import (
     SEX,
     UNIT,
 )
-from conflict.slot import CATALOGUE
+from conflict.records.shared import DENIED_LINKS
+from conflict.rules.links import linked_document
+from conflict.slot import CATALOGUE, History
 from conflict.statement import Draft, Json, Statement
 from node.charting import Charts
 from node.desk import Move, Relation, Save
 from node.errors import BadRequest, NotFound
 from storage.ports import Store
 
-NOT_SAME = "not-same-person"
 WRISTBAND = "wristband"
 PAGE = 500
 
@@ -102,15 +103,13 @@ def candidates(store: Store, document: DocumentId, most: int) -> list[Json]:
 
 def _said_other(body: Mapping[str, Json]) -> list[DocumentId]:
     """Documents that somebody said are other persons."""
-    found = []
-    for reading in body.get("slots", {}).get(LINK.name, ()):
-        value = reading["value"]
-        if isinstance(value, dict) and value.get("relation") == NOT_SAME:
-            try:
-                found.append(parse_document(str(value.get("document"))))
-            except BadIdentity:
-                continue  # a peer's odd value, shown raw in the chart
-    return found
+    said = (one["value"] for one in body.get("slots", {}).get(LINK.name, ()))
+    denied = (
+        linked_document(value.get("document"))
+        for value in said
+        if isinstance(value, dict) and value.get("relation") == DENIED_LINKS["same-person"]
+    )
+    return [one for one in denied if one]  # a peer's odd value is shown raw in the chart
 
 
 def _candidate(other: DocumentId, label: str, match: Match) -> dict[str, Json]:
@@ -146,19 +145,13 @@ def link_saves(charts: Charts, given: Relation) -> list[Save]:
 
 
 def unlink_saves(charts: Charts, given: Relation) -> list[Save]:
-    """Both documents say that they do not. Raises `BadRequest`, `NotFound`."""
-    relation = _relation(given.one, given.other)
+    """Both documents say that they do not, also one that is not held. Raises `BadRequest`,
+    `NotFound`."""
+    relation = DENIED_LINKS[_relation(given.one, given.other)]
     if not any(_links(charts, here, there) for here, there in _both(given)):
         raise NotFound("no link between these two is held here; nothing was saved")
-    if relation == "same-person":
-        return [
-            Save(here, (_link(charts, here, there, NOT_SAME, given),))
-            for here, there in _both(given)
-        ]
     return [
-        Save(here, (_end(ended, given),))
-        for here, there in _both(given)
-        if (ended := _links(charts, here, there))
+        Save(here, (_link(charts, here, there, relation, given),)) for here, there in _both(given)
     ]
 
 
@@ -178,18 +171,18 @@ def _relation(one: DocumentId, other: DocumentId) -> str:
 
 
 def _links(charts: Charts, here: DocumentId, there: DocumentId) -> tuple[StatementId, ...]:
-    """What a document shows of its link to another."""
+    """What a document shows of its link to another, however a peer spelt it."""
     try:
         readings = charts.document(here).readings(LINK.name)
     except NotFound:
         return ()
-    text = document_text(there)
-    return tuple(
+    shown = dict.fromkeys(
         statement.id
         for reading in readings
-        if isinstance(reading.value, dict) and reading.value.get("document") == text
         for statement in reading.statements
+        if linked_document(field_of(statement, "document")) == there
     )
+    return tuple(shown)[:SUPERSEDES_MAX]
 
 
 def _link(
@@ -198,14 +191,8 @@ def _link(
     value: dict[str, Json] = {"document": document_text(there), "relation": relation}
     if given.reason:
         value["reason"] = given.reason
-    replaced = tuple(dict.fromkeys(_links(charts, here, there)))
+    replaced = _links(charts, here, there)
     return Draft(slot=LINK.name, value=value, by=given.by, at=given.at, supersedes=replaced)
-
-
-def _end(ended: tuple[StatementId, ...], given: Relation) -> Draft:
-    reason = given.reason or "not the same"
-    replaced = tuple(dict.fromkeys(ended))
-    return Draft(slot=LINK.name, by=given.by, at=given.at, supersedes=replaced, void=reason)
 
 
 # Wrong casualty -----------------------------------------------------------------------------------
@@ -218,23 +205,62 @@ def move_saves(charts: Charts, given: Move) -> list[Save]:
     if not given.by.strip() or not given.reason.strip():
         raise BadRequest("by and reason: who moves it, and why. Nothing was saved")
     folded = charts.document(given.source)
-    standing = {one.id: one for history in folded.histories.values() for one in history.standing()}
-    moved = [_movable(standing, one, given.to) for one in dict.fromkeys(given.statements)]
-    halves = [move(one, given.to, by=given.by, at=given.at, reason=given.reason) for one in moved]
+    standing = {
+        one.id: (one, history)
+        for history in folded.histories.values()
+        for one in history.standing()
+    }
+    named = dict.fromkeys(_own(one, given.source) for one in given.statements)
+    halves = [_halves(*_movable(standing, one, given.to), given) for one in named]
     return [
         Save(given.source, tuple(one.mark for one in halves)),
         Save(given.to, tuple(one.copy for one in halves)),
     ]
 
 
-def _movable(standing: Mapping[StatementId, Statement], identity: str, to: DocumentId) -> Statement:
-    one = standing.get(StatementId(identity.rpartition("/")[2]))
-    if one is None:
-        raise NotFound(f"'{identity[:100]}' does not stand in this document; nothing was saved")
+def _own(name: str, source: DocumentId) -> StatementId:
+    """A statement's id, given alone or as `<document>/<id>`."""
+    document, _, identity = name.strip().rpartition("/")
+    if document and linked_document(document) != source:
+        raise NotFound(f"'{name[:100]}' is of another document; nothing was saved")
+    return StatementId(identity)
+
+
+def _movable(
+    standing: Mapping[StatementId, tuple[Statement, History]], name: StatementId, to: DocumentId
+) -> tuple[Statement, History]:
+    if name not in standing:
+        raise NotFound(f"'{name[:100]}' does not stand in this document; nothing was saved")
+    one, history = standing[name]
     if document_kind(to) not in CATALOGUE[one.slot].kinds:
         kinds = " or ".join(kind.name.lower() for kind in CATALOGUE[one.slot].kinds)
         raise BadRequest(f"{one.slot} belongs in a document of kind {kinds}. Nothing was saved")
-    return one
+    return one, history
+
+
+def _halves(one: Statement, history: History, given: Move) -> Moved:
+    """A statement and all that it replaced are marked, or what was corrected would come back."""
+    line = history.line(one)
+    if len(line) > SUPERSEDES_MAX:
+        raise BadRequest(
+            f"{one.id} replaced {len(line) - 1} entries; at most {SUPERSEDES_MAX - 1} can be moved "
+            "with it: mark it as entered in error and write it anew. Nothing was saved"
+        )
+    by_id = {each.id: each for each in history.statements}
+    withdrawn = (
+        each.id
+        for each in history.statements
+        if each.void is not None and one.id in each.supersedes
+    )
+    return move(
+        one,
+        given.to,
+        by=given.by,
+        at=given.at,
+        reason=given.reason,
+        line=[by_id[each] for each in line],
+        before=withdrawn,
+    )
 
 
 # New casualties -----------------------------------------------------------------------------------
@@ -249,13 +275,63 @@ class NewCasualty(NamedTuple):
     saves: tuple[Save, ...]
 
 
+class Banded(NamedTuple):
+    """Who already wears a wristband here."""
+
+    person: DocumentId
+    episode: DocumentId
+    trauma_identity: str
+
+
+def band_of(wristband: str) -> str:
+    """A wristband's number as it is compared: blanks collapsed, capitals."""
+    return " ".join(wristband.split()).upper()
+
+
+def wearing(charts: Charts, wristband: str) -> Banded | None:
+    """The casualty that this node shows under a wristband (`band_of` form); None of none."""
+    if not wristband:
+        return None
+    person, episode = _documents_of(wristband)
+    try:
+        readings = charts.document(person).readings(IDENTIFIER.name)
+    except NotFound:
+        return None
+    if not readings:
+        return None
+    said = (one.value for one in readings if isinstance(one.value, dict))
+    names = [
+        name
+        for value in said
+        if value.get("system") == matching.TRAUMA_IDENTITY
+        and isinstance(name := value.get("value"), str)
+    ]
+    return Banded(person, episode, next(iter(names), ""))
+
+
+def _documents_of(wristband: str) -> tuple[DocumentId, DocumentId]:
+    return (
+        document_from_source(DocumentKind.PERSON, WRISTBAND, wristband),
+        document_from_source(DocumentKind.EPISODE, WRISTBAND, wristband),
+    )
+
+
 def casualty(
-    wristband: str, trauma_identity: str, entropy: Callable[[int], bytes], by: str, at: str
+    wristband: str,
+    trauma_identity: str,
+    entropy: Callable[[int], bytes],
+    by: str,
+    at: str,
+    *,
+    another: bool = False,
 ) -> NewCasualty:
-    """A person and an episode, joined. Two nodes that scan one wristband write in the same two."""
-    if wristband:
-        person = document_from_source(DocumentKind.PERSON, WRISTBAND, wristband)
-        episode = document_from_source(DocumentKind.EPISODE, WRISTBAND, wristband)
+    """A person and an episode, joined. Two nodes that scan one wristband write in the same two.
+
+    A wristband's number is one casualty's for one event. `another`: this one wears a number that
+    was used before, so the records are new and only a candidate for the same person.
+    """
+    if wristband and not another:
+        person, episode = _documents_of(wristband)
     else:
         person = new_document(DocumentKind.PERSON, entropy(ID_BYTES - 1))
         episode = new_document(DocumentKind.EPISODE, entropy(ID_BYTES - 1))

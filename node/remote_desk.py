@@ -61,10 +61,12 @@ class RemoteDesk:
             ids.extend(self._post("/api/import", encode_batch(batch)))
         return ids
 
-    def shown(self, document: DocumentId, slot: str, value: Json = None) -> list[str]:
+    def shown(self, document: DocumentId, slot: str, value: Json = None, by: str = "") -> list[str]:
         """See `Desk.shown`."""
         path = f"/api/shown/{document_text(document)}/{quote(slot, safe='')}"
         about = {} if value is None else {"value": orjson.dumps(value).decode()}
+        if by:
+            about["by"] = by
         found: list[str] = self._get(path, about)
         return found
 
@@ -123,9 +125,10 @@ class RemoteDesk:
         """See `Desk.move`."""
         return self._post("/api/move", encode_action(given))
 
-    def new_casualty(self, by: str, wristband: str = "") -> Json:
+    def new_casualty(self, by: str, wristband: str = "", *, another: bool = False) -> Json:
         """See `Desk.new_casualty`."""
-        return self._post("/api/casualty", {"by": by, "wristband": wristband})
+        fields = {"by": by, "wristband": wristband, "another": another}
+        return self._post("/api/casualty", fields)
 
     def status(self) -> Json:
         """See `Desk.status`."""

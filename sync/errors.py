@@ -32,6 +32,12 @@ class FrameTooLarge(PeerFault):
     code = "frame-too-large"
 
 
+class BadSketch(PeerFault):
+    """Cells that no two sets have: forged, damaged, or bad luck once in 50,000 large rounds."""
+
+    code = "bad-sketch"
+
+
 class UnknownMessage(PeerFault):
     """A message type that this version does not know."""
 

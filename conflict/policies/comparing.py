@@ -8,8 +8,11 @@ from conflict.clinical_time import Instants, instants
 from conflict.errors import BadTime
 from conflict.finding import who_when
 from conflict.identity import document_text
+from conflict.shape import Reference
 from conflict.slot import Slot
 from conflict.statement import Json, Statement, canonical
+
+SAID_MAX = 12  # statements that a finding's text quotes
 
 
 def by_record_time(statements: Iterable[Statement]) -> list[Statement]:
@@ -57,6 +60,18 @@ def value_key(value: Json, names: Sequence[str]) -> str:
     return canonical(parts[0] if len(parts) == 1 else {"key": parts})
 
 
+def register_of(slot: Slot, statement: Statement, names: Sequence[str]) -> str:
+    """`key_of`, where a reference means the same statement however it is written."""
+    meant = {
+        name: reference(statement, field_of(statement, name))
+        for name in names
+        if isinstance(slot.shape.fields.get(name), Reference)
+    }
+    if not any(meant.values()) or not isinstance(statement.value, dict):
+        return key_of(statement, names)
+    return value_key({**statement.value, **meant}, names)
+
+
 def compared(statement: Statement, names: Sequence[str]) -> str:
     """What decides whether two statements say the same: some fields, or the whole value."""
     if not names:
@@ -65,8 +80,12 @@ def compared(statement: Statement, names: Sequence[str]) -> str:
 
 
 def said(slot: Slot, statements: Iterable[Statement]) -> str:
-    """`Ruiz 13:58Z wrote 10 mg; Okafor 14:01Z wrote 20 mg`, in the order given."""
-    return "; ".join(f"{who_when(one)} wrote {slot.words(one.value)}" for one in statements)
+    """`Ruiz 13:58Z wrote 10 mg; Okafor 14:01Z wrote 20 mg`, the first few in the order given."""
+    given = list(statements)
+    parts = [f"{who_when(one)} wrote {slot.words(one.value)}" for one in given[:SAID_MAX]]
+    if len(given) > SAID_MAX:
+        parts.append(f"and {len(given) - SAID_MAX} more")
+    return "; ".join(parts)
 
 
 def moment_of(statement: Statement) -> Instants | None:
@@ -77,9 +96,13 @@ def moment_of(statement: Statement) -> Instants | None:
         return None
 
 
-def writer_of(statement: Statement) -> str:
-    """Hex of the actor that wrote it."""
-    return statement.id.partition(".")[0]
+def writer_of(statement: Statement) -> tuple[str, str, str]:
+    """Who recorded it: the actor that wrote it, in whose name, imported from which system.
+
+    Two people share a laptop; one node imports from two systems.
+    """
+    by = statement.by.strip().lower()
+    return statement.id.partition(".")[0], by, statement.source.system if statement.source else ""
 
 
 def reference(statement: Statement, text: Json) -> str:

@@ -21,6 +21,9 @@ from conflict.policies.following import in_causal_order
 from conflict.slot import History, Reading, Slot, View
 from conflict.statement import Statement
 
+LOOKED_AT_MAX = (
+    256  # near-identical statements that one is compared with, its own writer's included
+)
 NEIGHBOURS_MAX = 8  # near-identical statements by others that one statement is compared with
 FindsMore = Callable[[Slot, list[Statement]], Iterable[Finding]]
 
@@ -105,7 +108,7 @@ def _neighbours(
 ) -> Iterable[tuple[Statement, Statement]]:
     """A statement with each later one by another writer, as long as they are near."""
     early, _, first = timed[place]
-    for at in range(place + 1, len(timed)):
+    for at in range(place + 1, min(len(timed), place + 1 + LOOKED_AT_MAX)):
         late, _, second = timed[at]
         if late - early > near:
             return

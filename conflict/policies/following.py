@@ -18,8 +18,9 @@ def in_causal_order(standing: Sequence[Statement], history: History, field: str)
     after: dict[StatementId, list[Statement]] = {}
     roots: list[Statement] = []
     places = {one.id: place for place, one in enumerate(standing)}
+    known: dict[StatementId, StatementId | None] = {}
     for one in standing:
-        target = _meant(one, history, field, places) if field_of(one, field) else None
+        target = _meant(one, history, field, places, known) if field_of(one, field) else None
         (roots if target is None else after.setdefault(target, [])).append(one)
     ordered: dict[StatementId, Statement] = {}
     for root in (*roots, *standing):
@@ -33,20 +34,35 @@ def in_causal_order(standing: Sequence[Statement], history: History, field: str)
 
 
 def _meant(
-    one: Statement, history: History, field: str, places: dict[StatementId, int]
+    one: Statement,
+    history: History,
+    field: str,
+    places: dict[StatementId, int],
+    known: dict[StatementId, StatementId | None],
 ) -> StatementId | None:
     """The first standing statement that a reference means; None for itself or another document's."""
-    document, _, identity = reference(one, field_of(one, field)).partition("/")
+    document, _, text = reference(one, field_of(one, field)).partition("/")
     if document != document_text(one.document):
         return None
-    waiting, seen = [StatementId(identity)], set[StatementId]()
+    identity = StatementId(text)
+    if identity not in known:
+        known[identity] = _today(identity, history, places)
+    found = known[identity]
+    return None if found == one.id else found
+
+
+def _today(
+    identity: StatementId, history: History, places: dict[StatementId, int]
+) -> StatementId | None:
+    """What stands for a statement, corrections followed."""
+    waiting, seen = [identity], set[StatementId]()
     found: list[StatementId] = []
     while waiting:
         key = waiting.pop()
         if key in seen:
             continue
         seen.add(key)
-        if key in places and key != one.id:
+        if key in places:
             found.append(key)
         waiting.extend(heir.id for heir in history.superseded.get(key, ()))
     return min(found, key=places.__getitem__, default=None)

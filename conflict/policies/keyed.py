@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
@@ -18,8 +18,8 @@ class Keyed:
     """A register per natural key; add wins, and a negative never removes a positive.
 
     `key` names the fields that identify an item. `status` holds active or one of `negatives`;
-    `none_known` statements (NKDA) speak of the whole list, or only of the items whose category is
-    the one that `speaks_of` gives for their status. `union` fields are joined, `highest` fields take
+    `none_known` statements (NKDA) speak of the whole list but for the categories on which
+    `silent_on` says that they say nothing. `union` fields are joined, `highest` fields take
     the first value of their order that anybody wrote, `aside` fields (where it was written down)
     contradict nothing; positives that differ in another field all stand and are a finding. `doubt`
     is the state of a positive that somebody else denied. A negative
@@ -31,7 +31,7 @@ class Keyed:
     status: str = "status"
     negatives: tuple[str, ...] = ()
     none_known: tuple[str, ...] = ()
-    speaks_of: tuple[tuple[str, str], ...] = ()
+    silent_on: tuple[tuple[str, tuple[str, ...]], ...] = ()
     union: tuple[str, ...] = ()
     highest: tuple[tuple[str, tuple[str, ...]], ...] = ()
     aside: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class Keyed:
 
     def view(self, slot: Slot, history: History) -> View:
         """See `Policy`."""
-        standing = history.standing()
+        standing = [one for one in history.statements if self._stands(one, history)]
         items = [one for one in standing if field_of(one, self.status) not in self.none_known]
         readings: list[Reading] = []
         findings: list[Finding] = []
@@ -59,7 +59,39 @@ class Keyed:
                 reading, found = self._blanket(slot, by_record_time(blanket), against)
                 readings.append(reading)
                 findings.extend(found)
+        findings.extend(self._named_by_others(slot, standing, history))
         return View(tuple(readings), tuple(findings))
+
+    def _stands(self, one: Statement, history: History) -> bool:
+        if one.void is not None:
+            return False
+        return not any(self._replaces(heir, one) for heir in history.superseded.get(one.id, ()))
+
+    def _replaces(self, heir: Statement, one: Statement) -> bool:
+        """A positive goes only by a mark of error, its own item's negative, or another positive."""
+        if heir.void is not None or not self._positive(one) or self._positive(heir):
+            return True
+        return self._negative(heir) and key_of(heir, self.key) == key_of(one, self.key)
+
+    def _positive(self, one: Statement) -> bool:
+        return field_of(one, self.status) not in (*self.negatives, *self.none_known)
+
+    def _named_by_others(
+        self, slot: Slot, standing: Sequence[Statement], history: History
+    ) -> Iterator[Finding]:
+        """Items that a none-known, or another item's negative, would have taken away."""
+        for one in by_record_time(standing):
+            if heirs := by_record_time(history.superseded.get(one.id, ())):
+                yield finding(
+                    "named-by-another",
+                    Kind.CONTRADICTION,
+                    self.severity,
+                    slot.name,
+                    (one, *heirs),
+                    f"{slot.plain}: {said(slot, (one, *heirs))}; only a statement about the item "
+                    "itself takes it away",
+                    Closing(Act.VOID, slot.name, "deny the item itself, or mark what is in error"),
+                )
 
     def _item(self, slot: Slot, group: list[Statement]) -> Shown:
         positive = [one for one in reversed(group) if not self._negative(one)]
@@ -72,7 +104,7 @@ class Keyed:
             return [Reading(first.value, (first, *rest), "inactive")], found
         apart = self._apart(positive)
         if not negative and not apart:
-            return [Reading(self._joined(positive), tuple(positive))], found
+            return [Reading(self.joined(positive), tuple(positive))], found
         found.append(self._contradiction(slot, group, positive, negative))
         if overruling or apart:
             state = self.doubt if negative else "disputed"
@@ -81,7 +113,7 @@ class Keyed:
             if overruling:
                 each.insert(0, Reading(overruling[0].value, tuple(overruling), "inactive"))
             return [*each, *also], found
-        joined = Reading(self._joined(positive), (*positive, *negative), self.doubt)
+        joined = Reading(self.joined(positive), (*positive, *negative), self.doubt)
         return [joined], found
 
     def _contradiction(
@@ -110,24 +142,19 @@ class Keyed:
         if not all(isinstance(value, dict) for value in values):
             return len({canonical(value) for value in values}) > 1
         decided = {*self.key, *self.union, *self.aside, *(name for name, _ in self.highest)}
-        names = {name for value in values for name in value} - decided
-        return any(
-            len(
-                {
-                    canonical(alike(given))
-                    for value in values
-                    if (given := value.get(name)) is not None
-                }
-            )
-            > 1
-            for name in names
-        )
+        first: dict[str, str] = {}
+        for value in values:
+            for name, given in value.items():
+                if name not in decided and given is not None:
+                    text = canonical(alike(given))
+                    if first.setdefault(name, text) != text:
+                        return True
+        return False
 
     def _contradicts(self, one: Statement, status: str) -> bool:
         """Whether an item is one that a none-known statement of this status denies."""
-        category = dict(self.speaks_of).get(status)
-        spoken_of = category is None or field_of(one, "category") in (None, category)
-        return spoken_of and not self._negative(one)
+        category = field_of(one, "category")
+        return category not in dict(self.silent_on).get(status, ()) and not self._negative(one)
 
     def _blanket(
         self, slot: Slot, blanket: list[Statement], against: list[Statement]
@@ -147,7 +174,15 @@ class Keyed:
         )
         return Reading(shown[0].value, shown, "inactive"), [found]
 
-    def _joined(self, shown: Sequence[Statement]) -> Json:
+    def adding(self, chosen: Statement, others: Sequence[Statement]) -> Json:
+        """The chosen statement's value with the unions and worst cases that others add to it."""
+        whole = self.joined([chosen, *others])
+        if not isinstance(chosen.value, dict) or not isinstance(whole, dict):
+            return chosen.value
+        added = {*self.union, *(name for name, _ in self.highest)}
+        return chosen.value | {name: whole[name] for name in sorted(added) if name in whole}
+
+    def joined(self, shown: Sequence[Statement]) -> Json:
         """One value of statements that do not contradict each other, the first before the others."""
         if len(shown) == 1 or not isinstance(shown[0].value, dict):
             return shown[0].value

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding, who_when
+from conflict.identity import StatementId
 from conflict.policies.comparing import by_record_time, said
 from conflict.slot import History, Reading, Slot, View
 from conflict.statement import Statement, canonical
+
+RIVALS_MAX = 64  # corrections that one finding names
 
 
 def with_rivals(slot: Slot, history: History, view: View) -> View:
@@ -31,17 +34,41 @@ def _marked(reading: Reading, disputed: set[str]) -> Reading:
 
 
 def _rival_corrections(slot: Slot, history: History) -> Iterator[Finding]:
-    found: dict[str, Finding] = {}
+    heads = _Heads(history)
+    found: set[tuple[StatementId, ...]] = set()
     for one in by_record_time(one for one in history.statements if one.id in history.superseded):
-        rivals = [
-            heir
-            for heir in history.superseded[one.id]
-            if heir.slot == slot.name and heir.id not in history.superseded
-        ]
-        if _differ(rivals, by_value=slot.policy.family == "events"):
-            about = _finding(slot, one, rivals)
-            found.setdefault(about.id, about)  # the same rivals may have replaced several
-    yield from found.values()
+        rivals = heads.of(one.id)
+        names = tuple(sorted(rival.id for rival in rivals))
+        if names not in found and _differ(rivals, by_value=slot.policy.family == "events"):
+            found.add(names)  # the same rivals may have replaced several
+            yield _finding(slot, one, rivals)
+
+
+class _Heads:
+    """What stands, today, for statements that were replaced: corrections of corrections followed."""
+
+    def __init__(self, history: History) -> None:
+        self._superseded = history.superseded
+        self._slots = {one.slot for one in history.statements}
+        self._known: dict[StatementId, tuple[Statement, ...]] = {}
+
+    def of(self, key: StatementId) -> tuple[Statement, ...]:
+        """The last of each line of corrections of `key`, marks of error included."""
+        waiting = [key]
+        while waiting:
+            last = waiting[-1]
+            heirs = [one for one in self._superseded.get(last, ()) if one.slot in self._slots]
+            if todo := [one.id for one in heirs if one.id not in self._known]:
+                waiting.extend(todo)  # ends: what replaces each other in a circle replaces nothing
+                continue
+            waiting.pop()
+            found: dict[StatementId, Statement] = {}
+            for one in heirs:
+                further = self._known.get(one.id, ())
+                for each in further or (one,):
+                    found[each.id] = each
+            self._known[last] = tuple(found[name] for name in sorted(found))[:RIVALS_MAX]
+        return self._known.get(key, ())
 
 
 def _differ(rivals: Sequence[Statement], *, by_value: bool) -> bool:

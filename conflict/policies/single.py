@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
 from conflict.policies.comparing import (
+    alike,
     by_record_time,
     compared,
     field_of,
     grouped,
-    key_of,
+    register_of,
     said,
 )
 from conflict.slot import History, Reading, Slot, View
@@ -47,7 +48,7 @@ class Single:
         standing = history.standing()
         if not self.key:
             return self._register(slot, standing)
-        registers = grouped(standing, lambda one: key_of(one, self.key))
+        registers = grouped(standing, lambda one: register_of(slot, one, self.key))
         views = [self._register(slot, registers[name]) for name in sorted(registers)]
         return View(
             tuple(reading for view in views for reading in view.readings),
@@ -55,12 +56,15 @@ class Single:
         )
 
     def place(self, statement: Statement) -> tuple[int, str]:
-        """Order of caution, the most cautious first."""
+        """Order of caution, the most cautious first: what nobody here can read comes before all."""
         as_compared = compared(statement, self.same)
         if self.caution:
             return self.caution(statement.value), as_compared
-        code = field_of(statement, self.field)
-        return self.safer.index(code) if code in self.safer else len(self.safer), as_compared
+        code = alike(field_of(statement, self.field))
+        if code in self.safer:
+            return self.safer.index(code), as_compared
+        unknown = bool(self.safer) and code not in (None, "")
+        return -1 if unknown else len(self.safer), as_compared
 
     def _register(self, slot: Slot, standing: Sequence[Statement]) -> View:
         groups = list(grouped(standing, lambda one: compared(one, self.same)).values())

@@ -32,7 +32,11 @@ def _allergy_words(value: Value) -> str:
     if value.get("status") == "none-known":
         return "no known allergies"
     named = value.get("substance") or value.get("code") or "unnamed substance"
-    return f"{raw(named)} ({raw(value.get('status') or 'active')})"
+    parts = [raw(value.get("status") or "active")]
+    parts += [raw(value[name]) for name in ("category", "verification") if value.get(name)]
+    parts += [f"criticality {raw(level)}"] if (level := value.get("criticality")) else []
+    reactions = f": {raw(given)}" if (given := value.get("reactions")) else ""
+    return f"{raw(named)} ({', '.join(parts)}){reactions}"
 
 
 def _allergy_rule(value: Value) -> Iterator[str]:
@@ -52,7 +56,7 @@ ALLERGY = declare(
             key=("substance",),
             negatives=("refuted", "inactive", "resolved"),
             none_known=NONE_KNOWN,
-            speaks_of=(("none-known-drug", "drug"),),
+            silent_on=(("none-known-drug", ("food", "environment")),),
             union=("reactions",),
             highest=(("criticality", CRITICALITY), ("verification", VERIFICATION)),
         ),
@@ -76,6 +80,19 @@ ALLERGY = declare(
 
 BLOOD_METHODS = ("two-lab-samples", "lab", "field-card", ("tag", "self"))
 
+UNIVERSAL_ONLY = "unknown: universal products only"
+
+
+def _blood_type_words(value: Value) -> str:
+    """What is not known, or differs, is never read out as a group."""
+    abo, rh = (given if (given := value.get(name)) else "unknown" for name in ("abo", "rh"))
+    method = f" ({raw(value['method'])})" if value.get("method") else ""
+    if value.get("discrepant") or abo == "unknown":
+        known = f", Rh {raw(rh)}" if rh != "unknown" and not value.get("discrepant") else ""
+        return f"{UNIVERSAL_ONLY}{known}{method}"
+    return f"{raw(abo)}{raw(rh) if rh != 'unknown' else ', Rh unknown'}{method}"
+
+
 BLOOD_TYPE = declare(
     Slot(
         name="blood_type",
@@ -96,10 +113,8 @@ BLOOD_TYPE = declare(
                 "discrepant": Flag(),
             }
         ),
-        wording=lambda value: (
-            f"{raw(value.get('abo', '?'))}{raw(value.get('rh', ''))} ({raw(value.get('method', ''))})"
-        ),
-        absent="unknown: universal products only",
+        wording=_blood_type_words,
+        absent=UNIVERSAL_ONLY,
         basis="Mil Med 1999;164:785 (tags or cards wrong in 34 of 923 soldiers); CLINICAL.md §3",
     )
 )
@@ -111,10 +126,15 @@ _CODED: dict[str, Field] = {
 }
 
 
+ABATED = ("resolved", "inactive", "remission")
+
+
 def _problem_rule(value: Value) -> Iterator[str]:
-    """FHIR R4 con-4."""
-    if value.get("abatement") and value.get("status") == "active":
-        yield "status: resolved, inactive or remission expected beside an abatement, 'active' given"
+    """FHIR R4 con-4: what says no status is active."""
+    status = value.get("status")
+    if value.get("abatement") and status not in ABATED:
+        given = repr(raw(status)[:40]) if status else "none"
+        yield f"status: resolved, inactive or remission expected beside an abatement, {given} given"
 
 
 PROBLEM = declare(

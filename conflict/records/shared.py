@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from conflict.identity import DocumentKind
+from collections.abc import Iterator, Mapping
+
+from conflict.errors import BadIdentity
+from conflict.identity import DocumentKind, document_text, parse_document
 from conflict.policies import Events, Keyed, Single
 from conflict.records.fields import DOCUMENT, REFERENCE
 from conflict.shape import Anything, Code, Flag, Group, Many, Number, Text, Whole
 from conflict.slot import Slot, declare
+from conflict.statement import Json
 
 PERSON_OR_EPISODE = (DocumentKind.PERSON, DocumentKind.EPISODE)
 EVERY_KIND = tuple(DocumentKind)
@@ -40,6 +44,25 @@ NOTE = declare(
 )
 """Signed text stays as it was; what is added to it is an addendum, shown after it."""
 
+DENIED_LINKS = {
+    "casualty": "not-casualty",
+    "same-person": "not-same-person",
+    "same-episode": "not-same-episode",
+}
+"""By relation, the one that denies it."""
+
+
+def _spelling(value: Mapping[str, Json]) -> Iterator[str]:
+    """One spelling of a document, so that what is said of it later is said of the same item."""
+    given = value.get("document")
+    try:
+        canonical = document_text(parse_document(given)) if isinstance(given, str) else given
+    except BadIdentity:
+        return
+    if given != canonical:
+        yield f"document: {canonical} expected, {str(given)[:60]!r} given"
+
+
 LINK = declare(
     Slot(
         name="link",
@@ -48,19 +71,20 @@ LINK = declare(
         policy=Keyed(
             key=("document",),
             status="relation",
-            negatives=("not-same-person",),
+            negatives=tuple(DENIED_LINKS.values()),
             union=("evidence",),
             aside=("reason", "score"),
         ),
         shape=Group(
             {
                 "document": DOCUMENT,
-                "relation": Code(("casualty", "same-person", "same-episode", "not-same-person")),
+                "relation": Code((*DENIED_LINKS, *DENIED_LINKS.values())),
                 "reason": Text(400),
                 "evidence": Many(Text(200)),
                 "score": Number("-999", "999", "bits"),
             }
         ),
+        rule=_spelling,
         basis="CLINICAL.md §3 same person?; FHIR R4 Patient.link; score: Fellegi-Sunter 1969",
     )
 )

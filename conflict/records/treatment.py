@@ -6,18 +6,19 @@ is flagged. `at` is when it was done. CLINICAL.md §1.1, §3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from conflict.codes import card as codes
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
 from conflict.identity import DocumentKind
 from conflict.policies import Events
-from conflict.policies.comparing import grouped, said, text_of
+from conflict.policies.comparing import alike, grouped, said, text_of
 from conflict.policies.events import duplicate, near_pairs
 from conflict.records.fields import CODED, REFERENCE, ROUTE, VOLUME
 from conflict.shape import Code, Group, Moment, Number, Text
 from conflict.slot import Slot, declare
-from conflict.statement import Statement
+from conflict.statement import Json, Statement
+from conflict.wording import raw
 from conflict.wording import said as fields_said
 
 EPISODE = (DocumentKind.EPISODE,)
@@ -158,6 +159,22 @@ BLOOD_PRODUCT = declare(
 )
 """`abo`, `rh`: of the unit, as its label says."""
 
+GIVEN = ("given", "completed")
+"""Statuses that say no more than the entry itself: the whole of it was given."""
+
+
+def _medication_words(value: Mapping[str, Json]) -> str:
+    """`morphine 10 mg IV: refused`."""
+    words = fields_said(value, "drug", "dose", "unit", "route")
+    if not value.get("drug"):
+        words = f"{raw(value.get('display') or value.get('code') or 'a drug')} {words}".strip()
+    if (status := value.get("status")) and alike(status) not in GIVEN:
+        words += f": {raw(status)}"
+    if reaction := value.get("adverse_reaction"):
+        words += f"; adverse reaction: {raw(reaction)}"
+    return words
+
+
 MEDICATION_GIVEN = declare(
     Slot(
         name="medication_given",
@@ -177,7 +194,7 @@ MEDICATION_GIVEN = declare(
                 "adverse_reaction": Text(400),
             }
         ),
-        wording=lambda value: fields_said(value, "drug", "dose", "unit", "route") or "a drug",
+        wording=_medication_words,
         absent="none recorded",
         basis="DD Form 1380, back: Meds; CLINICAL.md §3, drug given",
     )

@@ -4,11 +4,13 @@ from conflict.rule import Derived, Rule
 from conflict.rules import blood, custody, doses, times, tourniquets, vitals
 from conflict.rules.allergies import ALLERGY_AGAINST_DRUG
 from conflict.rules.directives import CODE_STATUS, DIRECTIVE_NOT_CARRIED
-from conflict.rules.identity import ACTIVE_RECORD, BLOOD_ACROSS_RECORDS, DOD_IDS_ACROSS_RECORDS
+from conflict.rules.identity import ACTIVE_RECORD
 from conflict.rules.immunisations import IMMUNISATIONS_DUE
+from conflict.rules.links import LINK_DENIED
 from conflict.rules.moves import MOVE_UNFINISHED
 from conflict.rules.questionnaires import DEPLOYMENT_HEALTH
 from conflict.rules.readiness import READINESS
+from conflict.rules.records_apart import ACROSS_RECORDS
 from conflict.rules.teeth import DENTAL_CLASS, FINDING_ON_MISSING_TOOTH
 
 RULES: tuple[Rule, ...] = (
@@ -34,11 +36,11 @@ RULES: tuple[Rule, ...] = (
     vitals.REASSESSMENT_DUE,
     custody.ANSWERED_APART,
     custody.ACCEPTS_NONE,
-    BLOOD_ACROSS_RECORDS,
-    DOD_IDS_ACROSS_RECORDS,
+    *ACROSS_RECORDS,
     DIRECTIVE_NOT_CARRIED,
     FINDING_ON_MISSING_TOOTH,
     MOVE_UNFINISHED,
+    LINK_DENIED,
 )
 """Every rule, in the order of the reference."""
 

@@ -21,7 +21,18 @@ from conflict.rules.references import heads
 from conflict.statement import Json, Statement
 
 NOT_GIVEN = frozenset(
-    {"not-done", "not-given", "entered-in-error", "refused", "declined", "cancelled", "canceled"}
+    {
+        "not-done",
+        "not-given",
+        "entered-in-error",
+        "refused",
+        "declined",
+        "cancelled",
+        "canceled",
+        "held",
+        "withheld",
+        "omitted",
+    }
 )
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 

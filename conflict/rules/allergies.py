@@ -22,6 +22,7 @@ from conflict.records import (
 )
 from conflict.rule import Facts, Rule
 from conflict.rules.administrations import drug_text, given
+from conflict.rules.bounded import NAMED_MAX, named
 from conflict.rules.moments import Key, few_or_all, identity_of
 from conflict.rules.references import References, heads
 from conflict.slot import Reading, Slot
@@ -33,6 +34,9 @@ SUBSTANCES_MAX, DRUGS_MAX = 64, 256
 EACH_MAX = 32
 """So many entries of one drug are a finding each; more are one finding that names all."""
 
+
+FINDINGS_MAX = 256
+"""Findings of a chart, the gravest first; more are one finding that says how many."""
 
 _SEVERITIES = tuple(Severity)  # the worst first
 _DIRECT = ("same", "ingredient")
@@ -54,12 +58,18 @@ def _against_drug(facts: Facts) -> Iterator[Finding]:
     drugs: dict[str, list[Drug]] = {}
     for drug in _drugs(facts) if allergies else ():
         drugs.setdefault(drug.text, []).append(drug)
-    for named in sorted(allergies)[:SUBSTANCES_MAX]:
-        for text in sorted(drugs)[:DRUGS_MAX]:
-            if cover := allergy_covers(named, text):
-                for allergy in allergies[named]:
-                    several = few_or_all(drugs[text], EACH_MAX)
-                    yield from (_hazard(allergy, each, cover) for each in several)
+    covered = [
+        _Covered(allergy, drug, cover)
+        for substance_text in sorted(allergies)[:SUBSTANCES_MAX]
+        for text in sorted(drugs)[:DRUGS_MAX]
+        if (cover := allergy_covers(substance_text, text))
+        for allergy in few_or_all(allergies[substance_text])
+        for drug in few_or_all(drugs[text], EACH_MAX)
+    ]
+    covered.sort(key=lambda one: _SEVERITIES.index(one.severity))  # stable: names decide among equals
+    yield from map(_hazard, covered[:FINDINGS_MAX])
+    if more := covered[FINDINGS_MAX:]:
+        yield _more(more)
     if len(allergies) > SUBSTANCES_MAX or len(drugs) > DRUGS_MAX:
         yield _not_all_compared(
             [one for named in sorted(allergies)[SUBSTANCES_MAX:] for one in allergies[named]],
@@ -103,19 +113,55 @@ def _cancelled(facts: Facts) -> set[Key]:
     return {key for key, each in said.items() if each == {"cancelled"}}
 
 
-def _hazard(allergy: Reading, drugs: Sequence[Drug], cover: Cover) -> Finding:
-    first, *more = drugs
+class _Covered(NamedTuple):
+    """Allergies to one substance that speak against entries of one drug."""
+
+    allergies: Sequence[Reading]
+    drugs: Sequence[Drug]
+    cover: Cover
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of the allergies'."""
+        return min((_severity(one, self.cover) for one in self.allergies), key=_SEVERITIES.index)
+
+    def named(self) -> list[Statement]:
+        """What a finding names, bounded: allergies first, then what was given."""
+        allergies = [one for reading in self.allergies for one in reading.statements]
+        drugs = [one for drug in self.drugs for one in drug.statements]
+        return named(by_record_time(allergies)[-NAMED_MAX // 2 :], drugs)
+
+
+def _hazard(covered: _Covered) -> Finding:
+    allergies, (first, *more), cover = covered
     source = f" ({cover.source})" if cover.source else ""
     when = who_when(first.statements[0]) + (f", and {len(more)} more" if more else "")
+    who = who_when(allergies[0].statements[0])
+    who += f", and {len(allergies) - 1} more" if len(allergies) > 1 else ""
     return finding(
         "allergy-against-drug",
         Kind.HAZARD,
-        _severity(allergy, cover),
+        covered.severity,
         first.slot.name,
-        (*allergy.statements, *(one for drug in drugs for one in drug.statements)),
-        f"Allergy: {substance(allergy)[:120]} ({who_when(allergy.statements[0])}); "
+        covered.named(),
+        f"Allergy: {substance(allergies[0])[:120]} ({who}); "
         f"{first.text[:120]} {first.what} ({when}): {cover.words}{source}",
         Closing(Act.RESOLVE, first.slot.name, "say what was done about it"),
+    )
+
+
+def _more(left: Sequence[_Covered]) -> Finding:
+    """What is beyond `FINDINGS_MAX`, the less grave: counted, and named as far as there is room."""
+    statements = {one.name: one for each in left[:NAMED_MAX] for one in each.named()}
+    return finding(
+        "allergies-against-more-drugs",
+        Kind.HAZARD,
+        left[0].severity,
+        ALLERGY.name,
+        named(list(statements.values())),
+        f"Allergies speak against drugs of this chart {len(left)} times more than the {FINDINGS_MAX} "
+        "that are listed, the gravest first",
+        Closing(Act.RESOLVE, ALLERGY.name, "settle what was given against an allergy, and say what was done about it"),
     )
 
 
@@ -135,7 +181,7 @@ def _not_all_compared(allergies: Sequence[Reading], drugs: Sequence[Drug]) -> Fi
         Kind.HAZARD,
         Severity.MEDIUM,
         ALLERGY.name,
-        by_record_time(statements),
+        named(statements),
         f"This chart has more allergies or drugs than are compared ({SUBSTANCES_MAX} and "
         f"{DRUGS_MAX}): {len(allergies)} allergies and {len(drugs)} drugs were not",
         Closing(Act.RESOLVE, ALLERGY.name, "compare them, and say that it was done"),
@@ -148,4 +194,9 @@ ALLERGY_AGAINST_DRUG = Rule(
     "class",
     basis="CLINICAL.md §3; sources of cross-reaction in conflict/codes/drug_classes.py",
     find=_against_drug,
+    finds=(
+        "allergy-against-drug",
+        "allergies-against-more-drugs",
+        "allergies-not-all-compared",
+    ),
 )

@@ -17,6 +17,7 @@ from conflict.policies.comparing import by_record_time, said, text_of, writer_of
 from conflict.records import BLOOD_PRODUCT, BLOOD_TYPE, SEX
 from conflict.rule import Derived, Facts, Rule
 from conflict.rules.administrations import administrations, least_and_most, possible_duplicates
+from conflict.rules.bounded import named, told
 from conflict.rules.moments import (
     DAY,
     clusters,
@@ -149,8 +150,8 @@ def _hazard(products: Sequence[Statement], reason: Mismatch, given_to: Recipient
         Kind.HAZARD,
         reason.severity,
         BLOOD_PRODUCT.name,
-        (*products, *given_to.statements),
-        f"{said(BLOOD_PRODUCT, products[:8])}; {given_to.words}: {reason.why}",
+        named(products, given_to.statements),
+        f"{told(products)}; {given_to.words}: {reason.why}",
         Closing(Act.RESOLVE, BLOOD_PRODUCT.name, "say what was done about it"),
     )
 
@@ -161,6 +162,7 @@ AGAINST_TYPE = Rule(
     "type is unknown or its evidence differs",
     basis=_BASIS,
     find=_against_type,
+    finds=("blood-incompatible", "blood-not-universal", "blood-rh"),
 )
 
 
@@ -180,8 +182,8 @@ def _unit_twice(facts: Facts) -> Iterator[Finding]:
                 Kind.DUPLICATE,
                 Severity.MEDIUM,
                 BLOOD_PRODUCT.name,
-                units,
-                f"One unit number in two documents: {said(BLOOD_PRODUCT, units[:8])}",
+                named(units),
+                f"One unit number in two documents: {told(units)}",
                 Closing(
                     Act.VOID,
                     BLOOD_PRODUCT.name,
@@ -195,6 +197,7 @@ WRITTEN_TWICE = Rule(
     plain="One unit of blood, certainly or perhaps, written in two documents",
     basis="CLINICAL.md §3; a unit is given once",
     find=_unit_twice,
+    finds=("unit-given-twice", "written-twice", "written-many-times"),
 )
 
 GRAM_OF_CALCIUM: Mapping[tuple[str, str], int] = {

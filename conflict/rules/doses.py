@@ -23,6 +23,7 @@ from conflict.rules.administrations import (
     least_and_most,
     possible_duplicates,
 )
+from conflict.rules.bounded import CORRECT, named
 from conflict.rules.moments import (
     DAY,
     Key,
@@ -111,6 +112,7 @@ DOSE_TOTALS = Derived(
 )
 
 
+FAR_OUTSIDE_NAMES = {"above": "dose-above", "below": "dose-below"}
 _checked = lru_cache(maxsize=4096)(check_dose)  # the same doses are written again and again
 
 
@@ -125,17 +127,13 @@ def _far_outside(facts: Facts) -> Iterator[Finding]:
         warning = _checked(drug_text(one), amount, text_of(one, "unit"), text_of(one, "route"))
         if warning:
             yield finding(
-                f"dose-{warning.kind}",
+                FAR_OUTSIDE_NAMES[warning.kind],
                 Kind.HAZARD,
                 Severity.MEDIUM if warning.kind == "above" else Severity.LOW,
                 MEDICATION_GIVEN.name,
                 (one,),
                 f"{said(MEDICATION_GIVEN, (one,))}. {warning.words} ({warning.source})",
-                Closing(
-                    Act.CHOOSE,
-                    MEDICATION_GIVEN.name,
-                    "correct it, or say that it is what was given",
-                ),
+                Closing(Act.RESOLVE, MEDICATION_GIVEN.name, CORRECT),
             )
 
 
@@ -144,6 +142,7 @@ FAR_OUTSIDE = Rule(
     plain="One administration far above or below the doses that a source cites",
     basis=_BASIS,
     find=_far_outside,
+    finds=tuple(FAR_OUTSIDE_NAMES.values()),
 )
 
 
@@ -159,7 +158,7 @@ def _day_over(facts: Facts) -> Iterator[Finding]:
                     Kind.HAZARD,
                     Severity.MEDIUM,
                     MEDICATION_GIVEN.name,
-                    [one.statement for one in added],
+                    named([one.statement for one in added]),
                     f"{warning.words} ({warning.source}); given by {who}; possible duplicates are "
                     "all counted",
                     Closing(Act.RESOLVE, MEDICATION_GIVEN.name, "say what was done about it"),
@@ -187,4 +186,5 @@ WRITTEN_TWICE = Rule(
     plain="One administration perhaps written twice, in one document or in two of the chart",
     basis=_BASIS,
     find=_twice,
+    finds=("written-twice", "written-many-times"),
 )

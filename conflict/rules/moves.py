@@ -1,32 +1,45 @@
-"""A move between two casualties warns in both charts until both of its halves are here."""
+"""A move between two casualties warns in both charts until its entry stands in exactly one of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding, who_when
 from conflict.fold import Folded
 from conflict.identity import DocumentId, document_text
-from conflict.moving import moved_from, moved_to, origin_document
+from conflict.moving import moved_from, moved_to, moves, origin_document
+from conflict.policies.comparing import by_record_time
 from conflict.rule import Facts, Rule
-from conflict.slot import CATALOGUE
+from conflict.rules.moments import Key, identity_of
+from conflict.slot import CATALOGUE, History
 from conflict.statement import Statement
+
+Held = Mapping[DocumentId, Folded]
+
+
+class _Copy(Enum):
+    """What is known of a moved entry in the document that it went to."""
+
+    MISSING = "the copy there is not held here"
+    STRUCK = "entered in error there too"
+    PLACED = "stands there, or was moved on from there"
 
 
 def _unfinished(facts: Facts) -> Iterator[Finding]:
-    by_document = dict(facts.beside) | {one.document: one for one in facts.folds}
-    for one, void in facts.struck():
-        target = moved_to(void)
-        if target and not _has_copy(by_document.get(target), one.name):
-            yield _warning(
-                one,
-                (one, void),
-                f"marked as another casualty's and moved to {document_text(target)}; the copy there "
-                "is not held here",
-            )
+    held = {**facts.beside, **{one.document: one for one in facts.folds}}
+    for one, voids in _moved(facts):
+        yield from _left(one, voids, held)
     for one in _copies(facts):
-        if why := _not_left(one, by_document.get(_origin(one))):
-            yield _warning(one, (one,), why)
+        yield from _arrived(one, held)
+
+
+def _moved(facts: Facts) -> list[tuple[Statement, list[Statement]]]:
+    """Moved statements of the chart, with everything that marks them as entered in error."""
+    found: dict[Key, tuple[Statement, list[Statement]]] = {}
+    for one, void in facts.struck():
+        found.setdefault(identity_of(one), (one, []))[1].append(void)
+    return [(one, voids) for one, voids in found.values() if any(moves(one, v) for v in voids)]
 
 
 def _copies(facts: Facts) -> Iterator[Statement]:
@@ -34,58 +47,128 @@ def _copies(facts: Facts) -> Iterator[Statement]:
     for folded in facts.folds:
         for history in folded.histories.values():
             for one in history.statements:
-                if moved_from(one) and one.id not in history.struck:
+                if moved_from(one) and one.void is None and one.id not in history.struck:
                     yield one
 
 
-def _origin(one: Statement) -> DocumentId:
-    return origin_document(one) or DocumentId(b"")
+def _left(one: Statement, voids: Sequence[Statement], held: Held) -> Iterator[Finding]:
+    """What is wrong with where a statement went."""
+    marks = by_record_time(void for void in voids if moves(one, void))
+    states = {target: _state(held.get(target), one.name) for target in _targets(marks)}
+    for void in marks:
+        target = moved_to(void)
+        if target and states[target] is _Copy.MISSING:
+            words = f"moved to {document_text(target)}; {_Copy.MISSING.value}"
+            yield _warning(
+                "move-unfinished", (one, void), f"marked as another casualty's and {words}"
+            )
+    places = [document_text(target) for target in sorted(states)]
+    if len([state for state in states.values() if state is not _Copy.STRUCK]) > 1:
+        words = f"moved to {' and '.join(places)}: it is one casualty's only"
+        yield _warning("moved-to-several", (one, *marks), words, Severity.HIGH)
+    if set(states.values()) == {_Copy.STRUCK} and len(marks) == len(voids):
+        words = f"moved to {' and '.join(places)} and entered in error there: it is in no chart"
+        yield _warning("moved-nowhere", (one, *marks), words)
 
 
-def _has_copy(folded: Folded | None, name: str) -> bool:
-    if folded is None:
-        return False
-    return any(
-        moved_from(one) == name
-        for history in folded.histories.values()
+def _targets(marks: Sequence[Statement]) -> set[DocumentId]:
+    return {target for void in marks if (target := moved_to(void))}
+
+
+def _state(folded: Folded | None, name: str) -> _Copy:
+    """What a document makes of the copies of a statement that it got; the best of several."""
+    found = {
+        _Copy.PLACED if one.id not in history.struck or _on(one, history) else _Copy.STRUCK
+        for history in (folded.histories.values() if folded else ())
         for one in history.statements
-    )
+        if moved_from(one) == name
+    }
+    return next((state for state in (_Copy.PLACED, _Copy.STRUCK) if state in found), _Copy.MISSING)
 
 
-def _not_left(one: Statement, origin: Folded | None) -> str:
-    """What is wrong with the other half of a copy; empty where it is in place."""
+def _on(one: Statement, history: History) -> bool:
+    return any(moves(one, void) for void in history.struck[one.id])
+
+
+def _arrived(one: Statement, held: Held) -> Iterator[Finding]:
+    """What is wrong with where a copy came from."""
     place, _, identity = moved_from(one).partition("/")
+    origin = held.get(origin_document(one) or DocumentId(b""))
+    words = f"moved here from {place}"
     if origin is None:
-        return f"moved here from {place}, which is not held here"
-    if any(struck.id == identity for struck, _ in origin.struck):
-        return ""
-    if any(
-        identity == other.id
-        for history in origin.histories.values()
-        for other in history.statements
-    ):
-        return f"moved here from {place}, where it still stands"
-    return f"moved here from {place}, where the original is not held"
+        yield _warning("move-origin-not-held", (one,), f"{words}, which is not held here")
+        return
+    found = _original(origin, identity)
+    if found is None:
+        yield _warning("move-origin-not-held", (one,), f"{words}, where the original is not held")
+        return
+    original, history = found
+    if _stands(original, history):
+        still = f"{words}, where it still stands"
+        yield _warning("moved-still-stands", (one,), still, Severity.HIGH)
+    elsewhere = _elsewhere(original, history, one.document, held)
+    if elsewhere:
+        places = " and ".join(document_text(other) for other in elsewhere)
+        also = f"{words}, and moved to {places} too: it is one casualty's only"
+        yield _warning("moved-to-several", (one,), also, Severity.HIGH)
 
 
-def _warning(one: Statement, statements: tuple[Statement, ...], why: str) -> Finding:
+def _original(origin: Folded, identity: str) -> tuple[Statement, History] | None:
+    for history in origin.histories.values():
+        for one in history.statements:
+            if one.id == identity:
+                return one, history
+    return None
+
+
+def _stands(one: Statement, history: History) -> bool:
+    """Whether it stands itself, or a correction that nobody moved with it."""
+    waiting, seen = [one], {one.id}
+    while waiting:
+        last = waiting.pop()
+        if last.id not in history.superseded:
+            return True
+        heirs = (each for each in history.superseded[last.id] if each.void is None)
+        waiting += [each for each in heirs if each.id not in seen]
+        seen.update(each.id for each in waiting)
+    return False
+
+
+def _elsewhere(
+    original: Statement, history: History, here: DocumentId, held: Held
+) -> list[DocumentId]:
+    """Other documents that a statement went to as well, unless its copy there is known as an error."""
+    marks = [void for void in history.struck.get(original.id, ()) if moves(original, void)]
+    others = sorted(_targets(marks) - {here})
+    return [one for one in others if _state(held.get(one), original.name) is not _Copy.STRUCK]
+
+
+def _warning(
+    rule: str, statements: Sequence[Statement], why: str, severity: Severity = Severity.MEDIUM
+) -> Finding:
+    one = statements[0]
     slot = CATALOGUE.get(one.slot)
     said = slot.words(one.value) if slot else one.slot
     plain = slot.plain if slot else one.slot
-    return finding(
-        "move-unfinished",
-        Kind.HAZARD,
-        Severity.MEDIUM,
-        one.slot,
-        statements,
-        f"{plain}: {who_when(one)} wrote {said}; {why}",
-        Closing(Act.RESOLVE, one.slot, "sync with a node that holds both records"),
-    )
+    text = f"{plain}: {who_when(one)} wrote {said}; {why}"
+    closing = Closing(Act.RESOLVE, one.slot, _CLOSED_BY[rule])
+    return finding(rule, Kind.HAZARD, severity, one.slot, statements, text, closing)
+
+
+_CLOSED_BY = {
+    "move-unfinished": "sync with a node that holds both records",
+    "move-origin-not-held": "sync with a node that holds both records",
+    "moved-still-stands": "sync, or mark the one that is wrong as entered in error",
+    "moved-to-several": "mark every copy but the right one as entered in error, and withdraw the "
+    "mark that moved it there",
+    "moved-nowhere": "withdraw the mark that moved it, or say why it is in no chart",
+}
 
 
 MOVE_UNFINISHED = Rule(
     name="move-unfinished",
-    plain="One half of a move between two casualties is not held here",
+    plain="A moved entry that does not stand in exactly one chart: one half of the move is not held "
+    "here, it still stands where it was, it went to two casualties, or to none",
     basis="CLINICAL.md §3, entered in error",
     find=_unfinished,
 )

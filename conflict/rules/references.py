@@ -6,7 +6,7 @@ was entered in error, or is not held, means nothing.
 
 from __future__ import annotations
 
-from conflict.moving import moved_from
+from conflict.moving import origins
 from conflict.policies.comparing import by_record_time, field_of, reference
 from conflict.rule import Facts
 from conflict.rules.moments import Key, identity_of
@@ -39,20 +39,20 @@ class References:
             for folded in facts.folds
             for copy, kept in folded.copies.items()
         }
-        self._moved = {
-            origin: identity_of(one)
-            for one, history in self._held.values()
-            if (origin := moved_from(one)) and one.id not in history.struck
-        }
+        self._moved: dict[str, list[Key]] = {}
+        for key, (one, history) in sorted(self._held.items(), key=lambda item: item[0]):
+            for name in origins(one) if one.id not in history.struck else ():
+                self._moved.setdefault(name, []).append(key)
 
     def key(self, one: Statement, field: str = "of") -> Key | None:
         """The statement of a held document that a field names; None where it names none.
 
-        What was moved here is still called by the name that it had.
+        What was moved here is still called by the names that it had, however often it was moved.
         """
         name = reference(one, field_of(one, field))
-        if copy := self._moved.get(name):
-            return copy
+        if copies := self._moved.get(name):
+            own = (key for key in copies if key[0] == one.document)
+            return next(own, copies[0])
         document, _, identity = name.partition("/")
         held = self._documents.get(document)
         if held is None:

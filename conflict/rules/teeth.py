@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
-from conflict.policies.comparing import by_record_time, field_of, said, text_of
+from conflict.policies.comparing import by_record_time, field_of, text_of
 from conflict.records import DENTAL_EXAM, DENTAL_FINDING, TOOTH
 from conflict.rule import Derived, Facts, Rule
 from conflict.rules.currency import (
@@ -18,7 +18,9 @@ from conflict.rules.currency import (
     overdue,
     statements_of,
 )
-from conflict.rules.moments import moment_at
+from conflict.rules.bounded import NAMED_MAX, named, told
+from conflict.rules.moments import few_or_all, moment_at
+from conflict.slot import Reading
 from conflict.statement import Json, Statement
 from conflict.wording import raw
 
@@ -36,11 +38,16 @@ def _missing(facts: Facts) -> Mapping[str, list[Statement]]:
 
 def _on_missing_tooth(facts: Facts) -> Iterator[Finding]:
     missing = _missing(facts)
+    found: dict[str, list[Reading]] = {}
     for reading in facts.active(DENTAL_FINDING.name) if missing else ():
-        gone = missing.get(text_of(reading.statements[0], "tooth"), ())
-        latest = _latest(reading.statements)
-        if clash := [one for one in gone if not _before(latest, one)]:
-            yield _contradiction(clash, reading.statements)
+        found.setdefault(text_of(reading.statements[0], "tooth"), []).append(reading)
+    for tooth, readings in found.items():
+        gone = missing.get(tooth, [])[:NAMED_MAX]
+        for several in few_or_all(readings):
+            statements = [one for reading in several for one in reading.statements]
+            latest = _latest(statements)
+            if clash := [one for one in gone if not _before(latest, one)]:
+                yield _contradiction(clash, statements)
 
 
 def _latest(found: Sequence[Statement]) -> datetime | None:
@@ -63,9 +70,9 @@ def _contradiction(missing: Sequence[Statement], found: Sequence[Statement]) -> 
         Kind.CONTRADICTION,
         Severity.MEDIUM,
         DENTAL_FINDING.name,
-        (*teeth, *findings),
+        named(teeth[-NAMED_MAX // 2 :], findings),
         f"Tooth {tooth} is missing and has a finding: "
-        f"{said(TOOTH, teeth)}; {said(DENTAL_FINDING, findings)}",
+        f"{told(teeth, 4)}; {told(findings)}",
         Closing(Act.VOID, DENTAL_FINDING.name, "mark the entry of the wrong tooth as an error"),
     )
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from conflict.clinical_time import Instants
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
 from conflict.fold import Folded
 from conflict.identity import DocumentId
-from conflict.policies.comparing import by_record_time, field_of, said
+from conflict.policies.comparing import by_record_time, field_of
 from conflict.records import (
     AIRWAY,
     BIRTH_DATE,
@@ -32,6 +33,7 @@ from conflict.records import (
 )
 from conflict.rule import Facts, Rule
 from conflict.rules.administrations import administrations
+from conflict.rules.bounded import CORRECT, named, told
 from conflict.rules.moments import (
     DAY,
     NEAR,
@@ -90,16 +92,14 @@ def _times_wrong(
     """A finding for each of `statements`, or one for all where they are many, naming `beside` too."""
     beside = tuple(beside)
     for each in few_or_all(statements):
-        more = f", and {len(each) - _SHOWN_MAX} more" if len(each) > _SHOWN_MAX else ""
-        words = "; ".join(said(CATALOGUE[one.slot], (one,)) for one in each[:_SHOWN_MAX])
         yield finding(
             rule,
             Kind.TIME,
             severity,
             each[0].slot,
-            (*each, *beside),
-            f"{words}{more}: {text}",
-            Closing(Act.CHOOSE, each[0].slot, "write it with the time that holds, replacing this"),
+            named(each, beside),
+            f"{told(each, _SHOWN_MAX)}: {text}",
+            Closing(Act.RESOLVE, each[0].slot, CORRECT),
             timed=timed,
         )
 
@@ -111,7 +111,7 @@ def _before_birth(facts: Facts) -> Iterator[Finding]:
         return
     cared = by_record_time([*_care(facts), *heads(facts, IMMUNISATION)])
     early = [one for one in cared if (found := moment_at(one)) and found.latest < born.earliest]
-    words = said(BIRTH_DATE, births[:_SHOWN_MAX])
+    words = told(births, _SHOWN_MAX)
     yield from _times_wrong(
         "care-before-birth",
         early,
@@ -147,7 +147,7 @@ def _before_injury(facts: Facts) -> Iterator[Finding]:
             for one in _care(Facts((folded,)))
             if (found := moment_at(one)) and injured.earliest - found.latest > BEFORE_INJURY
         ]
-        words = said(INJURY_TIME, statements[:_SHOWN_MAX])
+        words = told(statements, _SHOWN_MAX)
         text = f"more than an hour before the time of injury ({words})"
         yield from _times_wrong("care-before-injury", early, text, statements)
 
@@ -170,7 +170,7 @@ def _removed_first(facts: Facts) -> Iterator[Finding]:
             for each in (*one.converted, *one.removed)
             if (found := moment_at(each)) and found.latest < applied.earliest
         ]
-        words = said(TOURNIQUET, one.applied[:_SHOWN_MAX])
+        words = told(one.applied, _SHOWN_MAX)
         yield from _times_wrong(
             "removed-before-applied",
             early,
@@ -231,26 +231,43 @@ AFTER_WRITTEN = Rule(
 
 def _txa_late(facts: Facts) -> Iterator[Finding]:
     injuries = {one.document: _injuries(one) for one in facts.folds}
+    late: dict[DocumentId, list[_Late]] = {}
     for each in administrations(facts):
         found = moment_at(each.statement) if each.drug == "tranexamic acid" else None
         if found is None:
             continue
         statements, injured = _injury_of(each.statement, found, injuries)
         if injured and found.earliest - injured.latest > TXA_WITHIN:
-            long = how_long(minutes_between(injured.latest, found.earliest))
-            yield finding(
-                "txa-late",
-                Kind.HAZARD,
-                Severity.MEDIUM,
-                MEDICATION_GIVEN.name,
-                (each.statement, *statements),
-                f"{said(MEDICATION_GIVEN, (each.statement,))}, {long} or more after the injury "
-                f"({said(INJURY_TIME, statements[:_SHOWN_MAX])}): later than 3 h it may do harm "
-                "(TCCC Guidelines; J Spec Oper Med 2020;20(3):36)",
-                Closing(
-                    Act.RESOLVE, MEDICATION_GIVEN.name, "say that the times hold, or correct them"
-                ),
-            )
+            minutes = minutes_between(injured.latest, found.earliest)
+            one = _Late(each.statement, statements, minutes)
+            late.setdefault(statements[0].document, []).append(one)
+    for group in late.values():
+        yield from map(_too_late, few_or_all(group))
+
+
+class _Late(NamedTuple):
+    """Tranexamic acid, what says when the injury was, and the least minutes between the two."""
+
+    given: Statement
+    injury: Sequence[Statement]
+    minutes: int
+
+
+def _too_late(late: Sequence[_Late]) -> Finding:
+    """One injury, and what was given too late for it."""
+    doses, injury = [one.given for one in late], late[0].injury
+    least = how_long(min(one.minutes for one in late))
+    return finding(
+        "txa-late",
+        Kind.HAZARD,
+        Severity.MEDIUM,
+        MEDICATION_GIVEN.name,
+        named(doses, injury),
+        f"{told(doses, _SHOWN_MAX)}, {least} or more after the injury "
+        f"({told(injury, _SHOWN_MAX)}): later than 3 h it may do harm "
+        "(TCCC Guidelines; J Spec Oper Med 2020;20(3):36)",
+        Closing(Act.RESOLVE, MEDICATION_GIVEN.name, CORRECT),
+    )
 
 
 def _injury_of(

@@ -33,7 +33,8 @@ HOPS_MAX = 8  # events that name events before one names the application
 class Tourniquet(NamedTuple):
     """One tourniquet. `applied`: the applications asserted of it, several where they differ.
 
-    `converted`, `removed`, `reassessed`: what stands and names it. All in display order.
+    `converted`, `removed`, `reassessed`: what stands and names it, in display order; a conversion to
+    another, deliberate tourniquet is among the last.
     """
 
     applied: tuple[Statement, ...]
@@ -60,9 +61,16 @@ class Clock(NamedTuple):
     @property
     def band(self) -> str:
         """By the longest time that is asserted."""
-        if self.most is None:
-            return UNKNOWN
-        return next((name for name, end in BANDS if _within(name, self.most, end)), OVER_6H)
+        return UNKNOWN if self.most is None else _band(self.most)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it may be over 6 h and may be not."""
+        return self.band == OVER_6H and _band(self.least or 0) != OVER_6H
+
+
+def _band(minutes: int) -> str:
+    return next((name for name, end in BANDS if _within(name, minutes, end)), OVER_6H)
 
 
 def _within(band: str, minutes: int, end: int) -> bool:
@@ -143,6 +151,15 @@ def _applies(one: Statement) -> bool:
     return action == "applied" or not (known or field_of(one, "of"))
 
 
+def _ends(one: Statement) -> bool:
+    """A removal or a conversion to a dressing. What was converted and is still tight was converted to
+    another tourniquet: the limb has no more blood than before."""
+    action = text_of(one, "action")
+    return action == "removed" or (
+        action == "converted" and text_of(one, "tightness") != "deliberate"
+    )
+
+
 def _assembled(groups: Sequence[_Group], named: Mapping[Key, int | None]) -> Tourniquets:
     """`named`: by event, the place of the group that it names, or of its own where it names none."""
     named_by = [{named[identity_of(one)] for one in group.events} for group in groups]
@@ -156,7 +173,7 @@ def _assembled(groups: Sequence[_Group], named: Mapping[Key, int | None]) -> Tou
         action = text_of(one, "action")
         place = _tourniquet_of(named[identity_of(one)], applied, named_by)
         if place is not None:
-            by_kind.setdefault((place, action if action in ENDS else ""), []).append(one)
+            by_kind.setdefault((place, action if _ends(one) else ""), []).append(one)
         elif action in ENDS:
             names_none.append(one)
     found = [

@@ -11,10 +11,12 @@ from functools import partial
 from conflict.clinical_time import utc_text
 from conflict.codes.card import label
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding, who_when
-from conflict.policies.comparing import alike, field_of, grouped, said
+from conflict.policies.comparing import alike, field_of, grouped
 from conflict.records import TOURNIQUET
 from conflict.rule import Derived, Facts, Rule
+from conflict.rules.bounded import named, told
 from conflict.rules.moments import (
+    FEW,
     NEAR,
     how_long,
     identity_of,
@@ -32,6 +34,11 @@ _WHY = {
     OVER_6H: "do not convert or remove it outside surgical care, where close monitoring and a "
     "laboratory are at hand (TCCC, J Spec Oper Med 2015;15(1):17)",
 }
+_IN_DOUBT = (
+    "whether that is over 6 h is in doubt: find out when it was applied; convert only what is surely "
+    "on for less than 6 h, and nothing longer outside surgical care (TCCC, J Spec Oper Med "
+    "2015;15(1):17)"
+)
 
 
 def _listed(facts: Facts) -> Json:
@@ -76,21 +83,28 @@ def _over(facts: Facts, *, band: str) -> Iterator[Finding]:
         return
     for one in tourniquets(facts).found:
         clock = clock_of(one, facts.now)
-        if clock.state == "on" and clock.band == band:
-            yield _overdue(one, clock)
+        if clock.state == "on" and _advised(clock) == band:
+            yield _overdue(one, clock, band)
 
 
-def _overdue(one: Tourniquet, clock: Clock) -> Finding:
-    long = " to ".join(how_long(minutes) for minutes in sorted({clock.least or 0, clock.most or 0}))
-    who = "; ".join(who_when(each) for each in one.applied)
+def _advised(clock: Clock) -> str:
+    """The band whose advice holds: over 6 h only where the least time is, for a limb may be lost by
+    not converting what is on for two hours."""
+    return "2-6h" if clock.in_doubt else clock.band
+
+
+def _overdue(one: Tourniquet, clock: Clock, band: str) -> Finding:
+    least, most = (how_long(minutes or 0) for minutes in (clock.least, clock.most))
+    long = f"on for {most}" if least == most else f"may be on for up to {most}, at least {least}"
+    who = "; ".join(who_when(each) for each in one.applied[:FEW])
     words = "record its removal or conversion, or say why it stays"
     return finding(
-        f"tourniquet-{clock.band}",
+        f"tourniquet-{band}",
         Kind.HAZARD,
         Severity.HIGH if clock.band == OVER_6H else Severity.MEDIUM,
         TOURNIQUET.name,
-        one.applied + one.converted + one.removed,
-        f"{_title(one)} on for {long} (applied: {who}): {_WHY[clock.band]}",
+        named(one.applied, one.converted + one.removed),
+        f"{_title(one)} {long} (applied: {who}): {_IN_DOUBT if clock.in_doubt else _WHY[band]}",
         Closing(Act.RECORD, TOURNIQUET.name, words, {"of": one.applied[0].name}),
         timed=True,
     )
@@ -102,7 +116,7 @@ def _title(one: Tourniquet) -> str:
 
 OVER_2_HOURS = Rule(
     name="tourniquet-2-6h",
-    plain="A tourniquet on for 2 to 6 hours",
+    plain="A tourniquet on for 2 to 6 hours, or perhaps for longer",
     basis=_BASIS,
     find=partial(_over, band="2-6h"),
     timed=True,
@@ -125,10 +139,14 @@ def _without_time(facts: Facts) -> Iterator[Finding]:
                 Kind.TIME,
                 Severity.HIGH,
                 TOURNIQUET.name,
-                one.applied,
+                named(one.applied),
                 f"{_title(one)} without a time of application: how long it is on is not known "
-                f"({said(TOURNIQUET, one.applied)})",
-                Closing(Act.CHOOSE, TOURNIQUET.name, "write the application with its time"),
+                f"({told(one.applied)})",
+                Closing(
+                    Act.RESOLVE,
+                    TOURNIQUET.name,
+                    "correct the application with its time, or say why it stands",
+                ),
             )
 
 
@@ -150,7 +168,11 @@ def _names_none(facts: Facts) -> Iterator[Finding]:
             (one,),
             f"{who_when(one)} wrote {TOURNIQUET.words(one.value)}, which names no tourniquet held "
             "here: no clock is stopped",
-            Closing(Act.CHOOSE, TOURNIQUET.name, "write it with the tourniquet that it means"),
+            Closing(
+                Act.RESOLVE,
+                TOURNIQUET.name,
+                "correct it with the tourniquet that it means, or say why it stands",
+            ),
         )
 
 
@@ -172,8 +194,8 @@ def _ended_apart(facts: Facts) -> Iterator[Finding]:
                     Kind.CONTRADICTION,
                     Severity.MEDIUM,
                     TOURNIQUET.name,
-                    ends,
-                    f"{_title(one)} ended at different times: {said(TOURNIQUET, ends)}; the clock "
+                    named(ends),
+                    f"{_title(one)} ended at different times: {told(ends)}; the clock "
                     "runs to the latest",
                     Closing(Act.VOID, TOURNIQUET.name, "mark the wrong one as entered in error"),
                 )
@@ -211,4 +233,5 @@ WRITTEN_TWICE = Rule(
     "document",
     basis=_BASIS,
     find=_twice,
+    finds=("written-twice", "written-many-times"),
 )

@@ -30,15 +30,22 @@ def add_to(app: typer.Typer) -> None:
 def casualty(
     context: typer.Context,
     wristband: Annotated[str, typer.Option(help="Number on the wristband or tag.")] = "",
+    another: Annotated[
+        bool, typer.Option("--another", help="Somebody else than who wore this number before.")
+    ] = False,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Begin the record of a casualty, known or not, under a trauma identity of this node's own."""
     with desk_of(context) as desk:
-        made = desk.new_casualty(who(by), wristband)
+        made = desk.new_casualty(who(by), wristband, another=another)
     if as_json:
         say_json(made)
         return
+    if made["existing"]:
+        say(
+            "This wristband has a record here already (somebody else's? --another begins a new one):"
+        )
     say(plain(made["trauma_identity"]))
     say(plain(made["person"]))
     say(plain(made["episode"]))

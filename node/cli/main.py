@@ -24,6 +24,7 @@ from node.cli import (
     recording,
     reviewing,
     running,
+    shaping,
 )
 from node.cli.output import say_json_error, tell
 from node.home import find_home
@@ -47,6 +48,7 @@ GROUPS = (
     identifying,
     importing,
     demonstrating,
+    shaping,
     care,
     configuring,
 )

@@ -115,5 +115,8 @@ def at_ms(stamp_ms: Any, present: datetime) -> str:
     """A moment in milliseconds since 1970 as `14:02Z, 38 min`; text of another form as it is."""
     if not isinstance(stamp_ms, int):
         return when(stamp_ms, present) if isinstance(stamp_ms, str) else ""
-    moment = datetime.fromtimestamp(stamp_ms / 1000, UTC)
+    try:
+        moment = datetime.fromtimestamp(stamp_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return f"no date ({stamp_ms} ms)"  # a peer's clock may say anything
     return when(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), present)

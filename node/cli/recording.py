@@ -1,7 +1,8 @@
 """Writing into the record: `record`, one statement at a time.
 
-A correction names what its author was shown: for slots that hold one value, what the document
-shows now is replaced unless `--beside` is given. Fields are typed by the slot's own shape.
+A correction names what its author was shown: for slots that hold one value, an author's own entry is
+replaced; what others wrote, perhaps a second ago, only with `--replace` or by its id. Fields are
+typed by the slot's own shape.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from node.cli.opening import AsJson, By, desk_of, find_document, who
-from node.cli.output import now, say, say_json
+from node.cli.output import now, say, say_json, tell
 from node.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ def record(  # noqa: PLR0917  Typer calls it by name; each option is a parameter
     ] = "",
     void: Annotated[str | None, typer.Option(help="Entered in error: the reason.")] = None,
     supersedes: Annotated[list[str] | None, typer.Option(help="Statements it replaces.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace what is shown, others' entries included.")
+    ] = False,
     beside: Annotated[
         bool, typer.Option("--beside", help="Replace nothing, stand beside what is shown.")
     ] = False,
@@ -68,9 +72,13 @@ def record(  # noqa: PLR0917  Typer calls it by name; each option is a parameter
     with desk_of(context) as desk:
         document = _new_document(new, called) if new else find_document(desk, name or "")
         _check_kind(declared, document)
-        replaced = supersedes or ([] if beside else _shown(desk, document, declared, given))
-        draft = _draft(slot, given, at, who(by), void, replaced)
+        author = who(by)
+        shown = [] if beside or supersedes else _shown(desk, document, declared, given, "")
+        own = shown if replace else _shown(desk, document, declared, given, author) if shown else []
+        draft = _draft(slot, given, at, author, void, supersedes or own)
         _say_saved(desk, document, draft, as_json=as_json)
+        if left := len(set(shown) - set(own)):
+            tell(f"It stands beside {left} by others: `aidstation show`, then --replace or review.")
 
 
 def _split(words: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -161,8 +169,11 @@ def _new_document(kind: str, called: str) -> DocumentId:
     return new_document(chosen, secrets.token_bytes(ID_BYTES - 1))
 
 
-def _shown(desk: Desk, document: DocumentId, slot: Slot, value: Any) -> list[str]:
-    return desk.shown(document, slot.name, value) if slot.policy.family in _ONE_VALUE else []
+def _shown(desk: Desk, document: DocumentId, slot: Slot, value: Any, by: str) -> list[str]:
+    """What a new value would replace: all that is shown, or what one person wrote of it."""
+    if slot.policy.family not in _ONE_VALUE:
+        return []
+    return desk.shown(document, slot.name, value, by)
 
 
 def _draft(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -130,7 +131,8 @@ class _Api:
         document = decode_document(request.match_info["document"], "document")
         slot = request.match_info["slot"]
         value = _json(request.query["value"]) if "value" in request.query else None
-        return answer(await asyncio.to_thread(self._desk.shown, document, slot, value))
+        by = request.query.get("by", "")
+        return answer(await asyncio.to_thread(self._desk.shown, document, slot, value, by))
 
     async def statements(self, request: web.Request) -> web.Response:
         document = decode_document(request.match_info["document"], "document")
@@ -165,11 +167,13 @@ class _Api:
         return answer(await asyncio.to_thread(self._desk.move, given))
 
     async def casualty(self, request: web.Request) -> web.Response:
-        fields = _fields(await _body(request), {"by": str, "wristband": str})
+        fields = _fields(await _body(request), {"by": str, "wristband": str, "another": bool})
         by, wristband = fields.get("by", ""), fields.get("wristband", "")
+        another = fields.get("another", False)
         if not by.strip():
             raise BadRequest("by: who admits the casualty. Nothing was saved.")
-        return answer(await asyncio.to_thread(self._desk.new_casualty, by, wristband))
+        new = partial(self._desk.new_casualty, by, wristband, another=another)
+        return answer(await asyncio.to_thread(new))
 
     async def sync(self, request: web.Request) -> web.Response:
         fields = _fields(await _body(request), {"peer": str, "timeout_s": (int, float)})

@@ -143,3 +143,31 @@ def test_one_unit_begun_on_two_nodes_is_one_document(tmp_path: Path) -> None:
     assert [one["label"] for one in shown] == ["a"]
     for words in (("--new", "unit"), ("--new", "person", "--called", "x"), ("--new", "ship")):
         assert aidstation(tmp_path / "a", "record", "scope", *words, "name=x").code == EXIT_USAGE
+
+
+def test_another_persons_entry_is_replaced_only_when_asked(home: Path) -> None:
+    """It may have arrived a second ago: its author never saw it."""
+    words = ("evacuation", "--new", "episode", "precedence=urgent", "--by", "Ruiz")
+    first = record(home, *words).result
+    document = first["document"]
+    later = aidstation(
+        home, "record", "evacuation", document, "precedence=routine", "--by", "Okafor"
+    )
+    assert "stands beside 1 by others" in later.err
+    shown = [one["value"]["precedence"] for one in readings(home, document, "evacuation")]
+    assert shown == ["urgent", "routine"]
+    own = record(home, "evacuation", document, "precedence=priority", "--by", "Okafor").result
+    assert len(own["supersedes"]) == 1
+    record(home, "evacuation", document, "precedence=routine", "--by", "Okafor", "--replace")
+    shown = [one["value"]["precedence"] for one in readings(home, document, "evacuation")]
+    assert shown == ["routine"]
+
+
+def test_a_blood_type_never_silently_replaces_another_persons(home: Path) -> None:
+    lab = ("method=two-lab-samples",)
+    first = record(
+        home, "blood_type", "--new", "person", "abo=A", "rh=+", *lab, "--by", "Ruiz"
+    ).result
+    record(home, "blood_type", first["document"], "abo=O", "rh=-", *lab, "--by", "Okafor")
+    states = [one.get("state") for one in readings(home, first["document"], "blood_type")]
+    assert states[0] == "discrepant"

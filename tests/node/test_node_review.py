@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,11 @@ from conflict.statement import Draft
 from node.desk import Resolve, Save
 from node.errors import BadRequest, NotFound
 from node.local_desk import LocalDesk
+from node.workers import InlineWorkers, Opened
+from storage.shapes import DocumentWork
+from tests.conflict.conflict_lab import LabAuthor
 from tests.http.http_lab import engine as memory_engine
-from tests.node.node_lab import document
+from tests.node.node_lab import document, hold, idle, open_sql, running
 
 EPISODE = document(1)
 PERSON = document(2, DocumentKind.PERSON)
@@ -186,3 +191,142 @@ def test_a_chart_that_did_not_change_keeps_its_findings_and_one_that_did_has_new
     settled = Draft(slot="triage", value={"category": "minimal"}, by="Chen", supersedes=shown)
     desk.save([Save(EPISODE, (settled,))])
     assert desk.findings() == []
+
+
+# What a decision must not do -------------------------------------------------------------------
+
+
+def test_a_choice_never_replaces_entries_that_do_not_contend(desk: LocalDesk) -> None:
+    """A late injury time beside everything done before it: one finding over several slots."""
+    draft = Draft(slot="injury_time", value={"time": "2026-11-20T15:00Z"}, by="Ruiz", at=AT)
+    desk.save([Save(EPISODE, (draft,))])
+    write(desk, EPISODE, "vitals", "Ruiz", pulse=88)
+    write(desk, EPISODE, "tourniquet", "Ruiz", action="applied", limb="left-leg")
+    found = [one for one in desk.findings() if one["rule"].startswith("care-before-injury")]
+    assert found
+    for listed in found:
+        finding = desk.finding(listed["id"])
+        for entry in finding["entries"]:
+            with pytest.raises(BadRequest, match="no one value"):
+                desk.resolve(Resolve(finding=listed["id"], by="Chen", choose=entry["name"]))
+    slots = desk.chart(EPISODE)["documents"][0]["slots"]
+    assert {"injury_time", "vitals", "tourniquet"} <= slots.keys()
+
+
+def test_marking_a_corrected_entry_does_not_bring_the_first_one_back(desk: LocalDesk) -> None:
+    dose = {"drug": "morphine", "route": "IV", "unit": "mg"}
+    first = write(desk, EPISODE, "medication_given", "Ruiz", **dose, dose="100")
+    correction = Draft(
+        slot="medication_given",
+        value={**dose, "dose": "10"},
+        by="Ruiz",
+        at=AT,
+        supersedes=(StatementId(first),),
+    )
+    desk.save([Save(EPISODE, (correction,))])
+    write(desk, EPISODE, "medication_given", "Okafor", **dose, dose="10")
+    (listed,) = [one for one in desk.findings() if one["rule"] == "written-twice"]
+    found = desk.finding(listed["id"])
+    (ruiz,) = [one["name"] for one in found["entries"] if one["by"] == "Ruiz"]
+    desk.resolve(Resolve(finding=listed["id"], by="Chen", void=(ruiz,)))
+    shown = desk.chart(EPISODE)["documents"][0]["slots"]["medication_given"]
+    assert [(one["by"], one["value"]["dose"]) for one in shown] == [("Okafor", "10")]
+
+
+def test_a_proposed_allergy_goes_into_the_record_that_it_is_about(desk: LocalDesk) -> None:
+    other = document(1, DocumentKind.PERSON)
+    write(desk, other, "link", "Ruiz", document=document_text(PERSON), relation="same-person")
+    stop = {"key": "morphine", "display": "Morphine", "status": "stopped"}
+    write(desk, PERSON, "medication", "Ruiz", **stop, reason="adverse-reaction", reaction="rash")
+    (listed,) = [one for one in desk.findings() if one["rule"] == "leads-to"]
+    answer = desk.resolve(Resolve(finding=listed["id"], by="Chen", record=True))
+    assert list(answer["statements"]) == [document_text(PERSON)]
+
+
+def test_a_correction_of_an_event_keeps_the_events_time(desk: LocalDesk) -> None:
+    first = write(desk, EPISODE, "vitals", "Ruiz", pulse=200)
+    for pulse in (120, 102):
+        draft = Draft(
+            slot="vitals",
+            value={"pulse": pulse},
+            by="Ruiz",
+            at=AT,
+            supersedes=(StatementId(first),),
+        )
+        desk.save([Save(EPISODE, (draft,))])
+    (listed,) = [one for one in desk.findings() if one["rule"] == "corrected-apart"]
+    how = Resolve(listed["id"], "Chen", value={"pulse": 110}, at="2026-11-20T20:00Z")
+    desk.resolve(how)
+    (shown,) = desk.chart(EPISODE)["documents"][0]["slots"]["vitals"]
+    assert (shown["value"], shown["at"]) == ({"pulse": 110}, AT)
+
+
+def test_choosing_one_of_two_allergies_keeps_the_graver_details(desk: LocalDesk) -> None:
+    same = {"substance": "penicillin", "status": "active"}
+    write(desk, PERSON, "allergy", "Ruiz", **same, criticality="high", reactions=["anaphylaxis"])
+    write(desk, PERSON, "allergy", "Okafor", **same, category="food")
+    write(desk, PERSON, "allergy", "Chen", **same, category="drug")
+    (listed,) = [one for one in desk.findings() if one["rule"] == "item-differs"]
+    found = desk.finding(listed["id"])
+    (drug,) = [one for one in found["entries"] if one["value"].get("category") == "drug"]
+    desk.resolve(Resolve(listed["id"], "Dale", choose=drug["name"]))
+    (shown,) = desk.chart(PERSON)["documents"][0]["slots"]["allergy"]
+    assert shown["value"]["criticality"] == "high"
+    assert shown["value"]["reactions"] == ["anaphylaxis"]
+    assert shown["value"]["category"] == "drug"
+
+
+def test_an_item_is_never_settled_by_a_value_for_another_one(desk: LocalDesk) -> None:
+    same = {"substance": "penicillin", "status": "active"}
+    write(desk, PERSON, "allergy", "Okafor", **same, category="food")
+    write(desk, PERSON, "allergy", "Chen", **same, category="drug")
+    (listed,) = desk.findings()
+    with pytest.raises(BadRequest, match="not for another"):
+        desk.resolve(Resolve(listed["id"], "Dale", value={"status": "none-known-drug"}))
+
+
+def test_deciding_again_after_two_decisions_differed_closes_it(desk: LocalDesk) -> None:
+    found = contradiction(desk)
+    desk.resolve(Resolve(finding=found["id"], by="Chen", decision="two casualties"))
+    value = {"finding": found["id"], "decision": "immediate holds", "seen": found["statements"]}
+    write(desk, EPISODE, "resolution", "Dale", **value)
+    answer = desk.resolve(Resolve(finding=found["id"], by="Eze", decision="two casualties, asked"))
+    assert answer["open"] is False
+    assert desk.findings() == []
+
+
+def test_a_flood_of_entries_can_still_be_decided_in_words(desk: LocalDesk) -> None:
+    for number in range(150):
+        write(desk, EPISODE, "triage", f"Medic {number}", category="delayed")
+    write(desk, EPISODE, "triage", "Okafor", category="immediate")
+    (listed,) = desk.findings()
+    assert len(listed["statements"]) == 151
+    desk.resolve(Resolve(listed["id"], "Chen", decision="seen all"))
+    assert desk.findings() == []
+
+
+class Gate(InlineWorkers):
+    """Workers that open nothing before they are let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open_now = threading.Event()
+
+    def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
+        """When let."""
+        assert self.open_now.wait(60)
+        return super().open(batch)
+
+
+def test_what_is_held_but_not_yet_opened_is_found_once_it_is(tmp_path: Path) -> None:
+    gate = Gate()
+    with running(open_sql(tmp_path / "n.db"), workers=gate) as own:
+        desk = LocalDesk(own, "alpha", "field")
+        write(desk, EPISODE, "triage", "Ruiz", category="delayed")
+        peer = LabAuthor(7)
+        peer.write(EPISODE, Draft(slot="triage", value={"category": "immediate"}, by="Okafor"))
+        hold(own, peer.run(EPISODE), source=peer)
+        assert desk.findings() == []
+        gate.open_now.set()
+        idle(own)
+        assert [one["rule"] for one in desk.findings()] == ["heads-differ"]
