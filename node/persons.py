@@ -26,6 +26,7 @@ from conflict.limits import SUPERSEDES_MAX
 from conflict.matching import Match, Profile
 from conflict.moving import Moved, move
 from conflict.policies import field_of
+from conflict.policies.comparing import text_of
 from conflict.records import (
     BATTLE_ROSTER,
     BIRTH_DATE,
@@ -140,7 +141,8 @@ def link_saves(charts: Charts, given: Relation) -> list[Save]:
     """Both documents say that they belong together. Raises `BadRequest`."""
     relation = _relation(given.one, given.other)
     return [
-        Save(here, (_link(charts, here, there, relation, given),)) for here, there in _both(given)
+        Save(here, tuple(_link_drafts(charts, here, there, relation, given)))
+        for here, there in _both(given)
     ]
 
 
@@ -151,7 +153,8 @@ def unlink_saves(charts: Charts, given: Relation) -> list[Save]:
     if not any(_links(charts, here, there) for here, there in _both(given)):
         raise NotFound("no link between these two is held here; nothing was saved")
     return [
-        Save(here, (_link(charts, here, there, relation, given),)) for here, there in _both(given)
+        Save(here, tuple(_link_drafts(charts, here, there, relation, given)))
+        for here, there in _both(given)
     ]
 
 
@@ -170,29 +173,43 @@ def _relation(one: DocumentId, other: DocumentId) -> str:
     return "same-person" if DocumentKind.PERSON in kinds else "same-episode"
 
 
-def _links(charts: Charts, here: DocumentId, there: DocumentId) -> tuple[StatementId, ...]:
+def _links(charts: Charts, here: DocumentId, there: DocumentId) -> dict[StatementId, Statement]:
     """What a document shows of its link to another, however a peer spelt it."""
     try:
         readings = charts.document(here).readings(LINK.name)
     except NotFound:
-        return ()
-    shown = dict.fromkeys(
-        statement.id
+        return {}
+    return {
+        statement.id: statement
         for reading in readings
         for statement in reading.statements
         if linked_document(field_of(statement, "document")) == there
-    )
-    return tuple(shown)[:SUPERSEDES_MAX]
+    }
 
 
-def _link(
+def _link_drafts(
     charts: Charts, here: DocumentId, there: DocumentId, relation: str, given: Relation
-) -> Draft:
-    value: dict[str, Json] = {"document": document_text(there), "relation": relation}
+) -> Iterator[Draft]:
+    """What holds now. A link in another spelling is another item, which only a mark takes away."""
+    text = document_text(there)
+    shown = _links(charts, here, there)
+    odd = [one for one in shown.values() if text_of(one, "document") != text]
+    marked: dict[StatementId, None] = {}
+    for one in odd:
+        marked |= dict.fromkeys(charts.document(here).histories[LINK.name].line(one))
+    value: dict[str, Json] = {"document": text, "relation": relation}
     if given.reason:
         value["reason"] = given.reason
-    replaced = _links(charts, here, there)
-    return Draft(slot=LINK.name, value=value, by=given.by, at=given.at, supersedes=replaced)
+    replaced = tuple(one for one in shown if one not in marked)[:SUPERSEDES_MAX]
+    yield Draft(slot=LINK.name, value=value, by=given.by, at=given.at, supersedes=replaced)
+    if marked:
+        yield Draft(
+            slot=LINK.name,
+            by=given.by,
+            at=given.at,
+            supersedes=tuple(marked)[:SUPERSEDES_MAX],
+            void=f"written anew as {relation} {text}",
+        )
 
 
 # Wrong casualty -----------------------------------------------------------------------------------

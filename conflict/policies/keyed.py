@@ -19,12 +19,12 @@ class Keyed:
 
     `key` names the fields that identify an item. `status` holds active or one of `negatives`;
     `none_known` statements (NKDA) speak of the whole list but for the categories on which
-    `silent_on` says that they say nothing. `union` fields are joined, `highest` fields take
-    the first value of their order that anybody wrote, `aside` fields (where it was written down)
-    contradict nothing; positives that differ in another field all stand and are a finding. `doubt`
-    is the state of a positive that somebody else denied. A negative
-    for which `overrules` is true is shown first whatever stands beside it (a drug stopped for a
-    reaction), and `proposes` says what it should lead to.
+    `silent_on` says that they say nothing. `union` fields are joined, `highest` fields take the first
+    value of their order that anybody wrote, `aside` fields (where it was written down) contradict
+    nothing, an `ends` field (abatement) contradicts whoever says that it goes on; positives that
+    differ in another field all stand and are a finding. `doubt` is the state of a positive that
+    somebody else denied. A negative for which `overrules` is true is shown first whatever stands
+    beside it (a drug stopped for a reaction), and `proposes` says what it should lead to.
     """
 
     key: tuple[str, ...]
@@ -35,6 +35,7 @@ class Keyed:
     union: tuple[str, ...] = ()
     highest: tuple[tuple[str, tuple[str, ...]], ...] = ()
     aside: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
     doubt: str = "disputed"
     overrules: Callable[[Json], bool] | None = None
     proposes: Callable[[Statement], Closing] | None = None
@@ -142,6 +143,8 @@ class Keyed:
         if not all(isinstance(value, dict) for value in values):
             return len({canonical(value) for value in values}) > 1
         decided = {*self.key, *self.union, *self.aside, *(name for name, _ in self.highest)}
+        if any(value.get(name) for name in self.ends for value in values) and len(values) > 1:
+            return True
         first: dict[str, str] = {}
         for value in values:
             for name, given in value.items():

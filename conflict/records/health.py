@@ -126,7 +126,7 @@ _CODED: dict[str, Field] = {
 }
 
 
-ABATED = ("resolved", "inactive", "remission")
+ABATED = ("resolved", "inactive", "remission", "refuted")
 
 
 def _problem_rule(value: Value) -> Iterator[str]:
@@ -146,6 +146,7 @@ PROBLEM = declare(
             key=("key",),
             negatives=("resolved", "inactive", "remission", "refuted"),
             aside=("episode",),
+            ends=("abatement",),
             severity=Severity.MEDIUM,
         ),
         shape=Group(

@@ -35,7 +35,6 @@ RULES: tuple[Rule, ...] = (
     times.IN_FUTURE,
     vitals.REASSESSMENT_DUE,
     custody.ANSWERED_APART,
-    custody.ACCEPTS_NONE,
     *ACROSS_RECORDS,
     DIRECTIVE_NOT_CARRIED,
     FINDING_ON_MISSING_TOOTH,

@@ -66,7 +66,9 @@ def _against_drug(facts: Facts) -> Iterator[Finding]:
         for allergy in few_or_all(allergies[substance_text])
         for drug in few_or_all(drugs[text], EACH_MAX)
     ]
-    covered.sort(key=lambda one: _SEVERITIES.index(one.severity))  # stable: names decide among equals
+    covered.sort(
+        key=lambda one: _SEVERITIES.index(one.severity)
+    )  # stable: names decide among equals
     yield from map(_hazard, covered[:FINDINGS_MAX])
     if more := covered[FINDINGS_MAX:]:
         yield _more(more)
@@ -161,7 +163,11 @@ def _more(left: Sequence[_Covered]) -> Finding:
         named(list(statements.values())),
         f"Allergies speak against drugs of this chart {len(left)} times more than the {FINDINGS_MAX} "
         "that are listed, the gravest first",
-        Closing(Act.RESOLVE, ALLERGY.name, "settle what was given against an allergy, and say what was done about it"),
+        Closing(
+            Act.RESOLVE,
+            ALLERGY.name,
+            "settle those listed, and say what was done about it",
+        ),
     )
 
 

@@ -25,7 +25,7 @@ def _denied(facts: Facts) -> Iterator[Finding]:
         both = [*links[here].get(there, ()), *links[there].get(here, ())]
         saying = {_item(one) for one in both if not _denies(one)}
         denying = {_item(one) for one in both if _denies(one)}
-        if len(saying | denying) > 1 and saying and denying:
+        if denying and saying - denying:
             yield _finding(both)
 
 

@@ -62,13 +62,17 @@ def _left(one: Statement, voids: Sequence[Statement], held: Held) -> Iterator[Fi
             yield _warning(
                 "move-unfinished", (one, void), f"marked as another casualty's and {words}"
             )
-    places = [document_text(target) for target in sorted(states)]
-    if len([state for state in states.values() if state is not _Copy.STRUCK]) > 1:
-        words = f"moved to {' and '.join(places)}: it is one casualty's only"
+    going = sorted(target for target, state in states.items() if state is not _Copy.STRUCK)
+    if len(going) > 1:
+        words = f"moved to {_places(going)}: it is one casualty's only"
         yield _warning("moved-to-several", (one, *marks), words, Severity.HIGH)
-    if set(states.values()) == {_Copy.STRUCK} and len(marks) == len(voids):
-        words = f"moved to {' and '.join(places)} and entered in error there: it is in no chart"
+    if not going and len(marks) == len(voids):
+        words = f"moved to {_places(sorted(states))} and entered in error there: it is in no chart"
         yield _warning("moved-nowhere", (one, *marks), words)
+
+
+def _places(documents: Sequence[DocumentId]) -> str:
+    return " and ".join(map(document_text, documents))
 
 
 def _targets(marks: Sequence[Statement]) -> set[DocumentId]:
@@ -108,8 +112,7 @@ def _arrived(one: Statement, held: Held) -> Iterator[Finding]:
         yield _warning("moved-still-stands", (one,), still, Severity.HIGH)
     elsewhere = _elsewhere(original, history, one.document, held)
     if elsewhere:
-        places = " and ".join(document_text(other) for other in elsewhere)
-        also = f"{words}, and moved to {places} too: it is one casualty's only"
+        also = f"{words}, and moved to {_places(elsewhere)} too: it is one casualty's only"
         yield _warning("moved-to-several", (one,), also, Severity.HIGH)
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 
 from conflict.clinical_time import Instants
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
 from conflict.fold import Folded
-from conflict.identity import DocumentId, DocumentKind, document_kind, document_text
+from conflict.identity import DocumentKind, document_kind, document_text
 from conflict.policies import Keyed, Single
 from conflict.policies.comparing import by_record_time, compared, field_of, grouped, key_of, text_of
 from conflict.records import (
@@ -31,7 +32,7 @@ from conflict.records import (
 from conflict.records.identity import EVIDENCE
 from conflict.rule import WITHOUT_EFFECT, Facts, Rule
 from conflict.rules.bounded import named, told
-from conflict.rules.moments import clusters, moment_at
+from conflict.rules.moments import FEW, clusters, few_or_all, moment_at
 from conflict.slot import Slot
 from conflict.statement import Statement
 
@@ -91,11 +92,11 @@ def _differing(
     slot: Slot,
     agree: Agree,
     text: str,
-    counts: Callable[[Statement], bool] = lambda one: True,
+    counts: Callable[[Statement], bool] | None = None,
     kind: Kind = Kind.HAZARD,
 ) -> Iterator[Finding]:
     """One value a person."""
-    statements = [one for one in _shown(facts.persons(), slot) if counts(one)]
+    statements = [one for one in _shown(facts.persons(), slot) if not counts or counts(one)]
     if _apart(statements, agree):
         yield _found(slot, statements, text, kind, Severity.HIGH, _UNLINK)
 
@@ -172,24 +173,33 @@ def _allergies(facts: Facts) -> Iterator[Finding]:
         for reading in folded.readings(ALLERGY.name)
         for one in {each.name: each for each in reading.statements}.values()
     )
-    blanket = [one for one in standing if field_of(one, "status") in policy.none_known]
-    denials = [one for one in standing if field_of(one, "status") in policy.negatives]
+    status = {one.name: field_of(one, "status") for one in standing}
+    blanket = [one for one in standing if status[one.name] in policy.none_known]
+    denials = [one for one in standing if status[one.name] in policy.negatives]
     apart = {one.name for one in (*blanket, *denials)}
     active = [one for one in standing if one.name not in apart]
     denied = grouped(denials, lambda one: key_of(one, policy.key))
+    newest = [one for each in _by_document(blanket) for one in each[-FEW:]]
+    clashes: list[Sequence[Statement]] = []
     for key, items in grouped(active, lambda one: key_of(one, policy.key)).items():
-        against = [*denied.get(key, ()), *(one for one in blanket if _speaks_of(one, items))]
-        if against and len({one.document for one in (*items, *against)}) > 1:
-            elsewhere = [one for one in against if _elsewhere(one, items)]
-            if elsewhere:
-                yield _found(
-                    ALLERGY,
-                    by_record_time({one.name: one for one in (*items, *elsewhere)}.values()),
-                    "An allergy in one record is denied in another, and counts",
-                    Kind.CONTRADICTION,
-                    Severity.HIGH,
-                    _UNLINK,
-                )
+        against = [*denied.get(key, ()), *(one for one in newest if _speaks_of(one, items))]
+        documents = {one.document for one in items}
+        if elsewhere := [one for one in against if documents != {one.document}]:
+            clashes.append((*items, *elsewhere))
+    for several in few_or_all(clashes):
+        statements = {one.name: one for clash in several for one in clash}
+        yield _found(
+            ALLERGY,
+            by_record_time(statements.values()),
+            "An allergy in one record is denied in another, and counts",
+            Kind.CONTRADICTION,
+            Severity.HIGH,
+            _UNLINK,
+        )
+
+
+def _by_document(statements: Iterable[Statement]) -> list[list[Statement]]:
+    return list(grouped(statements, lambda one: document_text(one.document)).values())
 
 
 def _speaks_of(blanket: Statement, items: Sequence[Statement]) -> bool:
@@ -198,10 +208,6 @@ def _speaks_of(blanket: Statement, items: Sequence[Statement]) -> bool:
     silent = dict(policy.silent_on) if isinstance(policy, Keyed) else {}
     status = text_of(blanket, "status")
     return any(text_of(one, "category") not in silent.get(status, ()) for one in items)
-
-
-def _elsewhere(one: Statement, items: Sequence[Statement]) -> bool:
-    return any(one.document != item.document for item in items)
 
 
 ALLERGY_ACROSS_RECORDS = Rule(
@@ -250,9 +256,7 @@ CONSENT_ACROSS_RECORDS = Rule(
 def _stays(facts: Facts, slot: Slot) -> list[list[Statement]]:
     """Heads of a slot by stay: episodes linked as the same, or near in time and not discharged."""
     episodes = [one for one in facts.folds if document_kind(one.document) is DocumentKind.EPISODE]
-    heads = {
-        folded.document: found for folded in episodes if (found := _shown((folded,), slot))
-    }
+    heads = {folded.document: found for folded in episodes if (found := _shown((folded,), slot))}
     pairs = [(group[0], one) for group in heads.values() for one in group[1:]]
     texts = {document_text(document): document for document in heads}
     for folded in episodes:
@@ -273,8 +277,10 @@ def _same_episode(folded: Folded) -> Iterator[str]:
 
 def _near(heads: Sequence[Statement]) -> Iterator[tuple[Statement, Statement]]:
     """Neighbours in time; what has no time was, as far as anybody knows, when it was written."""
-    timed = sorted(((_when(one), one.document, one.id, one) for one in heads), key=lambda one: one[:3])
-    for (early, *_, first), (late, *_, second) in zip(timed, timed[1:], strict=False):
+    timed = sorted(
+        ((_when(one), one.document, one.id, one) for one in heads), key=lambda one: one[:3]
+    )
+    for (early, *_, first), (late, *_, second) in pairwise(timed):
         if late.earliest - early.latest <= ONE_STAY:
             yield first, second
 

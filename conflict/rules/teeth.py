@@ -10,6 +10,7 @@ from conflict.finding import Act, Closing, Finding, Kind, Severity, finding
 from conflict.policies.comparing import by_record_time, field_of, text_of
 from conflict.records import DENTAL_EXAM, DENTAL_FINDING, TOOTH
 from conflict.rule import Derived, Facts, Rule
+from conflict.rules.bounded import NAMED_MAX, named, told
 from conflict.rules.currency import (
     YEAR_DAYS,
     after,
@@ -18,7 +19,6 @@ from conflict.rules.currency import (
     overdue,
     statements_of,
 )
-from conflict.rules.bounded import NAMED_MAX, named, told
 from conflict.rules.moments import few_or_all, moment_at
 from conflict.slot import Reading
 from conflict.statement import Json, Statement
@@ -71,8 +71,7 @@ def _contradiction(missing: Sequence[Statement], found: Sequence[Statement]) -> 
         Severity.MEDIUM,
         DENTAL_FINDING.name,
         named(teeth[-NAMED_MAX // 2 :], findings),
-        f"Tooth {tooth} is missing and has a finding: "
-        f"{told(teeth, 4)}; {told(findings)}",
+        f"Tooth {tooth} is missing and has a finding: {told(teeth, 4)}; {told(findings)}",
         Closing(Act.VOID, DENTAL_FINDING.name, "mark the entry of the wrong tooth as an error"),
     )
 

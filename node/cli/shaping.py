@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -170,6 +171,8 @@ class _Console:
 
     def open(self) -> None:
         """A file or nothing at all cannot be watched: then signals are all there is."""
+        if sys.stdin is None:  # closed: another file may have its number
+            return
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # in the background: an error, not a stop
         with suppress(OSError, ValueError):
             self._loop.add_reader(STDIN, self._more)
@@ -234,7 +237,9 @@ def _described(link: LinkShape) -> str:
 
 def _status(report: Report) -> str:
     ways = f"out {_way(report['out'])}; back {_way(report['back'])}"
-    return f"{report['seconds']:,.1f} s, {report['open']} open; {ways}"
+    return (
+        f"{report['seconds']:,.1f} s, {report['connections']} ever, {report['open']} open; {ways}"
+    )
 
 
 def _way(way: WayReport) -> str:

@@ -7,6 +7,8 @@ and the loss of the connection. Opening takes one round trip before bytes flow, 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,6 +17,14 @@ from typing import cast
 from node.sim.shaping import Shaper
 
 READ_BYTES_MAX = 65_536
+_RESET = struct.pack("ii", 1, 0)  # linger on, for no time
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Drop a connection so that its other end cannot take it for a good end."""
+    with suppress(OSError):  # lost meanwhile
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
 
 
 class Way:
@@ -84,7 +94,7 @@ class End(asyncio.BufferedProtocol):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=self._segment, low=0)
         if self._is_doomed:
-            self.transport.abort()
+            self.abort()
         else:
             self._on_made()
 
@@ -178,8 +188,8 @@ class End(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """The other side is gone."""
         self._is_doomed = True
-        if self.transport is not None:
-            self.transport.abort()
+        if self.transport is not None and not self.is_lost:
+            reset(self.transport)
 
     def pause_writing(self) -> None:
         """The socket is full: its reader is slow."""

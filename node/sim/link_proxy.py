@@ -18,14 +18,14 @@ from typing import TypedDict
 
 from node.config import Listen
 from node.errors import BadRequest, PortBusy
-from node.sim.link_ends import Connection, End, Way
+from node.sim.link_ends import Connection, End, Way, reset
 from node.sim.link_shape import LinkShape
 from node.sim.shaping import Budget, Shaper, Silence
 
 OUT, BACK = "out", "back"
 CONNECTIONS_MAX = 256
 DIAL_S_MAX = 10.0
-SOCKET_BYTES_MIN = 4_096
+SOCKET_BYTES_MIN = 1_024
 SOCKET_BYTES_MAX = 4 << 20
 SOCKET_S = 0.05
 """Socket buffers hold so much time of the rate: enough while this process is busy elsewhere."""
@@ -177,7 +177,7 @@ class LinkProxy:
 class _TurnedAway(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  a stream server's transport
-        transport.abort()
+        reset(transport)
 
 
 def _listener(listen: Listen, socket_bytes: int) -> socket.socket:

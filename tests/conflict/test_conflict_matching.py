@@ -359,3 +359,17 @@ def test_of_a_thousand_asserted_names_only_the_first_dozen_are_compared() -> Non
     few, many = matching.VALUES_MAX - 1, 1_000
     assert compare(crowd("A", few), crowd("B", few)).score_bits > 10
     assert compare(crowd("A", many), crowd("B", many)).score_bits < 10
+
+
+def test_junk_after_the_best_evidence_does_not_hide_it() -> None:
+    junk = tuple((f"Aa{number:04}", "x") for number in range(1_000))
+    numbers = tuple((f"other {number:04}", f"{number:07}") for number in range(500))
+    crowded = replace(
+        OKAFOR,
+        names=(*OKAFOR.names, *junk),
+        identifiers=(*numbers, (matching.TRAUMA_IDENTITY, "T-ALFA-0007")),
+    )
+    plain = replace(OKAFOR, identifiers=((matching.TRAUMA_IDENTITY, "T-ALFA-0007"),))
+    fields = {one.field for one in compare(plain, crowded).evidence if one.weight_bits > 0}
+    assert fields >= {"family name", "given name", "trauma identity"}
+    assert "ends 0007" in blocks(crowded)

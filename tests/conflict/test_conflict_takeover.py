@@ -64,7 +64,7 @@ def test_a_correction_of_a_correction_does_not_end_the_dispute() -> None:
     again = say("vitals", {"pulse": 121}, one)
     assert shown(first, one, void, again) == [({"pulse": 121}, "disputed")]
     other = say("vitals", {"pulse": 102}, first, by=BEN)
-    found = [one for one in folded(first, one, other, again).findings]
+    found = folded(first, one, other, again).findings
     assert [set(each.statements) for each in found] == [{again.name, other.name}]
     settled = say("vitals", {"pulse": 110}, again, other)
     assert not rules(first, one, other, again, settled)
@@ -127,3 +127,13 @@ def test_details_that_only_one_of_two_entries_has_are_not_lost() -> None:
         say("allergy", allergy("latex"), by=BEN),
     )
     assert reading.value == allergy("latex", reactions=["shock"], criticality="high")
+
+
+def test_an_active_problem_is_never_shown_with_an_abatement() -> None:
+    """FHIR con-4: the two are a contradiction, not one value."""
+    active = say("problem", {"key": "asthma", "status": "active"})
+    ended = say("problem", {"key": "asthma", "abatement": "2026-01-01"}, by=BEN)
+    values = [value for value, _ in shown(active, ended)]
+    assert {"key": "asthma", "status": "active"} in values
+    assert not [one for one in values if one.get("status") == "active" and "abatement" in one]
+    assert "item-differs" in rules(active, ended)

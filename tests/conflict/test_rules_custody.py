@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
+from conflict.rules import bounded
 from conflict.statement import Json, Statement
 from tests.conflict.conflict_charted import OTHER_EPISODE, charted, derived, error, found, write
 from tests.conflict.conflict_said import BEN
@@ -49,8 +51,9 @@ def test_an_offer_that_nobody_confirmed_leaves_custody_where_it_was_and_is_said(
 
 
 def test_the_latest_accepted_offer_has_the_casualty() -> None:
-    first, second = offer("ROLE 2", ms=1), offer("ROLE 3", ms=3, document=OTHER_EPISODE)
-    statements = (first, answer(first, ms=2), second, answer(second, ms=4, by=BEN))
+    first = offer("ROLE 2", ms=1)
+    second = offer("ROLE 3", ms=3, at="13:40", document=OTHER_EPISODE)
+    statements = (first, answer(first, ms=2), second, answer(second, ms=4, at="13:50", by=BEN))
     assert holders(*statements) == ["ROLE 3"]
     assert custody(*statements)["state"] == "accepted"
     assert not custody(*statements)["open"]
@@ -140,3 +143,44 @@ def test_an_acceptance_of_what_was_entered_in_error_passes_no_custody() -> None:
     ):
         assert "handover-accepts-none" in rules(offered, mistake, accepted)
         assert "with" not in custody(offered, mistake, accepted)
+
+
+def test_two_offers_accepted_at_once_by_different_units_ask_who_has_the_casualty() -> None:
+    one, other = offer("ROLE 2 A", ms=1), offer("ROLE 2 B", ms=2, document=OTHER_EPISODE)
+    statements = (one, answer(one, ms=3), other, answer(other, ms=4, by=BEN))
+    (apart,) = found("handovers-accepted-apart", *statements)
+    assert set(apart.statements) == {each.name for each in statements}
+    assert apart.severity == "high"
+    assert "who has the casualty?" in apart.text
+    assert custody(*statements)["state"] == "disputed"
+    assert set(holders(*statements)) == {"ROLE 2 A", "ROLE 2 B"}
+
+
+def test_a_chain_of_handovers_leaves_one_holder() -> None:
+    one, two = offer("ROLE 2", at="13:00", ms=1), offer("ROLE 3", at="13:40", ms=3)
+    assert not rules(one, answer(one, ms=2), two, answer(two, at="13:50", ms=4, by=BEN))
+    same = offer("role 2 ", ms=3)
+    assert not rules(one, answer(one, ms=2), same, answer(same, ms=4, by=BEN))
+    units = ("ROLE 1", "ROLE 2", "ROLE 3", "ROLE 4")
+    made: list[Statement] = []
+    for place, (giving, taking) in enumerate(pairwise(units)):
+        value = {"action": "offer", "from_unit": giving, "to_unit": taking}
+        given = write("handover", value, ms=10 * place + 1)  # nobody wrote a time
+        made += [
+            given,
+            write("handover", {"action": "accept", "of": given.name}, ms=10 * place + 2),
+        ]
+    assert not rules(*made)
+    assert holders(*made) == ["ROLE 4"]
+
+
+def test_a_flood_of_answers_to_corrected_offers_is_one_finding_with_bounded_names_and_text() -> (
+    None
+):
+    first = offer("ROLE 2", ms=1)
+    versions = [offer("ROLE 2", first, ms=2 + place) for place in range(300)]
+    accepts = [answer(first, to_unit=f"u{place}", ms=1_000 + place, by=BEN) for place in range(300)]
+    (apart,) = found("handover-accepted-twice", first, *versions, *accepts)
+    assert len(apart.statements) <= bounded.NAMED_MAX
+    assert accepts[-1].name in apart.statements
+    assert len(apart.text) < 4_000

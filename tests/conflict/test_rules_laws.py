@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conflict.chart import Chart, chart_of
+from conflict.finding import Act, Finding
 from conflict.identity import DocumentKind, statement_id
+from conflict.rules import RULES
 from conflict.slot import CATALOGUE
 from conflict.statement import Json, Statement, canonical
 from tests.conflict.conflict_charted import OTHER_EPISODE, OTHER_PERSON, charted, facts, write
@@ -40,6 +42,8 @@ SLOTS = (
     "blood_type",
     "birth_date",
     "sex",
+    "consent",
+    "evacuation",
     "immunisation",
     "directive",
     "link",
@@ -144,7 +148,28 @@ def test_no_json_whatever_in_any_field_stops_a_rule_or_a_derived_value(
         for finding in shown.findings:
             assert finding.statements
             assert set(finding.statements) <= names
+            assert finding.rule in DECLARED | of_one_document(shown)
+            if finding.closing.act == Act.CHOOSE:
+                assert finding.rule not in DECLARED, (
+                    "rules over a chart name what contends for nothing"
+                )
+                assert is_one_register(finding, statements)
         assert set(_named(shown.derived)) <= names
+
+
+DECLARED = {name for rule in RULES for name in rule.names()}
+
+
+def of_one_document(shown: Chart) -> set[str]:
+    """Rules of the slots' own findings, and of resolutions that differ."""
+    own = {one.rule for folded in shown.documents for one in folded.findings}
+    return own | {"heads-differ"}
+
+
+def is_one_register(finding: Finding, statements: list[Statement]) -> bool:
+    """Whether one value can replace all that a finding names: of one slot, in one document."""
+    named = [one for one in statements if one.name in finding.statements]
+    return len({(one.slot, one.document) for one in named}) == 1
 
 
 def _named(value: Json) -> Iterator[str]:

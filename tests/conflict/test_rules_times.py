@@ -179,3 +179,36 @@ def test_nothing_that_depends_on_the_time_is_found_without_one() -> None:
 def test_the_ends_of_the_calendar_stop_nothing(at: str) -> None:
     statements = (injured(at), vitals(at), txa(at), born("9999"), triaged("immediate"))
     assert charted(*statements, injured("2026-11-23T13:00Z", by=BEN), now="13:00").documents
+
+
+def test_entries_that_contend_for_no_one_value_are_not_to_be_replaced_by_one() -> None:
+    """Choosing one entry of such a finding would supersede entries that have nothing to do with it."""
+    on = write("tourniquet", {"action": "applied", "limb": "left-leg"}, at="13:00")
+    statements = (
+        born("2026-11-25"),
+        injured("2026-11-23T13:00Z"),
+        on,
+        write("tourniquet", {"action": "removed", "of": on.name}, at="12:59", by=BEN),
+        write("tourniquet", {"action": "removed"}, at="12:59", by=BEN),
+        write("tourniquet", {"action": "applied", "limb": "right-leg"}),
+        write("procedure", {"what": "x", "end": "2026-11-23T12:59Z"}, at="13:00"),
+        write("medication_given", {"drug": "ketamine", "dose": "500", "unit": "mg", "route": "IV"}),
+        write("handover", {"action": "accept"}, at="13:00"),
+        vitals("11:00"),
+        vitals("23:00"),
+        txa("20:00"),
+    )
+    rules = {
+        "care-before-birth",
+        "care-before-injury",
+        "removed-before-applied",
+        "tourniquet-end-names-none",
+        "tourniquet-without-time",
+        "end-before-start",
+        "dose-above",
+        "handover-accepts-none",
+        "time-in-future",
+        "txa-late",
+    }
+    acts = {one.rule: one.closing.act for one in charted(*statements, now="21:00").findings}
+    assert {acts.get(rule) for rule in rules} == {"resolve"}

@@ -70,7 +70,14 @@ def test_a_time_in_an_unknown_zone_counts_from_the_earliest_that_it_can_mean() -
     local = applied("2026-11-23T13:00L")
     (one,) = derived("tourniquets", local, now="14:00")
     assert (one["minutes"], one["minutes_least"]) == (15 * 60, 0)
-    assert found("tourniquet-over-6h", local, now="14:00")
+    assert not found("tourniquet-over-6h", local, now="14:00"), "it may be on for a minute"
+    (doubt,) = found("tourniquet-2-6h", local, now="14:00")
+    assert "may be on for up to 15 h 00 min, at least 0 min" in doubt.text
+    assert "in doubt" in doubt.text
+    assert doubt.severity == "high"
+    day = applied("2026-11-22T00:00L")
+    (surely,) = found("tourniquet-over-6h", day, now="23:00")
+    assert "do not convert" in surely.text
 
 
 def test_a_removal_that_names_no_tourniquet_stops_no_clock() -> None:
@@ -276,3 +283,24 @@ def test_a_removal_may_name_either_copy_of_an_imported_application(named: int) -
     copies = [applied("2026-11-23T13:00Z", by=who, source=source) for who in (ANNA, BEN)]
     removed = ended(copies[named], "2026-11-23T14:00Z")
     assert [state for state, *_ in shown(*copies, removed, now="20:00")] == ["removed"]
+
+
+def test_a_conversion_to_a_deliberate_tourniquet_stops_no_clock() -> None:
+    on = applied("12:00")
+    value = {"action": "converted", "of": on.name, "tightness": "deliberate"}
+    tight = write("tourniquet", value, at="13:00")
+    assert shown(on, tight, now="15:00") == [("on", 180, "2-6h")]
+    assert found("tourniquet-2-6h", on, tight, now="15:00")
+    dressing = write("tourniquet", {**value, "of": tight.name, "tightness": None}, at="14:00")
+    assert shown(on, tight, dressing, now="20:00") == [("converted", 120, "2-6h")]
+    nothing = write("tourniquet", {**value, "of": None}, at="13:00")
+    assert len(found("tourniquet-end-names-none", on, nothing)) == 1
+
+
+def test_applications_that_differ_say_how_long_it_may_be_on() -> None:
+    first = applied("11:00")
+    one = write("tourniquet", LEFT_LEG, first, at="12:00")
+    other = write("tourniquet", LEFT_LEG, first, at="12:40", by=BEN)
+    (hazard,) = found("tourniquet-2-6h", first, one, other, now="15:00")
+    assert "may be on for up to 3 h 00 min, at least 2 h 20 min" in hazard.text
+    assert "on for 3 h 00 min (" in found("tourniquet-2-6h", applied("12:00"), now="15:00")[0].text

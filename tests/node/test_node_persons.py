@@ -8,12 +8,20 @@ from typing import Any
 
 import pytest
 
-from conflict.identity import DocumentId, DocumentKind, document_text, parse_document
+from conflict.errors import ValueRefused
+from conflict.identity import (
+    DocumentId,
+    DocumentKind,
+    StatementId,
+    document_text,
+    parse_document,
+)
 from conflict.statement import Draft
 from node.desk import Move, Relation, Save
 from node.errors import BadRequest, NotFound
 from node.local_desk import LocalDesk
 from node.trauma import TraumaRange
+from tests.conflict.conflict_lab import LabAuthor
 from tests.http.http_lab import engine as memory_engine
 from tests.node.node_lab import document
 from tests.system.node_lab import Node, equal, nodes
@@ -125,6 +133,42 @@ def test_what_is_no_pair_of_records_is_not_linked(desk: LocalDesk) -> None:
         desk.unlink(Relation(ANNA, TWIN, "Ruiz"))
 
 
+@pytest.mark.parametrize(("one", "other"), [(EPISODE, ANNA), (EPISODE, OTHER_EPISODE)])
+def test_an_unlink_with_one_record_held_is_written_in_both(
+    desk: LocalDesk, one: DocumentId, other: DocumentId
+) -> None:
+    relation = "casualty" if other == ANNA else "same-episode"
+    write(desk, one, "link", document=document_text(other), relation=relation)
+    desk.unlink(Relation(one, other, "Chen", "wrong person"))
+    assert in_chart(desk, one) == texts(one)
+    write(desk, other, "link", document=document_text(one), relation=relation)  # its half arrives
+    assert in_chart(desk, one) == texts(one, other)
+    assert [found["slot"] for found in desk.findings()] == ["link"]
+    desk.unlink(Relation(other, one, "Chen", "wrong person"))
+    assert in_chart(desk, one) == texts(one)
+    assert desk.findings() == []
+
+
+@pytest.mark.parametrize("spelt", [str.upper, lambda text: "kind1-" + text.partition("-")[2]])
+def test_a_link_in_a_peers_spelling_can_be_undone(tmp_path: Path, spelt: Any) -> None:
+    with memory_engine() as own:
+        desk = LocalDesk(own, "alpha", "field")
+        odd = spelt(document_text(TWIN))
+        peer = LabAuthor(7)
+        peer.write(ANNA, Draft(slot="link", value={"document": odd, "relation": "same-person"}))
+        with own.store.write() as transaction:
+            transaction.hold([peer.run(ANNA)], peer.node, own.now_ms())
+        own.projector.wake()
+        assert own.projector.wait_idle(10)
+        write(desk, TWIN, "name", family="OKAFR")
+        assert in_chart(desk, ANNA) == texts(ANNA, TWIN)
+        desk.unlink(Relation(ANNA, TWIN, "Chen", "two people"))
+        assert in_chart(desk, ANNA) == texts(ANNA)
+        assert desk.findings() == []
+        with pytest.raises(ValueRefused, match=document_text(TWIN)):
+            write(desk, ANNA, "link", document=odd, relation="same-person")
+
+
 # Wrong casualty -----------------------------------------------------------------------------------
 
 
@@ -159,7 +203,7 @@ async def test_both_charts_warn_until_both_halves_of_a_move_are_there(tmp_path: 
         runs, _ = a.engine.store.runs(OTHER_EPISODE, {}, 1 << 20)
         await _held(b, runs, a)
         (warned,) = b.desk.findings()
-        assert warned["rule"] == "move-unfinished"
+        assert warned["rule"] == "moved-still-stands"
         assert "still stands" in warned["text"]
         await _together(party)
         assert [one.desk.findings() for one in party] == [[], []]
@@ -174,6 +218,65 @@ async def _held(node: Node, runs: Any, source: Node) -> None:
     await asyncio.wrap_future(done)
     node.engine.projector.wake()
     assert await asyncio.to_thread(node.engine.projector.wait_idle, 60)
+
+
+def test_moving_a_corrected_entry_does_not_bring_back_what_was_corrected(desk: LocalDesk) -> None:
+    given = {"drug": "morphine", "dose": "100", "unit": "mg"}
+    first = write(desk, EPISODE, "medication_given", **given)
+    right = Draft(
+        slot="medication_given",
+        value={**given, "dose": "10"},
+        by="Ruiz",
+        at=AT,
+        supersedes=(StatementId(first),),
+    )
+    ((corrected,),) = desk.save([Save(EPISODE, (right,))])
+    names = (corrected, f"{document_text(EPISODE)}/{corrected}")
+    answer = desk.move(Move(EPISODE, names, OTHER_EPISODE, "Chen", "wrong casualty"))
+    assert [len(ids) for ids in answer["statements"].values()] == [1, 1]
+    (left,) = desk.chart(EPISODE)["documents"]
+    (right_one,) = desk.chart(OTHER_EPISODE)["documents"]
+    assert "medication_given" not in left["slots"]
+    (shown,) = right_one["slots"]["medication_given"]
+    assert shown["value"]["dose"] == "10"
+    assert desk.findings() == []
+
+
+def test_an_entry_that_replaced_too_much_is_not_moved(desk: LocalDesk) -> None:
+    ids = [write(desk, EPISODE, "vitals", pulse=number) for number in range(1, 258)]
+    half, rest = ids[:200], ids[200:]
+    for some in (half, rest):
+        one = Draft(
+            slot="vitals", value={"pulse": 70}, by="Ruiz", supersedes=tuple(map(StatementId, some))
+        )
+        ((last,),) = desk.save([Save(EPISODE, (one,))])
+        rest.append(last)
+    with pytest.raises(BadRequest, match="at most"):
+        desk.move(Move(EPISODE, (last,), OTHER_EPISODE, "Chen", "wrong casualty"))
+    assert last in desk.shown(EPISODE, "vitals")
+
+
+def test_a_statement_of_another_record_is_not_moved_by_its_number(desk: LocalDesk) -> None:
+    identity = write(desk, EPISODE, "vitals", pulse=88)
+    foreign = f"{document_text(OTHER_EPISODE)}/{identity}"
+    with pytest.raises(NotFound, match="another document"):
+        desk.move(Move(EPISODE, (foreign,), OTHER_EPISODE, "Chen", "wrong casualty"))
+
+
+def test_what_was_moved_taken_back_and_moved_again_is_in_the_other_chart(desk: LocalDesk) -> None:
+    identity = write(desk, ANNA, "allergy", substance="penicillin")
+    write(desk, TWIN, "name", family="Z")
+    again = Move(ANNA, (identity,), TWIN, "Chen", "wrong casualty")
+    mark = StatementId(desk.move(again)["statements"][document_text(ANNA)][0])
+    for at, names in ((TWIN, desk.shown(TWIN, "allergy")), (ANNA, [mark])):
+        named = tuple(map(StatementId, names))
+        draft = Draft(slot="allergy", by="Okafor", supersedes=named, void="not so")
+        desk.save([Save(at, (draft,))])
+    assert desk.shown(ANNA, "allergy")
+    desk.move(again)
+    assert not desk.shown(ANNA, "allergy")
+    assert desk.shown(TWIN, "allergy")
+    assert desk.findings() == []
 
 
 def test_an_entry_moves_only_to_a_record_that_can_hold_it(desk: LocalDesk) -> None:
@@ -238,6 +341,29 @@ async def test_one_wristband_scanned_on_two_nodes_is_one_casualty(tmp_path: Path
         ]
         assert [len(one["statements"]) for one in bands] == [2]
         assert a.desk.findings() == b.desk.findings() == []
+
+
+@pytest.mark.parametrize("scanned", ["w-47 11", "  W-47   11 "])
+def test_a_wristband_that_has_a_record_here_is_answered_with_it(
+    desk: LocalDesk, scanned: str
+) -> None:
+    first = desk.new_casualty("Ruiz", "W-47 11")
+    assert first["existing"] is False
+    person = parse_document(first["person"])
+    before = desk.statements(person)
+    assert desk.new_casualty("Okafor", scanned) == {**first, "existing": True}
+    assert desk.statements(person) == before
+    assert desk.new_casualty("Okafor")["trauma_identity"].endswith("-0002")
+
+
+def test_another_who_wears_a_used_wristband_has_a_record_of_his_own(desk: LocalDesk) -> None:
+    first = desk.new_casualty("Ruiz", "W-4711")
+    other = desk.new_casualty("Okafor", "w-4711", another=True)
+    assert (other["existing"], other["person"] == first["person"]) == (False, False)
+    assert other["trauma_identity"] != first["trauma_identity"]
+    person = parse_document(other["person"])
+    assert in_chart(desk, person) == {other["person"], other["episode"]}
+    assert {one["document"] for one in desk.candidates(person)} == {first["person"]}
 
 
 # Candidates ---------------------------------------------------------------------------------------
