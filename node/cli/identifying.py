@@ -22,8 +22,8 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(casualty)
     app.command()(candidates)
-    app.command()(link)
-    app.command()(unlink)
+    app.command("same")(link)
+    app.command("not-same")(unlink)
     app.command()(move)
 
 
@@ -57,7 +57,7 @@ def candidates(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Records that may be this person's too, with the evidence. Nothing is joined: see `link`."""
+    """Records that may be this person's too, with the evidence. Nothing is joined: see `same`."""
     with desk_of(context) as desk:
         found = desk.candidates(find_document(desk, person), limit)
     if as_json:
@@ -78,7 +78,7 @@ def link(
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that two records are one person's (or one episode's): one chart, undone by `unlink`."""
+    """Say that two records are one person's (or one episode's): one chart, undone by `not-same`."""
     _relate(context, record, other, reason, by, lambda desk: desk.link, as_json=as_json)
 
 

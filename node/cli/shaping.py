@@ -1,7 +1,4 @@
-"""`shape`: a thin link in front of a node, and the lines that cut and heal it while it runs.
-
-Called so because `link` already says that two records are one person's.
-"""
+"""`link`: a thin link in front of a node, and the lines that cut and heal it while it runs."""
 
 from __future__ import annotations
 
@@ -48,7 +45,7 @@ def _figure(words: str) -> Any:
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    app.command()(shape)
+    app.command("link")(shape)
 
 
 def shape(
@@ -91,8 +88,12 @@ def shape(
         "budget": budget,
         "segment": segment,
     }
-    link = _link(profile, {name: text for name, text in figures.items() if text is not None})
-    report = asyncio.run(_run(link, _place("listen", listen), _target(to), seed))
+    given = {name: text for name, text in figures.items() if text is not None}
+    link = _link(profile, given)
+    places = _place("listen", listen), _target(to)
+    if profile is not None:
+        _tell_source(profile, given)
+    report = asyncio.run(_run(link, *places, seed))
     if as_json:
         say_json(report)
     else:
@@ -227,12 +228,20 @@ def _described(link: LinkShape) -> str:
     if link.jitter_s:
         words.append(f"jitter {link.jitter_s * 1000:,g} ms")
     if link.loss:
-        words.append(f"loss {link.loss:.3g} of {link.segment_bytes:,} B segments")
+        words.append(f"{link.loss * 100:.3g} % of {link.segment_bytes:,} B segments lost")
     if link.stall_s:
         words.append(f"{link.stall_s:,g} s of silence every {link.every_s:,g} s")
     if link.budget_bytes:
         words.append(f"{link.budget_bytes:,} B a day")
     return ", ".join(words)
+
+
+def _tell_source(name: str, given: Mapping[str, str]) -> None:
+    from node.sim.link_shape import PROFILES
+
+    profile = PROFILES[name]
+    assumed = ", ".join(one for one in profile.assumed if one not in given)
+    tell(f"{name}: {profile.source}{'. Assumed, not measured: ' if assumed else ''}{assumed}.")
 
 
 def _status(report: Report) -> str:

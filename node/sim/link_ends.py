@@ -126,9 +126,10 @@ class End(asyncio.BufferedProtocol):
         return not self._is_finished
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """A loss travels too, unless both halves had ended."""
+        """A loss travels too, unless both halves had ended or it came from the other side."""
         self.is_lost = True
-        if self.is_open and (exc is not None or not self._has_ended or not self._is_finished):
+        is_over = exc is None and self._has_ended and self._is_finished
+        if self.is_open and not is_over and not self._is_doomed:
             self.mark(self.other.abort)
         self.on_lost()
 
@@ -227,8 +228,8 @@ class Connection:
     def end(self) -> None:
         """Drop everything at once."""
         for way in self._ways:
-            if way.ends.pop(self.flow, None):
-                way.shaper.forget(self.flow)
+            way.ends.pop(self.flow, None)
+            way.shaper.forget(self.flow)
         if self._dialling is not None:
             self._dialling.cancel()
         self.near.abort()

@@ -137,7 +137,7 @@ class Shaper:
 
     def next_deadline(self) -> float | None:
         """When `take` has work, seconds; None until something is fed or a cut healed."""
-        at = self._next_event()
+        at = self._clock if self._out else self._next_event()
         return None if at == inf else at
 
     def take(self, now: float) -> list[Release]:

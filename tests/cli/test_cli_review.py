@@ -105,12 +105,12 @@ def test_an_unknown_casualty_gets_a_name_and_is_later_linked_moved_and_unlinked(
     (candidate,) = ask(home, "candidates", one["person"])
     assert candidate["document"] == two["person"]
     assert "birth date equal" in aidstation(home, "candidates", one["person"]).out
-    ask(home, "link", one["person"], two["person"], "--reason", "same tag", "--by", "Ruiz")
+    ask(home, "same", one["person"], two["person"], "--reason", "same tag", "--by", "Ruiz")
     assert len(ask(home, "show", one["episode"])["documents"]) == 4
     saved = ask(home, "record", "vitals", one["episode"], "pulse=88", *AT)
     moved = ask(home, "move", one["episode"], *saved["statements"], "--to", two["episode"])
     assert set(moved["statements"]) == {one["episode"], two["episode"]}
-    ask(home, "unlink", one["person"], two["person"], "--by", "Chen")
+    ask(home, "not-same", one["person"], two["person"], "--by", "Chen")
     left, right = (ask(home, "show", each["episode"])["documents"] for each in (one, two))
     assert (len(left), len(right)) == (2, 2)
     assert ["vitals" in shown["slots"] for shown in left] == [False, False]

@@ -37,7 +37,8 @@ def play(shaper: Shaper, offered: Iterable[Offer]) -> tuple[list[Release], list[
     out: list[Release] = []
     fed: list[Offer] = []
     while True:
-        now = min(shaper.next_deadline() or inf, ahead[0][0] if ahead else inf)
+        due = shaper.next_deadline()
+        now = min(inf if due is None else due, ahead[0][0] if ahead else inf)
         if now == inf:
             assert not any(backlog.values()), "everything offered is taken some time"
             return out, fed
@@ -141,7 +142,7 @@ def test_loss_is_as_frequent_as_asked() -> None:
     assert shaper.tally.lost / (shaper.tally.aired / 256) == pytest.approx(0.02, rel=0.2)
 
 
-@given(st.integers(1, 40_000))
+@given(st.integers(20_000, 60_000))
 @settings(max_examples=20)
 def test_a_stall_delays_and_never_loses(size: int) -> None:
     stalling = replace(THIN, stall_s=7, every_s=20)
@@ -168,6 +169,39 @@ def test_a_cut_holds_everything_and_healing_goes_on_in_the_middle_of_a_segment()
     assert shaper.silence(1_000) is None
     (out,) = play(shaper, ())[0]
     assert out.at == pytest.approx(1_000 + air_s * 3 / 4 + 0.3)
+
+
+handling = st.lists(
+    st.tuples(st.floats(0, 20), st.sampled_from(["feed", "mark", "cut", "heal", "stall", "take"])),
+    max_size=40,
+)
+
+
+@given(handling, st.integers(0, 99))
+@settings(max_examples=60)
+def test_however_a_link_is_handled_all_arrives_once_it_is_healed(
+    steps: Sequence[tuple[float, str]], seed: int
+) -> None:
+    shaper, now, fed, out = Shaper(HARSH, seed=seed), 0.0, 0, list[Release]()
+    for wait_s, step in steps:
+        now += wait_s
+        match step:
+            case "feed":
+                fed += shaper.feed(700, now)
+            case "mark":
+                shaper.feed(0, now)
+            case "cut":
+                shaper.cut(now)
+            case "heal":
+                shaper.heal(now)
+            case "stall":
+                shaper.stall(3, now)
+            case _:
+                out += shaper.take(now)
+    shaper.heal(now)
+    out += play(shaper, ())[0]
+    assert sum(one.size for one in out) == fed
+    assert sum(not one.size for one in out) == [step for _, step in steps].count("mark")
 
 
 def test_what_was_under_way_arrives_when_a_stall_ends() -> None:
