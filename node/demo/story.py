@@ -172,7 +172,7 @@ class _Play:
             self.contradictions.append(chosen)
 
     def _ongoing(self, one: Casualty) -> list[Save]:
-        return list(islice(stream(self.seed, one, START), PART_SAVES))
+        return list(islice(stream(self.seed, one, one.last_at), PART_SAVES))
 
     def heal_with_a_death(self) -> None:
         """Links come back; one node is killed in the middle of its sync and started again."""

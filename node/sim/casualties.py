@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from random import Random
 
-from conflict.clinical_time import utc_text
+from conflict.clinical_time import instants, utc_text
 from conflict.identity import DocumentId, DocumentKind, document_from_source, document_text
 from conflict.records import (
     ALLERGY,
@@ -57,6 +57,11 @@ class Casualty:
     person: DocumentId
     episode: DocumentId
     saves: tuple[Save, ...]
+
+    @property
+    def last_at(self) -> datetime:
+        """Clinical time of the last thing written."""
+        return instants(self.saves[-1].drafts[-1].at or "").earliest
 
     def said(self, slot: Slot) -> tuple[Draft, ...]:
         """All drafts of one slot, in order."""

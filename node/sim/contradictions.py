@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from conflict.clinical_time import instants, utc_text
+from conflict.clinical_time import utc_text
 from conflict.identity import DocumentId, DocumentKind
 from conflict.records import (
     ALLERGY,
@@ -69,8 +69,7 @@ Pair = tuple[Value, Value]
 
 def _written(rng: Random, casualty: Casualty, slot: Slot, values: Pair) -> Contradiction:
     """Both sides soon after the casualty's last save, one to four minutes apart."""
-    last = instants(casualty.saves[-1].drafts[-1].at or "").earliest
-    early = last + timedelta(seconds=rng.randint(60, 600))
+    early = casualty.last_at + timedelta(seconds=rng.randint(60, 600))
     late = early + timedelta(seconds=rng.randint(60, 240))
     one, other = rng.sample(MEDICS, 2)
     left = Moment(one, utc_text(early)).says(slot, values[0])
