@@ -120,7 +120,7 @@ def resolve_finding(  # noqa: PLR0917  Typer calls it by name; each option is a 
             finding=found["id"],
             by=who(by),
             decision=decision,
-            choose=_name(found, choose) if choose else "",
+            choose="" if choose is None else _name(found, choose),
             value=_json(value),
             void=tuple(_name(found, number) for number in void or ()),
             record=record,

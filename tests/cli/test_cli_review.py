@@ -69,7 +69,7 @@ def test_a_decision_in_words_closes_it_and_leaves_both(home: Path) -> None:
     "words",
     [
         ("--choose", "3"),
-        ("--choose", "0"),
+        ("--choose", "0", "in words as well"),
         ("--value", "{"),
         ("--record",),
         (),
