@@ -126,11 +126,6 @@ def moves_of(folded: Folded) -> frozenset[DocumentId]:
     return frozenset(one for one in (*marks, *copies) if one and one != folded.document)
 
 
-def names_of(one: Statement) -> tuple[str, ...]:
-    """What others may call a statement: its name, and those that it had before it was moved."""
-    return (one.name, *origins(one))
-
-
 def _document(text: Json) -> DocumentId | None:
     try:
         return parse_document(text) if isinstance(text, str) and text else None

@@ -55,20 +55,6 @@ class Facts:
         for one in self.folds:
             yield from one.struck
 
-    def standing_names(self) -> frozenset[str]:
-        """Names of all statements behind anything shown."""
-        return frozenset(
-            statement.name
-            for one in self.folds
-            for view in one.views.values()
-            for reading in view.readings
-            for statement in reading.statements
-        )
-
-    def holds(self, document: DocumentId) -> bool:
-        """Whether a document is one of the chart's."""
-        return any(one.document == document for one in self.folds)
-
     def titles(self) -> tuple[str, ...]:
         """Text ids of the documents."""
         return tuple(document_text(one.document) for one in self.folds)

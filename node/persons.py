@@ -47,7 +47,6 @@ from node.desk import Move, Relation, Save
 from node.errors import BadRequest, NotFound
 from storage.ports import Store
 
-WRISTBAND = "wristband"
 PAGE = 500
 
 
@@ -328,8 +327,8 @@ def wearing(charts: Charts, wristband: str) -> Banded | None:
 
 def _documents_of(wristband: str) -> tuple[DocumentId, DocumentId]:
     return (
-        document_from_source(DocumentKind.PERSON, WRISTBAND, wristband),
-        document_from_source(DocumentKind.EPISODE, WRISTBAND, wristband),
+        document_from_source(DocumentKind.PERSON, matching.WRISTBAND, wristband),
+        document_from_source(DocumentKind.EPISODE, matching.WRISTBAND, wristband),
     )
 
 
@@ -352,7 +351,7 @@ def casualty(
     else:
         person = new_document(DocumentKind.PERSON, entropy(ID_BYTES - 1))
         episode = new_document(DocumentKind.EPISODE, entropy(ID_BYTES - 1))
-    named = {matching.TRAUMA_IDENTITY: trauma_identity, WRISTBAND: wristband}
+    named = {matching.TRAUMA_IDENTITY: trauma_identity, matching.WRISTBAND: wristband}
     identities = [
         Draft(slot=IDENTIFIER.name, value={"system": system, "value": value}, by=by, at=at)
         for system, value in named.items()

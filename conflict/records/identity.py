@@ -19,9 +19,6 @@ PERSON = (DocumentKind.PERSON,)
 EVIDENCE = ("card-scan", "registry", "tag", "self", "observed")
 """From the strongest to the weakest."""
 
-SYSTEMS = ("battle-roster", "ssn-last-4", "wristband", "trauma-identity", "mrn", "foreign")
-"""Systems of identifiers known here; any other text, such as a FHIR system, is one too."""
-
 
 def _identity(
     name: str, plain: str, fields: dict[str, Field], basis: str, *, one_for_life: bool = False

@@ -11,7 +11,7 @@ from conflict.chart import Chart, chart_of
 from conflict.clock import Stamp
 from conflict.fold import Folded, fold_statements
 from conflict.identity import ActorId, DocumentId, DocumentKind, new_document, statement_id
-from conflict.moving import move, moves_of, names_of
+from conflict.moving import move, moves_of, origins
 from conflict.rule import Facts
 from conflict.statement import Draft, Statement
 
@@ -140,7 +140,7 @@ def test_a_corrected_entry_is_marked_with_all_that_it_replaced() -> None:
     mark, copy = moved(corrected, THERE, 3, line=(corrected, DOSE))
     assert _folded([DOSE, corrected, mark]).readings(DOSE.slot) == ()
     assert rules([DOSE, corrected, mark], [copy]) == rules([copy], [DOSE, corrected, mark]) == set()
-    assert DOSE.name in names_of(copy)
+    assert DOSE.name in origins(copy)
 
 
 def test_an_entry_moved_to_two_casualties_is_found_in_every_chart() -> None:
@@ -237,7 +237,7 @@ def test_a_reference_within_the_document_still_names_its_statement_after_a_move(
     copy = move(removed, THERE, by="Okafor", at=None, reason="wrong casualty").copy
     assert copy.value["of"] == applied.name
     moved = move(applied, THERE, by="Okafor", at=None, reason="wrong casualty").copy
-    assert applied.name in names_of(placed(moved, THERE, 1))
+    assert applied.name in origins(placed(moved, THERE, 1))
 
 
 def test_a_tourniquet_and_its_removal_moved_together_still_belong_together() -> None:
