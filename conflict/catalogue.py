@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 
 from conflict.shape import Group
 from conflict.slot import Slot
@@ -37,7 +38,8 @@ def _with_shape(slot: Slot, shape: Group) -> Slot:
 
 def _described(slot: Slot) -> str:
     kinds = ",".join(kind.name for kind in slot.kinds)
-    return f"{slot.name}|{kinds}|{_described_value(slot.policy)}|{_described_value(slot.shape)}"
+    policy, shape = _described_value(slot.policy), _described_value(slot.shape)
+    return f"{slot.name}|{kinds}|{policy}|{shape}|{slot.urgency.name}"
 
 
 def _described_value(value: object) -> str:
@@ -49,6 +51,8 @@ def _described_value(value: object) -> str:
         return f"{type(value).__name__}({','.join(parts)})"
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{_described_value(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, partial):  # whose own text has an address in it
+        return _described_value((value.func, value.args, value.keywords))
     if isinstance(value, tuple | list):
         return "(" + ",".join(_described_value(one) for one in value) + ")"
     return getattr(value, "__qualname__", "") or repr(value)

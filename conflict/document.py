@@ -9,6 +9,7 @@ the raw changes: no saved document is ever stored or sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from automerge.core import ROOT, Document, ScalarType
@@ -17,7 +18,7 @@ from conflict import limits
 from conflict.change import read_header
 from conflict.clock import Stamp
 from conflict.errors import BadStatement, LaneFull, LaneRefused
-from conflict.identity import ActorId, statement_id
+from conflict.identity import ActorId
 from conflict.statement import Draft, check_text, encode, root_key
 
 UNREADABLE = "unreadable"
@@ -134,29 +135,34 @@ def _check_chain(actor: ActorId, changes: Sequence[bytes]) -> bytes:
     return previous
 
 
+_NUMBER = attrgetter("number")
+
+
 def _entries(actor: ActorId, found: Iterable[tuple[str, object]]) -> tuple[Entry, ...]:
-    entries = sorted((_entry(actor, key, value) for key, value in found), key=lambda one: one[1])
+    own = actor.hex()
+    entries = sorted((_entry(own, key, value) for key, value in found), key=_NUMBER)
     for place, entry in enumerate(entries, 1):
         if entry.number != place:
             raise LaneRefused("bad-number", f"statement {entry.number} stands at place {place}")
     return tuple(entries)
 
 
-def _entry(actor: ActorId, key: str, value: object) -> Entry:
+def _entry(own: str, key: str, value: object) -> Entry:
+    """The entry of a root key. `own`: the lane's actor in hex."""
     slot, slash, identity = key.partition("/")
-    _, dot, number = identity.partition(".")
+    writer, dot, number = identity.partition(".")
     named = slot.isprintable() and 0 < len(slot.encode()) <= limits.SLOT_NAME_BYTES_MAX
     if not (slash and dot and named):
         raise LaneRefused("bad-key", "a root key reads <slot>/<actor>.<n>")
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise LaneRefused("bad-key", "a statement number is a plain decimal")
-    if identity != statement_id(actor, int(number)):
+    place = int(number)
+    if writer != own or number != str(place):
         raise LaneRefused("another-actors-key", "a key outside the lane's own actor")
-    match value:
-        case (ScalarType.Str, str(text)):
-            return Entry(slot, int(number), _checked(text))
-        case _:
-            raise LaneRefused("not-a-string", "a statement is one string")
+    kind, text = value if isinstance(value, tuple) else (None, None)
+    if kind != ScalarType.Str or not isinstance(text, str):
+        raise LaneRefused("not-a-string", "a statement is one string")
+    return Entry(slot, place, _checked(text))
 
 
 def _checked(text: str) -> str:

@@ -134,13 +134,13 @@ def fold_statements(
     copies = imports.copies(ordered)
     stands = standing(unique, copies.kept)
     kind = document_kind(document)
-    known = {name for name, slot in catalogue.items() if kind in slot.kinds}
     by_slot: dict[str, list[Statement]] = {}
     unknown: list[Statement] = []
     for one in ordered:
         if copies.kept.get(one.id, one.id) != one.id:
             continue
-        if one.slot in known:
+        slot = catalogue.get(one.slot)
+        if slot is not None and kind in slot.kinds:
             by_slot.setdefault(one.slot, []).append(one)
         else:
             unknown.append(one)
@@ -170,6 +170,8 @@ def fold_statements(
 
 def _history(group: Sequence[Statement], stands: Standing) -> History:
     """One slot's part of what stands."""
+    if not stands.superseded:
+        return History(group, {})
     ids = [one.id for one in group]
     superseded = {key: stands.superseded[key] for key in ids if key in stands.superseded}
     struck = {key: stands.struck[key] for key in superseded if key in stands.struck}

@@ -14,7 +14,7 @@ from conflict.identity import DocumentKind
 from conflict.policies import Events, Keyed, Ranked, Single
 from conflict.rules import DERIVED, RULES  # importing the rules fills the catalogue
 from conflict.shape import Code, Field, Flag, Group, Many, Number, Reference, Text, Whole
-from conflict.slot import CATALOGUE, STATES, Policy, Slot
+from conflict.slot import CATALOGUE, STATES, Policy, Slot, Urgency
 
 GENERATED = "<!-- Generated from the declarations by `make docs`. Do not edit. -->"
 _FAMILIES = (Events, Single, Ranked, Keyed)
@@ -134,12 +134,20 @@ def _slot(slot: Slot) -> Iterator[str]:
         facts.append(f"Nothing written means: {slot.absent}.")
     if slot.rule:
         facts.append(f"Held together: {_sentence(inspect.getdoc(slot.rule))}")
+    if words := _TRAVELS.get(slot.urgency):
+        facts.append(f"{words}.")
     if slot.basis:
         facts.append(f"Basis: {slot.basis}.")
     yield " ".join(facts)
     yield from ("", "| field | holds |", "|---|---|")
     for name, field in slot.shape.fields.items():
         yield f"| `{name}` | {_cell(_holds(field))} |"
+
+
+_TRAVELS = {
+    Urgency.URGENT: "Travels first: urgent",
+    Urgency.SUMMARY: "Travels early: summary of the casualty",
+}
 
 
 def _holds(field: Field) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from conflict.errors import ValueRefused
@@ -100,6 +101,14 @@ class History:
         return tuple(found)
 
 
+class Urgency(IntEnum):
+    """How soon what a slot says is needed elsewhere: what goes first over a thin link (DESIGN §5.5)."""
+
+    URGENT = 1  # somebody must act on it within minutes
+    SUMMARY = 2  # who the casualty is and how bad
+    ROUTINE = 3
+
+
 class Policy(Protocol):
     """A merge rule: pure, and independent of the order of its input."""
 
@@ -124,7 +133,8 @@ class Slot:
 
     `wording` turns a value into the text that findings and lists show, where naming its fields in
     order (`wording.py`) is not how it is said. `absent`: what it means that nothing was written.
-    `rule` names what fields say that cannot be true together. `basis`: form, standard or source.
+    `rule` names what fields say that cannot be true together. `urgency`: how soon it must travel.
+    `basis`: form, standard or source.
     """
 
     name: str
@@ -135,6 +145,7 @@ class Slot:
     wording: Callable[[Mapping[str, Json]], str] | None = None
     absent: str = ""
     rule: Callable[[Mapping[str, Json]], Iterator[str]] | None = None
+    urgency: Urgency = Urgency.ROUTINE
     basis: str = ""
 
     def words(self, value: Json) -> str:

@@ -8,9 +8,8 @@ Automerge document: keys sorted, no white space, no floating point (decimals are
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
@@ -52,10 +51,10 @@ class Draft:
 
 
 NOWHERE = DocumentId(bytes(16))
+_NOTHING: Mapping[str, Json] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(NamedTuple):
     """A draft with its place: who wrote it in which lane, as what number, stamped when.
 
     `id` is unique in its document only; `document` is part of the name everywhere else.
@@ -71,7 +70,7 @@ class Statement:
     supersedes: tuple[StatementId, ...] = ()
     void: str | None = None
     source: Source | None = None
-    extra: Mapping[str, Json] = field(default_factory=dict)
+    extra: Mapping[str, Json] = _NOTHING
     document: DocumentId = NOWHERE
 
     @property
@@ -124,11 +123,6 @@ def canonical(body: Json) -> str:
         raise BadStatement(f"not plain JSON: {fault}") from fault
 
 
-# What a floating point number must look like (too large an integer is read as one); inside a string
-# it merely costs the walk below.
-_FLOAT_LIKE = re.compile(r"[:\[,]-?\d+[.eE]|\d{19}")
-
-
 def check_text(text: str) -> Mapping[str, Json]:
     """Parse a statement's text and hold it to the format, whoever wrote it.
 
@@ -142,8 +136,7 @@ def check_text(text: str) -> Mapping[str, Json]:
         raise BadStatement("not JSON") from fault
     if not isinstance(body, dict):
         raise BadStatement("not a JSON object")
-    if text.count("{") + text.count("[") > limits.STATEMENT_DEPTH_MAX or _FLOAT_LIKE.search(text):
-        _walk(body, 1)
+    _walk(body, 1)
     if canonical(body) != text:
         raise BadStatement("not canonical JSON")
     return body
@@ -152,11 +145,12 @@ def check_text(text: str) -> Mapping[str, Json]:
 def _walk(value: Json, depth: int) -> None:
     if depth > limits.STATEMENT_DEPTH_MAX:
         raise BadStatement(f"deeper than {limits.STATEMENT_DEPTH_MAX} levels")
-    for inner in value.values() if isinstance(value, dict) else value:
-        if isinstance(inner, float):
-            raise BadStatement("a floating point number: write decimals as strings")
-        if isinstance(inner, dict | list):
+    for inner in value.values() if type(value) is dict else value:
+        kind = type(inner)  # what a parser made: never a subclass
+        if kind is dict or kind is list:
             _walk(inner, depth + 1)
+        elif kind is float:
+            raise BadStatement("a floating point number: write decimals as strings")
 
 
 _KNOWN = frozenset({"at", "by", "precision", "rec", "value", "supersedes", "void", "source"})
@@ -197,9 +191,6 @@ def from_body(
         )
     except (KeyError, TypeError, AttributeError, BadTime) as fault:
         raise BadStatement("a field is missing or of the wrong type") from fault
-
-
-_NOTHING: Mapping[str, Json] = {}
 
 
 def _supersedes(given: Json) -> tuple[StatementId, ...]:

@@ -51,5 +51,11 @@ class PeerLimits:
     """Heard again after this much silence (two missed announcements): seen anew."""
     lost_keep_s: float = 3600.0
     """A peer that nobody vouches for is dialled at the slowest pace for so long, then forgotten."""
+    reconnect_spread_s: float = 3.0
+    """After a settled connection ended: the other side may have restarted, and all its peers with
+    it lost theirs in the same moment."""
+    heard_spread_s: float = 0.03
+    """For each other peer in the table, up to `reconnect_spread_s`: all of them heard the same
+    advert, and would dial in the same moment."""
     own_address_retry_s: float = 900.0
     """A configured address where we answered ourselves is tried again so seldom."""

@@ -6,7 +6,7 @@
 
 `PeerTable` alone changes records. Time and entropy are arguments; times are seconds on the
 caller's clock, delays grow by doubling and are jittered over their upper half, so that two nodes
-that lost each other do not call in step.
+that lost each other do not call in step. What many see at once (a node that comes back) is spread.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from discovery.limits import PeerLimits
 
 _DOUBLINGS_MAX = 16
 _AT_ONCE = float("-inf")
+_NEVER = float("inf")
 NO_OUTCOME = "no-outcome"
 """Cause of a dial of which nothing more was reported."""
 
@@ -100,8 +101,13 @@ class PeerRecord:
 
     # -- what is seen ---------------------------------------------------------------------------
 
-    def hear(self, addresses: tuple[Address, ...], now: float, limits: PeerLimits) -> None:
-        """An advert arrived. One that tells something new makes a waiting peer due soon."""
+    def hear(
+        self, addresses: tuple[Address, ...], now: float, spread_s: float, limits: PeerLimits
+    ) -> None:
+        """An advert arrived. One that tells something new makes a waiting peer due soon.
+
+        `spread_s`: how much later, so that not all that heard it dial at once.
+        """
         silence = now - self.last_seen if self.last_seen is not None else limits.fresh_after_s
         moved = any(address not in self.addresses for address in addresses)
         anew = not self.heard or moved or silence >= limits.fresh_after_s
@@ -112,7 +118,7 @@ class PeerRecord:
             self.failures = 0
         if anew and self.state is PeerState.WAITING:
             # never sooner than the shortest delay after the last dial: adverts can be forged
-            soon = max(now, self.dialled_at + limits.retry_delay_s_min)
+            soon = max(now, self.dialled_at + limits.retry_delay_s_min) + spread_s
             self.dial_at = soon if self.dial_at == _AT_ONCE else min(self.dial_at, soon)
 
     def miss(self, now: float, entropy: float, limits: PeerLimits) -> None:
@@ -151,7 +157,7 @@ class PeerRecord:
 
     def waits_until(self) -> float | None:
         """When a dial is due, None if there is nothing to dial."""
-        if self.state is PeerState.CONNECTED or not self.addresses:
+        if self.state is PeerState.CONNECTED or not self.addresses or self.dial_at == _NEVER:
             return None
         return self.dial_at
 
@@ -171,6 +177,12 @@ class PeerRecord:
         self.dial_at = now + self._delay_s(entropy, limits)
         self.failures += 1
 
+    def defer(self, cause: str, until: float) -> None:
+        """No dial was made, and none is wanted before `until` unless something new is heard."""
+        self.state = PeerState.WAITING
+        self.cause = cause
+        self.dial_at = until
+
     def take_over(self, other: PeerRecord) -> None:
         """`other` turned out to be this node: the dial that found out goes on here."""
         if other.state is PeerState.DIALLING and self.state is PeerState.WAITING:
@@ -187,9 +199,13 @@ class PeerRecord:
 
     def disconnect(self, cause: str, now: float, entropy: float, limits: PeerLimits) -> None:
         """The connection ended; one that had settled starts the back-off afresh."""
-        if now - self.connected_at >= limits.settled_s_min:
+        settled = now - self.connected_at >= limits.settled_s_min
+        if settled:
             self.failures = 0
         self.fail(cause, now, entropy, limits)
+        if settled:
+            spread_s = entropy * limits.reconnect_spread_s
+            self.dial_at = now + limits.retry_delay_s_min / 2 + spread_s
         self.last_seen = now
         self.unvouched_at = now
 

@@ -64,7 +64,9 @@ class PeerTable:
             return False
         record = self._named.get(advert.node) or self._add_named(advert.node)
         if record is not None:
-            record.hear(advert.addresses, now, self._limits)
+            others = len(self._named) + len(self._unnamed) - 1
+            spread_s = min(others * self._limits.heard_spread_s, self._limits.reconnect_spread_s)
+            record.hear(advert.addresses, now, self._entropy() * spread_s, self._limits)
         return record is not None
 
     def lost(self, node: NodeId, now: float) -> None:
@@ -110,6 +112,15 @@ class PeerTable:
         record = self._find(peer)
         if record is not None and record.state is PeerState.DIALLING:
             record.fail(cause, now, self._entropy(), self._limits)
+
+    def defer(self, peer: Peer, cause: str, until: float) -> None:
+        """`peer` (a value from `due`) is not dialled, and not before `until` (inf: never).
+
+        An advert that tells something new makes it due again; then it can be deferred again.
+        """
+        record = self._find(peer)
+        if record is not None and record.state is PeerState.DIALLING:
+            record.defer(cause, until)
 
     # -- questions ------------------------------------------------------------------------------
 

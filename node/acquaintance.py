@@ -12,15 +12,23 @@ import orjson
 from conflict.identity import NodeId, node_text
 from conflict.statement import Json
 from sync.effects import Phase
-from sync.ports import Summary
+from sync.ports import Known, Summary
 
 SETTING_PREFIX = "peer/"
-_KEPT = ("last_contact_ms", "equal_at_ms", "equal_documents", "equal_digest", "epoch")
+_KEPT = (
+    *("last_contact_ms", "equal_at_ms", "equal_documents", "equal_digest", "epoch"),
+    *("equal_arrival", "equal_own_epoch"),
+    *("spent_day", "spent_bytes", "halted_day", "halted_code"),
+)
 
 
 @dataclass(slots=True)
 class Acquaintance:
-    """One peer. Times are wall-clock milliseconds; None: never."""
+    """One peer. Times are wall-clock milliseconds; None: never. Days are UTC, `2026-11-23`.
+
+    `spent_bytes` both ways on `spent_day`; on `halted_day` it ended a link with `halted_code`, a
+    code that asks not to be called again that day.
+    """
 
     node: NodeId
     name: str = ""
@@ -29,10 +37,16 @@ class Acquaintance:
     equal_at_ms: int | None = None
     equal_documents: int = 0
     equal_digest: str = ""
+    equal_arrival: int = 0
+    equal_own_epoch: str = ""
     epoch: str = ""
     clock_ahead_ms: int = 0
     phase: Phase = Phase.CLOSED
     cause: str = ""
+    spent_day: str = ""
+    spent_bytes: int = 0
+    halted_day: str = ""
+    halted_code: str = ""
     refused: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -40,12 +54,25 @@ class Acquaintance:
         """A proven session stands."""
         return self.phase in {Phase.CHECKING, Phase.REPAIRING, Phase.EQUAL, Phase.DIFFERENT}
 
-    def equal(self, summary: Summary, now_ms: int) -> None:
-        """Equality with this summary was proved."""
+    def equal(self, proved: Known, own_epoch: bytes, now_ms: int) -> None:
+        """Equality was proved, while our store was of `own_epoch`."""
         self.equal_at_ms = now_ms
-        self.equal_documents = summary.documents
-        self.equal_digest = summary.digest.hex()
+        self.equal_documents = proved.summary.documents
+        self.equal_digest = proved.summary.digest.hex()
+        self.equal_arrival = proved.arrival
+        self.equal_own_epoch = own_epoch.hex()
         self.refused.clear()
+
+    def known(self, own_epoch: bytes) -> Known | None:
+        """The last proof of equality, if neither store has lost anything since."""
+        if self.equal_at_ms is None or self.equal_own_epoch != own_epoch.hex():
+            return None
+        summary = Summary(self.equal_documents, bytes.fromhex(self.equal_digest))
+        return Known(bytes.fromhex(self.epoch), self.equal_arrival, summary)
+
+    def outdated(self) -> None:
+        """Content has gone or come since: `known` would have it sent again."""
+        self.equal_own_epoch = ""
 
     def answers_in(self, epoch: bytes) -> None:
         """The peer's store is of this epoch: what an earlier one held counts for nothing."""
@@ -66,12 +93,12 @@ class Acquaintance:
         return orjson.dumps({name: getattr(self, name) for name in _KEPT})
 
     def recall(self, remembered: bytes) -> None:
-        """Inverse of `remembered`; unreadable memory is no memory."""
+        """Inverse of `remembered`; unreadable memory is no memory, an older node's is shorter."""
         try:
             body = orjson.loads(remembered)
             for name in _KEPT:
-                setattr(self, name, body[name])
-        except (orjson.JSONDecodeError, KeyError, TypeError):
+                setattr(self, name, body.get(name, getattr(self, name)))
+        except (orjson.JSONDecodeError, AttributeError):
             self.last_contact_ms = self.equal_at_ms = None
 
     def body(self) -> dict[str, Json]:

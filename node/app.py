@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from node.acquaintance import Acquaintance
+from node.allowances import SILENT
 from node.desk import Desk
 from node.engine import Engine
 from node.home import (
@@ -34,6 +36,7 @@ from node.remote_desk import RemoteDesk
 from node.trauma import TraumaRange, default_prefix
 from node.workers import WorkerPool
 from storage import SqlStore
+from sync.custody import new_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
     from discovery import Address
     from node.config import Settings
     from node.peering import Peering
+
+
+GARRISON = "garrison"
 
 
 def now_ms() -> int:
@@ -59,14 +65,18 @@ def open_desk(home: Home, settings: Settings) -> Iterator[Desk]:
     with hold_lock(home), _engine(home, settings) as engine:
         engine.projector.wait_idle()
         name, role = settings.node.name, settings.node.role
-        yield LocalDesk(engine, name, role, trauma=_trauma(settings, engine))
+        called = {peer.node_id: peer.name for peer in settings.peers}
+        yield LocalDesk(engine, name, role, trauma=_trauma(settings, engine), called=called)
 
 
 @contextmanager
 def _engine(home: Home, settings: Settings) -> Iterator[Engine]:
-    store = SqlStore.open(settings.store.url or home.store, entropy=secrets.token_bytes(16))
+    key, epoch = read_key(home), new_epoch(now_ms(), secrets.token_bytes(16))
+    store = SqlStore.open(settings.store.url or home.store, entropy=epoch)
+    store.sketch_with(settings.theatre.secret_bytes)
+    store.trust(_garrisons(settings, key.node))
     engine = Engine(
-        key=read_key(home),
+        key=key,
         store=store,
         workers=WorkerPool(settings.workers.count),
         now_ms=now_ms,
@@ -76,6 +86,12 @@ def _engine(home: Home, settings: Settings) -> Iterator[Engine]:
         yield engine
     finally:
         engine.close()
+
+
+def _garrisons(settings: Settings, own: NodeId) -> list[NodeId]:
+    """Whose receipts count as a garrison's; our own log is passed on, our own word is not enough."""
+    named = [peer.node_id for peer in settings.peers if peer.role == GARRISON]
+    return [*named, *([own] if settings.node.role == GARRISON else [])]
 
 
 def run(settings: Settings, home: Home, on_ready: Callable[[Running], None] | None = None) -> None:
@@ -101,10 +117,14 @@ async def _run(
     trauma = _trauma(settings, engine)
     desk = LocalDesk(engine, settings.node.name, settings.node.role, peering, loop, trauma)
 
+    if settings.node.role == GARRISON:
+        engine.custody.begin()
+
     def ready() -> Readiness:
         failed = engine.projector.failed
         return Readiness(failed is None, (getattr(failed, "code", "internal"),) if failed else ())
 
+    silent = peering.allowances.silent
     try:
         await _listen(settings, peering)
         app = make_app(desk, new_token(home), ready)
@@ -113,12 +133,13 @@ async def _run(
             running = Running(
                 os.getpid(),
                 str(settings.api.address._replace(port=port)),
-                str(settings.sync.address._replace(port=peering.port)),
+                SILENT if silent else str(settings.sync.address._replace(port=peering.port)),
                 str(home.token),
             )
             announce(home, running)
             if on_ready:
                 on_ready(running)
+            gc.freeze()  # modules and what they declare: no collection looks at them again
             await stop.wait()
         finally:
             await runner.cleanup()
@@ -147,6 +168,8 @@ def _peering(settings: Settings, engine: Engine) -> Peering:
         static=_static(settings),
         entropy=secrets.token_bytes,
         now_ms=now_ms,
+        profiles={peer.node_id: peer.profile for peer in settings.peers if peer.profile},
+        default=settings.sync.profile,
     )
 
 
@@ -160,7 +183,7 @@ def _static(settings: Settings) -> list[tuple[Address, NodeId]]:
 
 async def _listen(settings: Settings, peering: Peering) -> None:
     from node.errors import PortBusy
-    from node.peering import Air
+    from node.herald import Air
 
     listen = settings.sync.address
     loopback = (listen.host,) if listen.host.startswith("127.") else ()

@@ -28,6 +28,7 @@ from conflict.limits import LANE_CHANGES_MAX
 from conflict.signature import SigningKey, lane_message
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft, decode
+from conflict.urgency import ROUTINE_LANE, LaneUrgency, lane_urgency
 from node.desk import Save
 from node.errors import NotSaved
 from node.presenting import Presenter
@@ -47,11 +48,14 @@ class _OwnLane:
     nonce: bytes
     writer: LaneWriter
     entries: list[Entry]
+    urgency: LaneUrgency = ROUTINE_LANE
     first_seq: int = 0
     fresh: list[bytes] = field(default_factory=list)
     head: bytes = b""
 
-    def write(self, stamped: Sequence[tuple[Draft, Stamp]]) -> list[StatementId]:
+    def write(
+        self, stamped: Sequence[tuple[Draft, Stamp]], catalogue: Catalogue
+    ) -> list[StatementId]:
         """Add one change; the ids of its statements. Raises `LaneFull`, `BadStatement`."""
         written = self.writer.write(stamped)
         if not self.fresh:
@@ -59,6 +63,7 @@ class _OwnLane:
         self.fresh.append(written.raw)
         self.head = written.hash
         self.entries.extend(written.entries)
+        self.urgency = lane_urgency(written.entries, catalogue, self.urgency)
         return [statement_id(self.actor, one.number) for one in written.entries]
 
 
@@ -72,6 +77,7 @@ class Author:
         entropy: Callable[[int], bytes],
         catalogue: Catalogue = CATALOGUE,
     ) -> None:
+        self._catalogue = catalogue
         self._presenter = Presenter(catalogue)
         self._key = key
         self._store = store
@@ -116,24 +122,27 @@ class Author:
             stamped = [(draft, self._clock.tick(now_ms)) for draft in save.drafts]
             lane = self._lane(save.document, transaction)
             try:
-                ids.append([*lane.write(stamped)])
+                ids.append([*lane.write(stamped, self._catalogue)])
             except LaneFull:
                 self._new_actor()
                 lane = self._lanes[save.document] = self._first_lane()
-                ids.append([*lane.write(stamped)])
+                ids.append([*lane.write(stamped, self._catalogue)])
             if len(lane.fresh) == 1:
                 touched.append((save.document, lane))
         applied = transaction.hold([self._signed(*one) for one in touched], None, now_ms)
         if applied.set_aside or applied.gaps:
             raise NotSaved("the store refused this node's own lane; save again")
         for document, lane in touched:
-            transaction.save_admission(document, lane.actor, lane.writer.length, lane.entries)
-        for document in dict.fromkeys(document for document, _ in touched):
+            transaction.save_admission(
+                document, lane.actor, lane.writer.length, lane.entries, lane.urgency
+            )
+        documents = dict.fromkeys(document for document, _ in touched)
+        # all reads before all writes: reading makes the store write what it has queued
+        entries = {document: transaction.entries(document) for document in documents}
+        for document in documents:
             self._saved.pop(document, None)
             self._saved[document] = self.serial + 1  # reached when durable, in `settled`
-            transaction.save_projection(
-                self._presenter.present(document, transaction.entries(document))
-            )
+            transaction.save_projection(self._presenter.present(document, entries[document]))
             transaction.mark_clean(document)
         transaction.set_setting(CLOCK_SETTING, self._clock.last.text().encode())
         return applied, ids
@@ -171,7 +180,8 @@ class Author:
         runs = self._store.runs_from(Lane(document, actor), 1, LANE_CHANGES_MAX << 16)
         changes = [chunk for run in runs for chunk in run.changes]
         entries = transaction.entries(document).get(actor, ())
-        return _OwnLane(actor, nonce, LaneWriter(actor, changes), list(entries))
+        urgency = lane_urgency(entries, self._catalogue)
+        return _OwnLane(actor, nonce, LaneWriter(actor, changes), list(entries), urgency)
 
     def _signed(self, document: DocumentId, lane: _OwnLane) -> LaneRun:
         run = LaneRun(

@@ -12,205 +12,32 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic_settings import EnvSettingsSource, SettingsError
 
-from conflict.errors import BadIdentity
-from conflict.identity import NodeId, node_id, parse_node
-from conflict.signature import VerifyingKey
 from node.errors import BadConfiguration
 from node.home import HOME_VARIABLE, Home
+from node.settings import PREFIX, Listen, PeerSettings, Settings, parse_listen
 
-PREFIX = "AIDSTATION_"
+__all__ = [
+    "Listen",
+    "PeerSettings",
+    "Settings",
+    "config_files",
+    "known_keys",
+    "load",
+    "parse_listen",
+    "write_toml",
+]
+
 SYSTEM_FILE = Path("/etc/aidstation/config.toml")
-PORT_MAX = 65535
+SECRET_KEYS = frozenset({"store.url", "theatre.secret"})
+"""Keys whose values are in no message: the database's address can hold a password."""
+
 _GIVEN_LETTERS_MAX = 60
-
-Role = Literal["field", "garrison"]
-
-
-class Listen(NamedTuple):
-    """Where to listen. `host` is an IP literal or a name; port 0 means any free one."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def parse_listen(text: str) -> Listen:
-    """`host:port` or `[v6]:port`. Raises `ValueError`."""
-    host, colon, port = text.strip().rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not bare or (":" in bare and bare == host):
-        raise ValueError("write host:port, for example 127.0.0.1:8470 or [::1]:8470")
-    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= PORT_MAX):
-        raise ValueError(f"a port is a number within 0..{PORT_MAX}, 0 meaning any free one")
-    return Listen(bare, int(port))
-
-
-def _check_listen(text: str) -> str:
-    return str(parse_listen(text))
-
-
-def _check_peer_address(text: str) -> str:
-    from discovery.errors import BadStaticPeer
-    from discovery.static import parse_peer
-
-    try:
-        return str(parse_peer(text).address) if text else ""
-    except BadStaticPeer as fault:
-        raise ValueError(str(fault)) from fault
-
-
-ListenText = Annotated[str, AfterValidator(_check_listen)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-
-class NodeSettings(_Section):
-    """Who this node is to people and to peers."""
-
-    name: str = Field(min_length=1, max_length=60)
-    role: Role = "field"
-
-
-class SyncSettings(_Section):
-    """Where peers reach this node."""
-
-    listen: ListenText = "127.0.0.1:8470"
-
-    @property
-    def address(self) -> Listen:
-        """`listen`, split."""
-        return parse_listen(self.listen)
-
-
-class ApiSettings(_Section):
-    """Where this machine's own programs and browser reach this node."""
-
-    listen: ListenText = "127.0.0.1:8471"
-
-    @property
-    def address(self) -> Listen:
-        """`listen`, split."""
-        return parse_listen(self.listen)
-
-
-class DiscoverySettings(_Section):
-    """How peers are found. No `interfaces`: all."""
-
-    mdns: bool = True
-    interfaces: tuple[str, ...] = ()
-
-
-class StoreSettings(_Section):
-    """`url`: empty for a SQLite file in the home, else `postgresql://…`."""
-
-    url: str = Field(default="", pattern=r"^($|postgres(ql)?(\+psycopg)?://|sqlite:///)")
-
-
-class IdentitySettings(_Section):
-    """Trauma identities of casualties without a name: `T-<prefix>-<first..last>`, this node's alone.
-
-    No prefix: six letters of the node's id.
-    """
-
-    trauma_prefix: str = Field(default="", pattern=r"^[A-Z0-9]{0,12}$")
-    trauma_first: int = Field(default=1, ge=1)
-    trauma_last: int = Field(default=9_999, ge=1)
-
-
-class WorkersSettings(_Section):
-    """Processes that open foreign documents."""
-
-    count: int = Field(default=2, ge=1, le=64)
-
-
-class PeerSettings(_Section):
-    """A node to talk to. `key` is what it proves itself with; `node` follows from it."""
-
-    name: str = Field(min_length=1, max_length=60)
-    node: str = ""
-    key: str = ""
-    role: Role = "field"
-    address: Annotated[str, AfterValidator(_check_peer_address)] = ""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> PeerSettings:
-        try:
-            given = parse_node(self.node) if self.node else None
-            proven = VerifyingKey(self.public).node if self.key else None
-        except (BadIdentity, ValueError) as fault:
-            raise ValueError(f"{fault}; copy node and key from that node's `init`") from fault
-        if given is None and proven is None:
-            raise ValueError("neither node nor key is given; copy both from that node's `init`")
-        if given and proven and given != proven:
-            raise ValueError(f"node is not the id of key, which is {node_id(self.public).hex()}")
-        return self
-
-    @property
-    def public(self) -> bytes:
-        """Public key, X9.62 uncompressed point; empty when only the id is known."""
-        return bytes.fromhex(self.key)
-
-    @property
-    def node_id(self) -> NodeId:
-        """The peer's id."""
-        return node_id(self.public) if self.key else parse_node(self.node)
-
-
-class Settings(BaseSettings):
-    """Everything that can be set. Frozen; made by `load`."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="_",
-        env_nested_max_split=1,
-        frozen=True,
-        extra="forbid",
-    )
-
-    node: NodeSettings
-    sync: SyncSettings = SyncSettings()
-    api: ApiSettings = ApiSettings()
-    discovery: DiscoverySettings = DiscoverySettings()
-    store: StoreSettings = StoreSettings()
-    workers: WorkersSettings = WorkersSettings()
-    identity: IdentitySettings = IdentitySettings()
-    peers: tuple[PeerSettings, ...] = ()
-
-    @model_validator(mode="after")
-    def _distinct_peers(self) -> Settings:
-        for what in ("name", "node_id"):
-            values = [getattr(peer, what) for peer in self.peers]
-            if len(set(values)) < len(values):
-                raise ValueError(f"two peers have the same {what.removesuffix('_id')}")
-        return self
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  the library's signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """`load` layers the sources itself, to remember origins."""
-        return (init_settings,)
 
 
 class Layer(NamedTuple):
@@ -319,12 +146,14 @@ def write_toml(
     sync_listen: str | None = None,
     api_listen: str | None = None,
     peers: Sequence[PeerSettings] = (),
+    theatre_secret: str | None = None,
 ) -> str:
     """A first configuration file. Raises `BadConfiguration` for what `load` would refuse."""
     tables: list[tuple[str, dict[str, str | None]]] = [
         ("[node]", {"name": name, "role": role}),
         ("[sync]", {"listen": sync_listen}),
         ("[api]", {"listen": api_listen}),
+        ("[theatre]", {"secret": theatre_secret}),
     ]
     tables += [("[[peers]]", peer.model_dump()) for peer in peers]
     text = "# Settings and their defaults: `aidstation config show --origin`.\n"
@@ -373,8 +202,8 @@ def _bad_value(fault: ValidationError, origins: Mapping[str, str], file: str) ->
 
 def _given(key: str, error: ErrorDetails) -> str:
     value = error["input"]
-    if key == "store.url" or isinstance(value, dict | list | tuple | BaseModel):
-        return ""  # the database's address can hold a password
+    if key in SECRET_KEYS or isinstance(value, dict | list | tuple | BaseModel):
+        return ""
     return f" = {str(value)[:_GIVEN_LETTERS_MAX]!r}"
 
 

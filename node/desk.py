@@ -164,19 +164,45 @@ class Desk(Protocol):
     def status(self) -> Json:
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
-        "changes", "blobs_wanted", "bytes_in", "bytes_out"}`.
+        "changes", "blobs_wanted", "bytes_in", "bytes_out", "link"}`.
 
+        `link` as in `peers`, for peers that describe none; None where no links are open.
         `state` uses the closed vocabulary of DESIGN §5.8.
+        """
+        ...
+
+    def custody(self) -> Json:
+        """What is known to be at a garrison: `{"safe_to_wipe", "reasons": [{"code", "words"}],
+        "garrisons": [{"node", "name"}], "at_garrison_ms", "documents", "changes", "blobs",
+        "records": [{"document", "label", "changes", "since_ms"}]}`.
+
+        `documents`, `changes`, `blobs`: known to be at no garrison; `records`: the longest waiting of
+        them, at most 20. `at_garrison_ms`: all that was saved before it is there; None: not known.
+        """
+        ...
+
+    def record_custody(self, document: DocumentId) -> Json:
+        """Who holds the record of the casualty that this document belongs to: `{"label",
+        "documents", "statements", "changes", "at_garrison", "holders": [{"node", "name",
+        "garrison", "statements", "changes", "direct_ms", "entry", "entry_ms"}]}`.
+
+        `direct_ms`: when it last said so itself; `entry`, `entry_ms`: number of the last entry of
+        its custody log about it, and when that came here; None: never. This node is not listed.
         """
         ...
 
     def peers(self) -> list[Json]:
         """`{"node", "name", "role", "addresses", "sources", "phase", "cause", "last_contact_ms",
-        "equal_at_ms", "waiting", "bytes_in", "bytes_out", "clock_ahead_ms"}`."""
+        "equal_at_ms", "waiting", "bytes_in", "bytes_out", "clock_ahead_ms", "link"}`.
+
+        `link`: `{"kind", "rate_bits_s", "rtt_s", "daily_bytes", "left_bytes"}`; 0: not given,
+        `left_bytes` of today's budget, None: without end.
+        """
         ...
 
     def sync(self, peer: str, timeout_s: float) -> Json:
-        """Prove equality with a peer (name, id prefix or address), repairing as needed.
+        """Prove equality with a peer (name, id prefix or address), repairing as needed; also with
+        one that is dialled by hand only, and over a spent budget.
 
         `{"node", "equal", "documents", "seconds"}`.
         """

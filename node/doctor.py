@@ -107,7 +107,12 @@ def _disk(patient: _Patient) -> Iterator[Check]:
 
 
 def _multicast(patient: _Patient) -> Iterator[Check]:
+    from sync.link_profile import LinkKind
+
     if patient.settings is None:
+        return
+    if patient.settings.sync.profile.kind is LinkKind.SILENT:
+        yield Check("multicast", OK, "off: this node is silent by configuration")
         return
     if not patient.settings.discovery.mdns:
         yield Check("multicast", OK, "off by configuration; only configured peers are dialled")
@@ -190,6 +195,17 @@ def _peers(patient: _Patient) -> Iterator[Check]:
     else:
         cure = "add [[peers]] with the id and key of another node"
         yield Check("peers", WARN, "none: the record stays on this machine alone", cure)
+
+
+def _theatre(patient: _Patient) -> Iterator[Check]:
+    if patient.settings is None:
+        return
+    if any(patient.settings.theatre.secret_bytes):
+        yield Check("theatre secret", OK, "sketches are under this theatre's own key")
+    else:
+        cure = "set the same [theatre] secret, 32 hexadecimal letters, on every node of the theatre"
+        cause = "none: sketches are under the public default key, so a stranger can forge them"
+        yield Check("theatre secret", WARN, cause, cure)
 
 
 def _running(patient: _Patient) -> Iterator[Check]:
@@ -301,6 +317,7 @@ _CHECKS: tuple[tuple[str, Callable[[_Patient], Iterator[Check]]], ...] = (
     ("key", _key),
     ("configuration", _configuration),
     ("peers", _peers),
+    ("theatre", _theatre),
     ("process", _running),
     ("ports", _ports),
     ("multicast", _multicast),

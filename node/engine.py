@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
+from conflict import slot
 from conflict.catalogue import fingerprint
 from conflict.fold import Catalogue
 from conflict.identity import DocumentId, Lane, NodeId, document_kind
@@ -19,25 +21,32 @@ from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft
 from node.authoring import Author
+from node.custody_log import CustodyLogs, CustodyNews
 from node.desk import Save
 from node.errors import BadRequest
 from node.projecting import Projector
+from node.receiving import Receiver
 from node.workers import FAULT, KILLED, Workers
 from node.writing import Urgency, WriterThread
 from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge
 from storage.ports import Store
 from sync.effects import BlobSaved, Hold, HoldDone, SaveBlobPart, SaveReceipts
-from sync.ports import Applied
-from sync.receipts import AUTHOR_UNKNOWN
+from sync.ports import Applied, Precedence
 
-BULK_SAVES = (
-    50  # saves a transaction when importing: about 30 ms, so that local saves wait no longer
-)
+BULK_SAVES = 50  # a transaction when importing: about 30 ms, so that local saves wait no longer
 
 CATALOGUE_SETTING = "catalogue"
 
-Grown = tuple[tuple[Lane, int], ...]
-Listener = Callable[[Grown, NodeId | None], None]
+
+class Growth(NamedTuple):
+    """Lanes that grew, with the first new change of each; from whom (None: written here)."""
+
+    lanes: tuple[tuple[Lane, int], ...]
+    source: NodeId | None
+    precedence: Precedence
+
+
+Listener = Callable[[Growth], None]
 
 
 class Engine:
@@ -66,9 +75,9 @@ class Engine:
         self._author = Author(key, store, entropy, catalogue)
         self._writer = WriterThread()
         self.projector = Projector(store, self._writer, workers, self._author, now_ms, catalogue)
-        self._strangers = {
-            row.item.lane for row in store.set_aside_items() if row.item.code == AUTHOR_UNKNOWN
-        }
+        self._receiver = Receiver(store, self._writer, now_ms, self._held)
+        self.custody = CustodyLogs(key, store, self._writer, now_ms, entropy)
+        self.custody.on_news(self._heed)
         self._retry_killed()
         self._listeners: list[Listener] = []
         self._listening = threading.Lock()
@@ -89,7 +98,7 @@ class Engine:
                 transaction.set_setting(CATALOGUE_SETTING, mark)
 
     def on_grown(self, listener: Listener) -> Callable[[], None]:
-        """Tell `listener` (on the writer thread) which lanes grew and from whom; undo by calling."""
+        """Tell `listener` (on the writer thread) which lanes grew; undo by calling."""
         with self._listening:
             self._listeners.append(listener)
 
@@ -98,6 +107,10 @@ class Engine:
                 self._listeners.remove(listener)
 
         return stop
+
+    def _heed(self, news: CustodyNews) -> None:
+        if news.renewed:
+            self.epoch = self.store.epoch()
 
     # Local writes ---------------------------------------------------------------------------
 
@@ -135,33 +148,19 @@ class Engine:
             self._author.retire()
             raise
         self._author.settled()
-        self._tell(applied, None)
+        self._tell(Growth(applied.grown, None, _precedence(saves, self.catalogue)))
         return ids
 
     # What sessions write --------------------------------------------------------------------
 
     def hold(self, effect: Hold) -> Future[HoldDone]:
         """Make a peer's checked runs durable; the future resolves after commit."""
-        return self._writer.submit(Urgency.FOREIGN, partial(self._hold, effect))
+        return self._receiver.hold(effect)
 
-    def _hold(self, effect: Hold) -> HoldDone:
-        now = self.now_ms()
-        with self.store.write() as transaction:
-            applied = transaction.hold(effect.runs, effect.source, now)
-            if effect.set_aside:
-                kept = {aside: b"".join(run.changes) for aside, run in effect.set_aside}
-                transaction.set_aside(list(kept), kept, effect.source, now)
-            met = [lane for lane, _ in applied.grown if lane in self._strangers]
-            for lane in met:  # its author's key has become known
-                transaction.clear_set_aside(lane)
-        self._strangers.difference_update(met)
-        self._strangers.update(
-            aside.lane for aside, _ in effect.set_aside if aside.code == AUTHOR_UNKNOWN
-        )
-        self._tell(applied, effect.source)
+    def _held(self, effect: Hold, applied: Applied) -> None:
+        self._tell(Growth(applied.grown, effect.source, effect.precedence))
         if applied.grown:
             self.projector.wake()
-        return HoldDone(applied)
 
     def save_receipts(self, effect: SaveReceipts) -> Future[None]:
         """Keep what a peer acknowledged."""
@@ -185,6 +184,8 @@ class Engine:
                     )
             except (BlobMismatch, BlobMisplaced, BlobTooLarge):  # the peer's fault, not the disk's
                 return BlobSaved(effect.hash, 0, complete=False)
+            if complete:
+                self.custody.stirred()
             return BlobSaved(effect.hash, effect.offset + len(effect.data), complete)
 
         return self._writer.submit(Urgency.FOREIGN, job)
@@ -203,24 +204,41 @@ class Engine:
     def close(self) -> None:
         """Finish what is queued and let go of the store."""
         self.projector.stop()
+        self.custody.stop()
         self._writer.stop()
         self.store.close()
 
-    def _tell(self, applied: Applied, source: NodeId | None) -> None:
-        if applied.grown:
+    def _tell(self, growth: Growth) -> None:
+        if growth.lanes:
+            self.custody.stirred()
             with self._listening:
                 listeners = tuple(self._listeners)
             for listener in listeners:
-                listener(applied.grown, source)
+                listener(growth)
+
+
+def _precedence(saves: Sequence[Save], catalogue: Catalogue) -> Precedence:
+    """Of what was just written: its most urgent statement's."""
+    slots = (catalogue.get(draft.slot) for save in saves for draft in save.drafts)
+    return min((_PRECEDENCE[one.urgency] for one in slots if one), default=Precedence.ROUTINE)
+
+
+_PRECEDENCE = {
+    slot.Urgency.URGENT: Precedence.URGENT,
+    slot.Urgency.SUMMARY: Precedence.SUMMARY,
+    slot.Urgency.ROUTINE: Precedence.ROUTINE,
+}
 
 
 def check(document: DocumentId, draft: Draft, catalogue: Catalogue = CATALOGUE) -> None:
     """Hold a draft to its slot. Raises `ValueRefused` naming field, limit and what was given."""
-    slot = catalogue.get(draft.slot)
-    if slot is None:
+    declared = catalogue.get(draft.slot)
+    if declared is None:
         known = ", ".join(sorted(catalogue))
         raise BadRequest(f"'{draft.slot[:40]}' is no slot of this record; slots are: {known}")
-    if document_kind(document) not in slot.kinds:
-        kinds = " or ".join(kind.name.lower() for kind in slot.kinds)
-        raise BadRequest(f"'{slot.name}' belongs in a document of kind {kinds}; nothing was saved")
-    slot.check(draft)
+    if document_kind(document) not in declared.kinds:
+        kinds = " or ".join(kind.name.lower() for kind in declared.kinds)
+        raise BadRequest(
+            f"'{declared.name}' belongs in a document of kind {kinds}; nothing was saved"
+        )
+    declared.check(draft)

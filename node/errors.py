@@ -88,6 +88,13 @@ class NoPeer(NodeError):
     exit_code = EXIT_NO_PEER
 
 
+class Silent(NodeError):
+    """This node, or its link to one peer, is silent by configuration; nothing was sent."""
+
+    code = "silent"
+    exit_code = EXIT_NO_PEER
+
+
 class NotSaved(NodeError):
     """The save failed and nothing of it is stored; earlier records are intact."""
 

@@ -78,6 +78,9 @@ ROWS: dict[str, Row] = {
     ),
     "node.errors.BadRequest": Row(400, EXIT_USAGE, _CORRECT),
     "node.errors.NoPeer": Row(503, EXIT_NO_PEER, f"Everything is saved here. {_PEERS}"),
+    "node.errors.Silent": Row(
+        409, EXIT_NO_PEER, "Set another link in [sync] or that peer's [[peers]], then restart."
+    ),
     "node.errors.NotSaved": Row(503, EXIT_FAILURE, _AGAIN),
     "node.errors.Unreachable": Row(
         503, EXIT_FAILURE, "See whether the node runs: `aidstation doctor`; start it again if not."

@@ -69,7 +69,10 @@ class Home:
 
 
 class Running(NamedTuple):
-    """A running node: process id, bound addresses as `host:port`, file that holds its token."""
+    """A running node: process id, bound addresses as `host:port`, file that holds its token.
+
+    `sync` is `silent` when no peer can reach it.
+    """
 
     pid: int
     api: str

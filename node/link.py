@@ -15,8 +15,9 @@ from typing import Any
 
 from conflict.identity import Lane, NodeId
 from node.engine import Engine
-from sync import effects
+from sync import custody_effects, effects
 from sync.effects import Answer, Effect, Phase, Read
+from sync.ports import Precedence
 from sync.reading import perform
 from sync.session import Session
 from sync.transport.channel import Channel
@@ -41,6 +42,7 @@ class Link:
         self.bytes_in = 0
         self.bytes_out = 0
         self.end_code = ""
+        self.entered_at = 0.0  # the present phase; seconds of the loop's clock
         self.changed = asyncio.Event()
         self.done = asyncio.Event()
         self._engine = engine
@@ -49,7 +51,8 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._inbox: asyncio.Queue[Callable[[float], list[Effect]] | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(INBOX_FRAMES_MAX)
-        self._outgoing: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._sendable = asyncio.Event()
+        self._ending = False
         self._reads: asyncio.Queue[Read] = asyncio.Queue()
 
     @property
@@ -66,37 +69,53 @@ class Link:
         sender = asyncio.create_task(self._send())
         try:
             self._perform(self.session.start())
+            self._sendable.set()
             while self.session.phase is not Phase.CLOSED:
                 event = await self._next()
                 if event is None:
                     break
                 self._perform(event(self._loop.time()))
+                self._sendable.set()
                 self.changed.set()
                 await asyncio.sleep(0)  # a full inbox must not keep the local API waiting
         finally:
-            self._outgoing.put_nowait(None)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(sender, FLUSH_S_MAX)
-            for task in tasks:
+            self._ending = True
+            self._sendable.set()
+            await asyncio.wait([sender], timeout=FLUSH_S_MAX)
+            for task in (*tasks, sender):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, sender, return_exceptions=True)
             await self.channel.close()
-            self.session.phase = Phase.CLOSED
+            self.session.abandon()
             self.changed.set()
             self.done.set()
         return self.end_code
 
-    def grown(self, lanes: Iterable[tuple[Lane, int]]) -> None:
-        """Lanes grew here. Call on the loop."""
-        self._inbox.put_nowait(lambda now: self.session.grown(lanes, now))
+    def grown(
+        self, lanes: Iterable[tuple[Lane, int]], precedence: Precedence, *, relayed: bool
+    ) -> None:
+        """Lanes grew here, `relayed`: through another peer. Call on the loop."""
+        self._inbox.put_nowait(
+            lambda now: self.session.grown(lanes, now, precedence=precedence, relayed=relayed)
+        )
+
+    def custody_grown(self, *, relayed: bool) -> None:
+        """A garrison's custody log grew here. Call on the loop."""
+        self._inbox.put_nowait(lambda now: self.session.custody_grown(now, relayed=relayed))
+
+    def take_turn(self) -> None:
+        """No other link repairs now. Call on the loop."""
+        self._inbox.put_nowait(self.session.take_turn)
 
     def check(self) -> None:
         """Prove equality now, if we lead. Call on the loop."""
         self._inbox.put_nowait(self.session.check)
 
     def end(self, code: str) -> None:
-        """End the connection. Call on the loop."""
+        """End the connection; the peer is told a code, if there is one. Call on the loop."""
         self.end_code = self.end_code or code
+        if code:
+            self._inbox.put_nowait(lambda _now: self.session.end(code))
         self._inbox.put_nowait(None)
 
     async def _next(self) -> Callable[[float], list[Effect]] | None:
@@ -121,9 +140,15 @@ class Link:
         return self.session.receive(frame, now)
 
     async def _send(self) -> None:
-        while (frame := await self._outgoing.get()) is not None:
-            self.bytes_out += len(frame)
-            await self.channel.send(frame)
+        """One frame at a time, chosen when the channel can take it: what is urgent overtakes."""
+        while True:
+            self._sendable.clear()
+            while (frame := self.session.transmit()) is not None:
+                self.bytes_out += len(frame)
+                await self.channel.send(frame)
+            if self._ending:
+                return
+            await self._sendable.wait()
 
     async def _read(self) -> None:
         while True:
@@ -140,17 +165,28 @@ class Link:
     def _perform(self, todo: Iterable[Effect]) -> None:
         for effect in todo:
             match effect:
-                case effects.Send(frame):
-                    self._outgoing.put_nowait(frame)
                 case effects.Close(code, _):
-                    self.end_code = code
+                    self.end_code = self.end_code or code
                 case effects.Hold():
                     self._write(effect.ticket, self._engine.hold(effect))
                 case effects.SaveBlobPart():
                     self._write(effect.ticket, self._engine.save_blob_part(effect))
                 case effects.SaveReceipts():
                     self._write(None, self._engine.save_receipts(effect))
-                case effects.Proven() | effects.Entered() | effects.PeerRefused():
+                case custody_effects.SaveCustody():
+                    saved = self._engine.custody.save(effect, self.peer)
+                    self._write(effect.ticket, saved)
+                case effects.Proven():
+                    if (profile := self.session.profile).thin:
+                        self.channel.bound(
+                            bytes_in_buffer=profile.credit_bytes, rate_bits_s=profile.rate_bits_s
+                        )
+                    self._notice(self, effect)
+                case custody_effects.CustodyRefused():
+                    self._engine.custody.refused(effect)
+                case effects.Entered() | effects.Outdated() | effects.PeerRefused():
+                    if isinstance(effect, effects.Entered):
+                        self.entered_at = self._loop.time()
                     self._notice(self, effect)
                 case _:
                     self._reads.put_nowait(effect)

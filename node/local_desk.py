@@ -22,13 +22,14 @@ from conflict.identity import (
     parse_document,
     statement_id,
 )
-from conflict.lane import Vector
 from conflict.policies.comparing import key_of, value_key
 from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
 from node import persons
 from node.acquaintance import Acquaintance
 from node.charting import Charts
+from node.custody import at_garrison_ms
+from node.custody_view import CustodyView
 from node.desk import Move, Relation, Resolve, Save
 from node.engine import Engine
 from node.errors import NoPeer, NotFound
@@ -54,6 +55,7 @@ class LocalDesk:
         peering: Peering | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
         trauma: TraumaRange | None = None,
+        called: Mapping[NodeId, str] | None = None,
     ) -> None:
         self._engine = engine
         self._store = engine.store
@@ -61,6 +63,8 @@ class LocalDesk:
         self._role = role
         self._peering = peering
         self._loop = loop
+        self._called = dict(called or {})
+        self._custody = CustodyView(engine.store, self._names)
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
         self._trauma = TraumaPool(engine, trauma or TraumaRange(default_prefix(engine.key.node)))
 
@@ -132,7 +136,7 @@ class LocalDesk:
             "label": self._label(held.vectors),
             **held.chart.body(),
             "stamps_ahead": self._stamps_ahead(held.chart),
-            "held_by": self._held_by(held.vectors),
+            "held_by": self._custody.held_by(held.vectors),
         }
 
     def _label(self, documents: Iterable[DocumentId]) -> str:
@@ -153,30 +157,18 @@ class LocalDesk:
             if one.rec.ms > latest
         )
 
-    def _held_by(self, vectors: Mapping[DocumentId, Vector]) -> list[Json]:
-        """Who has acknowledged how many changes of these documents."""
-        held: dict[NodeId, int] = {}
-        total = 0
-        for document, vector in vectors.items():
-            total += sum(state.length for state in vector.values())
-            for holder, lanes in self._store.receipts(document).items():
-                covered = sum(
-                    min(state.length, vector[actor].length)
-                    for actor, state in lanes.items()
-                    if actor in vector
-                )
-                held[holder] = held.get(holder, 0) + covered
-        named = self._peering.acquaintances if self._peering else {}
-        return [
-            {
-                "node": node_text(node),
-                "name": named[node].name if node in named else "",
-                "garrison": node in named and named[node].role == "garrison",
-                "changes": held[node],
-                "of": total,
-            }
-            for node in sorted(held)
-        ]
+    def _names(self) -> dict[NodeId, str]:
+        met = self._peering.acquaintances if self._peering else {}
+        return {**self._called, **{node: one.name for node, one in met.items() if one.name}}
+
+    def custody(self) -> Json:
+        """See `Desk`."""
+        return self._custody.whole()
+
+    def record_custody(self, document: DocumentId) -> Json:
+        """See `Desk`."""
+        held = self._charts.of(document)
+        return self._custody.record(self._label(held.vectors), held.vectors)
 
     # Review and identity --------------------------------------------------------------------
 
@@ -264,7 +256,14 @@ class LocalDesk:
             "role": self._role,
             "version": VERSION,
             "epoch": self._engine.epoch.hex(),
-            "state": state_words(peers, summary, waiting, counts.review),
+            "state": state_words(
+                peers,
+                summary,
+                waiting,
+                counts.review,
+                self._stopped(peers),
+                at_garrison_ms(self._store.custody(1)),
+            ),
             "documents": summary.documents,
             "digest": summary.digest.hex(),
             "statements": counts.statements,
@@ -277,6 +276,7 @@ class LocalDesk:
             "bytes_in": received,
             "bytes_out": sent,
             "paused": bool(self._peering and self._peering.paused),
+            "link": self._peering.link_body(None) if self._peering else None,
             "peers": self.peers(),
         }
 
@@ -292,6 +292,7 @@ class LocalDesk:
                 "waiting": self._waiting(one.node),
                 "bytes_in": link.bytes_in if link else 0,
                 "bytes_out": link.bytes_out if link else 0,
+                "link": self._peering.link_body(one.node) if self._peering else None,
             }
         unnamed: list[Json] = []
         for peer in self._peering.table.peers() if self._peering else ():
@@ -301,8 +302,14 @@ class LocalDesk:
                 found[peer.node].update(seen)
             else:
                 name = node_text(peer.node) if peer.node else ""
-                unnamed.append({"node": name, "name": "", "phase": "unknown", **seen})
+                like = self._peering.link_body(None) if self._peering else None
+                unnamed.append({"node": name, "name": "", "phase": "unknown", "link": like, **seen})
         return [*(found[node] for node in sorted(found)), *unnamed]
+
+    def _stopped(self, peers: Iterable[Acquaintance]) -> dict[bytes, str]:
+        """Codes of what keeps peers from us, by node."""
+        causes = {one.node: self._peering.stopped(one.node) for one in peers if self._peering}
+        return {node: cause for node, cause in causes.items() if cause}
 
     def sync(self, peer: str, timeout_s: float) -> Json:
         """See `Desk`."""

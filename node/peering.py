@@ -1,32 +1,39 @@
-"""All links of a node: who to dial, whom to accept, one session per peer, what status may claim.
+"""All links of a node: whom to accept, one session per peer, what status may claim.
 
-Runs on the event loop. Discovery says who there may be, a handshake proves it; of two links with
-one peer, the one led by the lower node id stays, so both sides keep the same one.
+Runs on the event loop. `dialling.py` says whom to call, a handshake proves who it is; of two links
+with one peer, the one led by the lower node id stays, so both sides keep the same one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import structlog
 
 from conflict.catalogue import fingerprint
 from conflict.identity import NodeId
-from discovery import Address, Advert, DiscoveryError, Mdns, MulticastUnavailable, Peer, PeerTable
+from conflict.statement import Json
+from discovery import Address, Peer, PeerTable
 from node.acquaintance import SETTING_PREFIX, Acquaintance
-from node.engine import Engine, Grown
-from node.errors import NoPeer
+from node.allowances import BUDGET_SPENT, SILENT, Allowances
+from node.dialling import Dialling
+from node.engine import Engine
+from node.errors import NoPeer, Silent
+from node.herald import Air, Herald
 from node.link import Link
-from sync import effects, messages
+from node.metering import Call, Meter
+from node.relaying import Relaying
+from node.turns import TURN_S_MAX, Turns
+from sync import effects
 from sync.effects import Phase
-from sync.errors import PeerUnknown
 from sync.handshake import Greeting
-from sync.ports import Keyring
+from sync.link_profile import LinkProfile
+from sync.ports import Keyring, Terms
 from sync.session import Session
 from sync.transport.channel import Channel, LinkFailed
 from sync.transport.websocket import Dialer, Listener, WebSocketChannel
@@ -34,19 +41,8 @@ from sync.transport.websocket import Dialer, Listener, WebSocketChannel
 READER_THREADS = 2
 DUPLICATE = "duplicate-link"
 PAUSED = "paused"
-MDNS_RETRY_S = 30.0
 
 log = structlog.get_logger("peering")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Air:
-    """How this node shows itself: listen address, mDNS on or off, interfaces (empty: all)."""
-
-    host: str
-    port: int
-    mdns: bool
-    interfaces: tuple[str, ...] = ()
 
 
 class Peering:
@@ -61,6 +57,8 @@ class Peering:
         static: Iterable[tuple[Address, NodeId]],
         entropy: Callable[[int], bytes],
         now_ms: Callable[[], int],
+        profiles: Mapping[NodeId, LinkProfile] | None = None,
+        default: LinkProfile | None = None,
     ) -> None:
         self._engine = engine
         self._catalogue = fingerprint(engine.catalogue)
@@ -71,43 +69,71 @@ class Peering:
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
         self._dialer = Dialer()
         self._listener = Listener(self._accept)
-        self._mdns: Mdns | None = None
         self._air: Air | None = None
         self._links: dict[NodeId, Link] = {}
-        self._open: set[Link] = set()
-        self._addresses: dict[Link, Address] = {}
+        self._open: dict[Link, Call] = {}
+        self._turns = Turns(self._loop.time, self._links)
         self._tasks: set[asyncio.Task[object]] = set()
-        self._news = asyncio.Event()
-        self.paused = False
         self._bytes_before = [0, 0]
-        self.mdns_fault = ""
         self.acquaintances = dict(known)
+        self.allowances: Final = Allowances(
+            profiles or {}, default or LinkProfile.lan(), self.acquaintances
+        )
         for node, one in self.acquaintances.items():
             if remembered := engine.store.setting(SETTING_PREFIX + node.hex()):
                 one.recall(remembered)
+        self._meter = Meter(self.allowances, now_ms, self._remember)
         self.table = PeerTable(engine.key.node, self._random)
         for address, node in static:
             self.table.static(address, node)
-        self._stop_listening = engine.on_grown(self._grown_elsewhere)
+        self._dialling = Dialling(
+            table=self.table,
+            allowances=self.allowances,
+            knows=self.acquaintances.__contains__,
+            dial=lambda peer: self._spawn(self._dial(peer)),
+            entropy=self._random,
+            now_ms=now_ms,
+        )
+        self._herald = Herald(engine.key.node, self._dialling.seen, self._dialling.lost)
+        self._relaying = Relaying(engine, self._links, self._open)
 
     @property
     def port(self) -> int:
         """Where peers reach us, once started."""
         return self._listener.port
 
+    @property
+    def paused(self) -> bool:
+        """See `pause`."""
+        return self._dialling.paused
+
+    @property
+    def mdns_fault(self) -> str:
+        """Why multicast cannot be used now; empty: it can, or is off."""
+        return self._herald.fault
+
+    def profile_of(self, node: NodeId) -> LinkProfile:
+        """What the link to a peer is like: configured, else the default."""
+        return self.allowances.profile_of(node)
+
     # Life -----------------------------------------------------------------------------------
 
     async def start(self, air: Air | None) -> None:
-        """Listen and advertise (None: dial only). Raises `OSError` when the address is taken."""
+        """Listen and advertise (None: dial only). Raises `OSError` when the address is taken.
+
+        A silent node opens nothing.
+        """
+        if self.allowances.silent:
+            return
         if air is not None:
             await self._listener.listen(air.host, air.port)
             self._air = air
-            await self._advertise()
-        self._spawn(self._dial_forever())
+            await self._herald.speak(air, self.port)
+        self._spawn(self._dialling.run())
 
     async def close(self) -> None:
         """End all links, say goodbye."""
-        self._stop_listening()
+        self._relaying.stop()
         await self._silence(goodbye=True)
         for task in list(self._tasks):
             task.cancel()
@@ -120,57 +146,18 @@ class Peering:
         """Paused: no links, none answered, nothing advertised."""
         if paused == self.paused:
             return
-        self.paused = paused
+        self._dialling.paused = paused
         if paused:
             await self._silence(goodbye=False)
-        else:
-            await self._advertise()
-        self._news.set()
+        elif self._air is not None:
+            await self._herald.speak(self._air, self.port)
+        self._dialling.wake()
 
     async def _silence(self, *, goodbye: bool) -> None:
-        if self._mdns is not None:
-            await self._mdns.close(goodbye=goodbye)
-            self._mdns = None
+        await self._herald.hush(goodbye=goodbye)
         for link in list(self._open):
             link.end(PAUSED if not goodbye else "")
         await asyncio.gather(*(link.done.wait() for link in list(self._open)))
-
-    async def _advertise(self) -> None:
-        air = self._air
-        if air is None or not air.mdns:
-            return
-        hosts = () if air.host in {"0.0.0.0", "::"} else (air.host,)  # noqa: S104  compared, not bound
-        advert = Advert(
-            node=self._engine.key.node,
-            port=self.port,
-            protocol=messages.VERSION_MAX,
-            hosts=hosts,
-        )
-        mdns = Mdns(list(air.interfaces) or None)
-        try:
-            await mdns.start(advert, self._seen, self._lost, self._fault)
-        except MulticastUnavailable as fault:
-            self.mdns_fault = str(fault)
-            log.warning("multicast unavailable", code=fault.code)
-            self._spawn(self._advertise_later())
-        else:
-            self.mdns_fault = ""
-            self._mdns = mdns
-
-    async def _advertise_later(self) -> None:
-        await asyncio.sleep(MDNS_RETRY_S)
-        if self._mdns is None and not self.paused:
-            await self._advertise()
-
-    def _seen(self, advert: Advert) -> None:
-        self.table.seen(advert, self._loop.time())
-        self._news.set()
-
-    def _lost(self, node: NodeId) -> None:
-        self.table.lost(node, self._loop.time())
-
-    def _fault(self, fault: DiscoveryError) -> None:
-        log.info("discovery", code=fault.code)
 
     def _random(self) -> float:
         return int.from_bytes(self._entropy(6), "big") / (1 << 48)
@@ -182,20 +169,6 @@ class Peering:
 
     # Links ----------------------------------------------------------------------------------
 
-    async def _dial_forever(self) -> None:
-        while True:
-            self._news.clear()
-            if not self.paused:
-                for peer in self.table.due(self._loop.time()):
-                    if peer.node is None or peer.node in self.acquaintances:
-                        self._spawn(self._dial(peer))
-                    else:
-                        self.table.failed(peer, PeerUnknown.code, self._loop.time())
-            deadline = None if self.paused else self.table.next_deadline()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(deadline):
-                    await self._news.wait()
-
     async def _dial(self, peer: Peer) -> None:
         cause = "no-address"
         for address in peer.addresses:
@@ -204,41 +177,59 @@ class Peering:
             except LinkFailed as fault:
                 cause = fault.code
                 continue
-            link = self._link(channel, leader=True)
-            self._addresses[link] = address
+            link = self._link(channel, Call(address, peer.node), leader=True)
             cause = await self._run(link)
             if link.peer is not None:
-                return
+                break
         self.table.failed(peer, cause or "ended", self._loop.time())
-        self._news.set()
+        self._dialling.wake()
 
     async def _accept(self, channel: WebSocketChannel) -> None:
         if not self.paused:
-            await self._run(self._link(channel, leader=False))
+            await self._run(self._link(channel, Call(), leader=False))
 
-    def _link(self, channel: Channel, *, leader: bool) -> Link:
+    def _link(self, channel: Channel, call: Call, *, leader: bool) -> Link:
         greeting = Greeting(
             epoch=self._engine.epoch,
             nonce=self._entropy(16),
             catalogue=self._catalogue,
             clock_ms=self._now_ms(),
+            sketch_key=self._engine.store.sketch(1).key.name,
         )
         session = Session(
             signer=self._engine.key,
             keyring=self._keyring,
             greeting=greeting,
+            terms=partial(self._terms, call),
             leader=leader,
             now=self._loop.time(),
         )
-        return Link(channel, session, self._engine, self._readers, self._noticed)
+        link = Link(channel, session, self._engine, self._readers, self._noticed)
+        self._open[link] = call
+        return link
+
+    def _terms(self, call: Call, node: NodeId | None) -> Terms:
+        """How to deal with a peer; None: with whom we dial, or with a caller who has said nothing."""
+        node = node or call.dialled
+        if node is None:
+            called = call.address is None  # then the caller's HELLO tells which figures hold
+            return Terms(self.allowances.slowest() if called else self.allowances.profile_of(None))
+        one = self.acquaintances.get(node)
+        call.sparing = not call.by_hand and self.allowances.sparing(node, self._now_ms())
+        known = one.known(self._engine.epoch) if one else None
+        terms = Terms(self.profile_of(node), known, call.sparing)
+        return (
+            terms
+            if terms.profile.thin
+            else terms._replace(may_repair=partial(self._turns.take, call))
+        )
 
     async def _run(self, link: Link) -> str:
-        self._open.add(link)
         try:
             return await link.run()
         finally:
-            self._open.discard(link)
-            self._addresses.pop(link, None)
+            self._turns.give_back(self._open[link])
+            self._meter.charge(link, self._open.pop(link))
             self._bytes_before[0] += link.bytes_in
             self._bytes_before[1] += link.bytes_out
             self._ended(link)
@@ -250,10 +241,13 @@ class Peering:
         del self._links[node]
         one = self.acquaintances[node]
         one.phase, one.cause = Phase.CLOSED, link.session.cause or link.end_code
-        one.last_contact_ms = self._now_ms()
-        self._remember(one)
+        now_ms = one.last_contact_ms = self._now_ms()
+        by_peer = not self.allowances.spent(node, now_ms)
+        if by_peer and link.end_code in {BUDGET_SPENT, SILENT}:
+            self.allowances.halt(node, link.end_code, now_ms)
+        self._remember(one.node)
         self.table.disconnected(node, link.end_code or "ended", self._loop.time())
-        self._news.set()
+        self._dialling.wake()
 
     def _noticed(self, link: Link, notice: effects.Notice) -> None:
         match notice:
@@ -261,13 +255,19 @@ class Peering:
                 self._proven(link, notice)
             case effects.Entered(phase, cause) if link.peer in self.acquaintances:
                 self._entered(link, phase, cause)
+            case effects.Outdated() if link.peer in self.acquaintances:
+                self.acquaintances[link.peer].outdated()
+                self._remember(link.peer)
             case effects.PeerRefused(lane, _, code, _) if link.peer in self.acquaintances:
                 self.acquaintances[link.peer].refused[lane.document.hex()] = code
 
     def _proven(self, link: Link, proven: effects.Proven) -> None:
-        now = self._loop.time()
-        if link in self._addresses:
-            self.table.learned(self._addresses[link], proven.node, now)
+        now, call = self._loop.time(), self._open[link]
+        if call.address is not None:
+            self.table.learned(call.address, proven.node, now)
+        if bar := self._meter.bars(link, call, proven.node):
+            link.end(bar)
+            return
         rival = self._links.get(proven.node)
         if rival is not None and not self._prevails(link, rival):
             link.end(DUPLICATE)
@@ -280,6 +280,7 @@ class Peering:
         one.clock_ahead_ms = proven.clock_ahead_ms
         one.last_contact_ms = self._now_ms()
         self.table.connected(proven.node, now)
+        self._spawn(self._meter.watch(link, call))
         log.info("linked", peer=proven.node.hex()[:8])
 
     def _prevails(self, link: Link, rival: Link) -> bool:
@@ -295,21 +296,18 @@ class Peering:
         if self._links.get(link.peer) is not link:
             return
         one.phase, one.cause = phase, cause
-        if phase is Phase.EQUAL and (summary := link.session.proved) is not None:
-            one.equal(summary, self._now_ms())
-            self._remember(one)
+        if phase is Phase.REPAIRING:
+            self._loop.call_later(TURN_S_MAX, self._turns.next)
+        elif phase is not Phase.CHECKING:
+            self._turns.give_back(self._open.get(link))
+        if phase is Phase.EQUAL and (proved := link.session.proved) is not None:
+            one.equal(proved, self._engine.epoch, self._now_ms())
+            self.allowances.resume(link.peer)
+            self._remember(one.node)
 
-    def _remember(self, one: Acquaintance) -> None:
-        self._engine.set_setting(SETTING_PREFIX + one.node.hex(), one.remembered())
-
-    def _grown_elsewhere(self, lanes: Grown, source: NodeId | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has closed: the node is stopping
-            self._loop.call_soon_threadsafe(self._grown, lanes, source)
-
-    def _grown(self, lanes: Grown, source: NodeId | None) -> None:
-        for node, link in self._links.items():
-            if node != source:
-                link.grown(lanes)
+    def _remember(self, node: NodeId) -> None:
+        remembered = self.acquaintances[node].remembered()
+        self._engine.set_setting(SETTING_PREFIX + node.hex(), remembered)
 
     @property
     def traffic(self) -> tuple[int, int]:
@@ -324,16 +322,30 @@ class Peering:
         """The live link with `node`."""
         return self._links.get(node)
 
+    def link_body(self, node: NodeId | None) -> dict[str, Json]:
+        """See `Allowances.body`."""
+        return self.allowances.body(node, self._now_ms())
+
+    def stopped(self, node: NodeId) -> str:
+        """See `Allowances.stopped`."""
+        return self.allowances.stopped(node, self._now_ms())
+
     async def prove(self, node: NodeId | None, address: Address | None, timeout_s: float) -> NodeId:
-        """Equality with a peer, proved now or by what flows meanwhile. Raises `NoPeer`."""
+        """Equality with a peer, proved now or by what flows meanwhile. Raises `NoPeer`, `Silent`.
+
+        Opens a link where there is none, also to a manual peer and over a spent budget.
+        """
+        if not self.allowances.profile_of(node).answered:
+            raise Silent("this node is silent to that peer, as configured; nothing was sent")
         try:
             async with asyncio.timeout(timeout_s):
                 link = self._links.get(node) if node is not None else None
                 if link is None:
                     link = await self._fresh(node, address)
-                proofs = link.session.proofs + (1 if link.session.leader else 0)
-                link.check()
-                await self._equal(link, proofs)
+                with self._asking(link):
+                    proofs = link.session.proofs + 1
+                    link.check()
+                    await self._equal(link, proofs)
                 assert link.peer is not None  # noqa: S101  equal means proven
                 return link.peer
         except TimeoutError:
@@ -341,6 +353,15 @@ class Peering:
                 f"no equality within {timeout_s:.0f} s; everything is saved here. "
                 "See 'aidstation peers' for the cause"
             ) from None
+
+    @contextlib.contextmanager
+    def _asking(self, link: Link) -> Iterator[None]:
+        call = self._open.get(link, Call())
+        call.askers += 1
+        try:
+            yield
+        finally:
+            call.askers -= 1
 
     async def _fresh(self, node: NodeId | None, address: Address | None) -> Link:
         addresses = [address] if address else self._addresses_of(node)
@@ -353,8 +374,7 @@ class Peering:
             except LinkFailed as failed:
                 fault = failed
                 continue
-            link = self._link(channel, leader=True)
-            self._addresses[link] = one
+            link = self._link(channel, Call(one, node, by_hand=True), leader=True)
             self._spawn(self._run(link))
             return link
         raise NoPeer(f"{fault}; everything is saved here, try again when there is a link")

@@ -134,6 +134,14 @@ class RemoteDesk:
         """See `Desk.status`."""
         return self._get("/api/status")
 
+    def custody(self) -> Json:
+        """See `Desk.custody`."""
+        return self._get("/api/custody")
+
+    def record_custody(self, document: DocumentId) -> Json:
+        """See `Desk.record_custody`."""
+        return self._get(f"/api/custody/{document_text(document)}")
+
     def peers(self) -> list[Json]:
         """See `Desk.peers`."""
         found: list[Json] = self._get("/api/peers")

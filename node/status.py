@@ -1,4 +1,4 @@
-"""What status may claim, in the closed vocabulary of DESIGN §5.8, from proofs and nothing else.
+"""What status may claim, in the closed vocabulary of DESIGN §5.8, from proofs, receipts and nothing else.
 
 *Saved here · Also on X · At garrison as of T · Waiting: no link to X since T · Sending n ·
 Stopped: cause → action · Review n*. Pure.
@@ -6,7 +6,7 @@ Stopped: cause → action · Review n*. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from node.acquaintance import Acquaintance
@@ -19,6 +19,8 @@ _ACTIONS = {
     "peer-unknown": "add this node's key to the peer's configuration",
     "bad-signature": "ask the author's node for this record again",
     "equivocation": "two copies of one device write: stop one",
+    "budget-spent": "goes on after 00:00Z, or now with `aidstation sync`",
+    "silent": "set another link, here or on that node, then restart",
 }
 
 
@@ -28,25 +30,36 @@ def zulu(ms: int) -> str:
 
 
 def state_words(
-    peers: Iterable[Acquaintance], summary: Summary, waiting: dict[bytes, int], review: int
+    peers: Iterable[Acquaintance],
+    summary: Summary,
+    waiting: Mapping[bytes, int],
+    review: int,
+    stopped: Mapping[bytes, str] | None = None,
+    at_garrison_ms: int | None = None,
 ) -> list[str]:
-    """The state line. `waiting`: items not yet sent, by peer that is linked."""
+    """The state line. `waiting`: items not yet sent, by peer that is linked.
+
+    `stopped`: code of what keeps a peer from being called, by peer. `at_garrison_ms`: all that was
+    saved before it is at a garrison, by its receipts (None: nothing is known to be).
+    """
     words = ["Saved here"]
+    if at_garrison_ms is not None:
+        words.append(f"At garrison as of {zulu(at_garrison_ms)}")
     for peer in peers:
-        words.extend(_peer_words(peer, summary, waiting.get(peer.node, 0)))
+        cause = (stopped or {}).get(peer.node, "")
+        words.extend(_peer_words(peer, summary, waiting.get(peer.node, 0), cause))
     if review:
         words.append(f"Review {review}")
     return words
 
 
-def _peer_words(peer: Acquaintance, summary: Summary, waiting: int) -> Iterator[str]:
+def _peer_words(peer: Acquaintance, summary: Summary, waiting: int, stopped: str) -> Iterator[str]:
     name = peer.name or peer.node.hex()[:8]
-    if peer.equal_at_ms is not None:
-        if peer.role == "garrison":
-            yield f"At garrison as of {zulu(peer.equal_at_ms)}"
-        elif peer.holds_all(summary):
-            yield f"Also on {name}"
-    if not peer.linked:
+    if peer.role != "garrison" and peer.holds_all(summary):
+        yield f"Also on {name}"
+    if stopped and not peer.linked:
+        yield f"Stopped: {stopped} with {name} → {_ACTIONS.get(stopped, 'see `aidstation peers`')}"
+    elif not peer.linked:
         since = f" since {zulu(peer.last_contact_ms)}" if peer.last_contact_ms else " yet"
         yield f"Waiting: no link to {name}{since}"
     elif peer.phase is Phase.DIFFERENT:

@@ -7,11 +7,13 @@ others nothing. What comes back is JSON, never a pickle: a worker is not trusted
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
+import queue
 import resource
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import NamedTuple, Protocol
@@ -24,6 +26,7 @@ from conflict.fold import Catalogue
 from conflict.identity import ActorId, DocumentId
 from conflict.slot import CATALOGUE
 from conflict.statement import Json
+from conflict.urgency import ROUTINE_LANE, LaneUrgency, lane_urgency
 from node.presenting import present
 from storage.shapes import DocumentWork, LaneWork, ProjectionRow
 
@@ -43,18 +46,28 @@ class LaneVerdict(NamedTuple):
     entries: tuple[Entry, ...]
     code: str
     detail: str
+    urgency: LaneUrgency = ROUTINE_LANE
 
 
 class Opened(NamedTuple):
-    """One document: verdicts on the lanes that awaited one, and the row that shows it."""
+    """One document: verdicts on the lanes that awaited one, and the row that shows it.
+
+    `earlier`: how urgent the lanes that were admitted before are, by today's slots.
+    """
 
     document: DocumentId
     lanes: tuple[LaneVerdict, ...]
     row: ProjectionRow | None
+    earlier: tuple[tuple[ActorId, LaneUrgency], ...] = ()
 
 
 class Workers(Protocol):
-    """Opens foreign lanes somewhere safe."""
+    """Opens foreign lanes somewhere safe, from any thread."""
+
+    @property
+    def width(self) -> int:
+        """Batches that are opened side by side; further ones wait."""
+        ...
 
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """In the order given. Never raises for what is in a lane."""
@@ -70,25 +83,34 @@ def open_document(work: DocumentWork, catalogue: Catalogue = CATALOGUE) -> Opene
     entries: dict[ActorId, tuple[Entry, ...]] = dict(work.entries)
     verdicts = []
     for lane in work.lanes:
-        verdict = _verdict(lane)
+        verdict = _verdict(lane, catalogue)
         verdicts.append(verdict)
         if not verdict.code:
             entries[lane.actor] = verdict.entries
     row = present(work.document, entries, catalogue)
-    return Opened(work.document, tuple(verdicts), row)
+    awaited = {lane.actor for lane in work.lanes}
+    earlier = tuple(
+        (actor, lane_urgency(known, catalogue))
+        for actor, known in work.entries.items()
+        if actor not in awaited
+    )
+    return Opened(work.document, tuple(verdicts), row, earlier)
 
 
-def _verdict(lane: LaneWork) -> LaneVerdict:
+def _verdict(lane: LaneWork, catalogue: Catalogue) -> LaneVerdict:
     length = len(lane.changes)
     try:
         admitted = admit(lane.actor, lane.changes, lane.known)
     except LaneRefused as fault:
         return LaneVerdict(lane.actor, length, (), fault.code, str(fault))
-    return LaneVerdict(lane.actor, length, admitted.entries, "", "")
+    urgency = lane_urgency(admitted.entries, catalogue)
+    return LaneVerdict(lane.actor, length, admitted.entries, "", "", urgency)
 
 
 class InlineWorkers:
     """The same function in this process: for tests, the simulator, and lanes we trust."""
+
+    width = 1
 
     def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
         self._catalogue = catalogue
@@ -102,9 +124,12 @@ class InlineWorkers:
 
 
 class ProcessWorkers:
-    """One child process at a time, replaced when it dies. Not for use from several threads."""
+    """One child process at a time, replaced when it dies."""
+
+    width = 1
 
     def __init__(self) -> None:
+        self._turn = threading.Lock()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__])
         self._process: ForkServerProcess | None = None
@@ -112,6 +137,10 @@ class ProcessWorkers:
 
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
+        with self._turn:
+            return self._open(batch)
+
+    def _open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         answer = self._ask(batch, BATCH_S_MAX if len(batch) > 1 else DOCUMENT_S_MAX)
         if answer is not None:
             if any(lane.code == UNREADABLE for one in answer for lane in one.lanes):
@@ -119,7 +148,7 @@ class ProcessWorkers:
             return answer
         if len(batch) == 1:
             return [self._culprit(batch[0])]
-        return [self.open([work])[0] for work in batch]
+        return [self._open([work])[0] for work in batch]
 
     def close(self) -> None:
         """End the child."""
@@ -141,7 +170,7 @@ class ProcessWorkers:
         row = None
         entries: dict[ActorId, tuple[Entry, ...]] = dict(work.entries)
         for lane in work.lanes:
-            opened = self.open([work._replace(lanes=(lane,), entries=entries)])[0]
+            opened = self._open([work._replace(lanes=(lane,), entries=entries)])[0]
             verdicts.extend(opened.lanes)
             row = opened.row or row
             entries.update({one.actor: one.entries for one in opened.lanes if not one.code})
@@ -175,22 +204,25 @@ class ProcessWorkers:
 
 
 class WorkerPool:
-    """Several document workers side by side, each with its share of a batch."""
+    """Several document workers side by side; a batch goes to the one that was free last."""
 
     def __init__(self, count: int) -> None:
+        self.width = count
         self._workers = [ProcessWorkers() for _ in range(count)]
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        self._free: queue.LifoQueue[ProcessWorkers] = queue.LifoQueue()
+        for one in self._workers:
+            self._free.put(one)
 
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
-        share = max(1, -(-len(batch) // len(self._workers)))
-        parts = [batch[at : at + share] for at in range(0, len(batch), share)]
-        answers = self._threads.map(ProcessWorkers.open, self._workers, parts)
-        return [opened for answer in answers for opened in answer]
+        worker = self._free.get()
+        try:
+            return worker.open(batch)
+        finally:
+            self._free.put(worker)
 
     def close(self) -> None:
         """End every worker."""
-        self._threads.shutdown(wait=True)
         for one in self._workers:
             one.close()
 
@@ -200,6 +232,7 @@ def _serve(pipe: Connection[Json, Json]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a panic's text may quote a record
+    gc.freeze()  # the catalogue and all modules: nothing of it is ever garbage
     pipe.send_bytes(b"ready")
     while True:
         try:
@@ -230,12 +263,14 @@ def _encoded(opened: Opened) -> Json:
             [
                 lane.actor.hex(),
                 lane.length,
-                [[*one] for one in lane.entries],
+                [part for entry in lane.entries for part in entry],
                 lane.code,
                 lane.detail,
+                [*lane.urgency],
             ]
             for lane in opened.lanes
         ],
+        "earlier": [[actor.hex(), [*urgency]] for actor, urgency in opened.earlier],
         "row": row
         and {
             "label": row.label,
@@ -254,13 +289,25 @@ def _decoded(answer: Json) -> Iterator[Opened]:
             LaneVerdict(
                 ActorId(bytes.fromhex(actor)),
                 int(length),
-                tuple(Entry(*entry) for entry in entries),
+                tuple(map(Entry, flat[::3], flat[1::3], flat[2::3])),
                 str(code),
                 str(detail),
+                _urgency(urgency),
             )
-            for actor, length, entries, code, detail in one["lanes"]
+            for actor, length, flat, code, detail, urgency in one["lanes"]
         )
-        yield Opened(document, lanes, _row(document, one["row"]))
+        earlier = tuple(
+            (ActorId(bytes.fromhex(actor)), _urgency(urgency)) for actor, urgency in one["earlier"]
+        )
+        yield Opened(document, lanes, _row(document, one["row"]), earlier)
+
+
+URGENT_MS_MAX = 1 << 53  # a stamp is hostile input too: what a store can keep, and JSON say
+
+
+def _urgency(found: Json) -> LaneUrgency:
+    urgent_ms, summary = found
+    return LaneUrgency(min(max(int(urgent_ms), 0), URGENT_MS_MAX), bool(summary))
 
 
 def _row(document: DocumentId, row: Mapping[str, Json] | None) -> ProjectionRow | None:

@@ -18,12 +18,16 @@ Result = TypeVar("Result")
 
 
 class Urgency(IntEnum):
-    """Who goes first. A local save never waits for more than the job under way."""
+    """Who goes first. A local save never waits for more than the job under way.
+
+    What is held already is shown before more is held, or document workers would stand idle; they
+    are slower than the writer, so holding goes on beside it.
+    """
 
     LOCAL = 0
     RECEIPT = 1
-    FOREIGN = 2
-    PROJECTION = 3
+    PROJECTION = 2
+    FOREIGN = 3
     BULK = 4
     STOP = 9
 

@@ -21,7 +21,9 @@ from storage.memory import MemoryStore
 from storage.ports import Store, Transaction
 from storage.shapes import (
     Counts,
+    Custody,
     DocumentWork,
+    Holding,
     LaneStatus,
     LaneWork,
     Problem,
@@ -29,6 +31,7 @@ from storage.shapes import (
     Rebuilt,
     Refusal,
     SetAsideRow,
+    Uncovered,
 )
 from storage.store import SqlStore
 
@@ -38,6 +41,7 @@ __all__ = [
     "BlobTooLarge",
     "CommitUncertain",
     "Counts",
+    "Custody",
     "DatabaseCorrupt",
     "DatabaseLocked",
     "DatabaseRefused",
@@ -46,6 +50,7 @@ __all__ = [
     "DatabaseUnsafe",
     "DiskFull",
     "DocumentWork",
+    "Holding",
     "LaneStatus",
     "LaneWork",
     "MemoryStore",
@@ -58,4 +63,5 @@ __all__ = [
     "StorageError",
     "Store",
     "Transaction",
+    "Uncovered",
 ]

@@ -32,6 +32,7 @@ class Results:
     """Rows of admission that a transaction has yet to write."""
 
     admitted: list[dict[str, Any]] = field(default_factory=list)
+    urgencies: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     clean: list[DocumentId] = field(default_factory=list)
 
@@ -39,11 +40,13 @@ class Results:
         """Write and forget them."""
         if self.admitted:
             connection.execute(_ADMIT, self.admitted)
+        if self.urgencies:
+            connection.execute(_JUDGE, self.urgencies)
         if self.refused:
             connection.execute(_REFUSE, self.refused)
         for part in chunks(self.clean):
             connection.execute(_CLEAN, {"documents": part})
-        self.admitted, self.refused, self.clean = [], [], []
+        self.admitted, self.urgencies, self.refused, self.clean = [], [], [], []
 
 
 _LENGTH = bindparam("its_length", type_=lane.c.length.type)
@@ -57,7 +60,17 @@ _ADMIT = (
         detail=case((lane.c.refused > _LENGTH, lane.c.detail), else_=None),
         statements=bindparam("its_statements"),
         entries=bindparam("its_entries"),
+        urgent_ms=bindparam("its_urgent_ms"),
+        summary=bindparam("its_summary"),
     )
+)
+_URGENT_MS = bindparam("its_urgent_ms", type_=lane.c.urgent_ms.type)
+_SUMMARY = bindparam("its_summary", type_=lane.c.summary.type)
+_JUDGE = (
+    update(lane)
+    .where(_IS_LANE, lane.c.admitted > 0)
+    .where((lane.c.urgent_ms != _URGENT_MS) | (lane.c.summary != _SUMMARY))
+    .values(urgent_ms=_URGENT_MS, summary=_SUMMARY)
 )
 _REFUSE = (
     update(lane)
@@ -75,6 +88,27 @@ _CLEAN = (
         .where(_SAME_DOCUMENT)
         .scalar_subquery(),
     )
+)
+
+
+# Statements on hot paths are built once: building costs more than running.
+_OF_DOCUMENTS = lane.c.document.in_(bindparam("documents", expanding=True))
+_WAITING = (
+    select(document.c.document)
+    .where(document.c.dirty == true())
+    .order_by(document.c.arrival)
+    .limit(bindparam("rows_max"))
+)
+_AWAITING = (
+    select(lane.c.document, lane.c.actor, lane.c.author, lane.c.statements, run.c.changes)
+    .join_from(lane, run, and_(run.c.document == lane.c.document, run.c.actor == lane.c.actor))
+    .where(_OF_DOCUMENTS, _AWAITS, run.c.last_seq <= lane.c.length)
+    .order_by(lane.c.document, lane.c.actor, run.c.first_seq)
+)
+_ENTRIES = (
+    select(lane.c.document, lane.c.actor, lane.c.entries)
+    .where(_OF_DOCUMENTS, lane.c.admitted > 0)
+    .order_by(lane.c.document, lane.c.actor)
 )
 
 
@@ -99,9 +133,7 @@ def refused(connection: Connection, codes: Collection[str]) -> list[DocumentId]:
 
 def waiting(connection: Connection, limit: int) -> list[DocumentId]:
     """Documents to admit or fold, longest waiting first, by the partial index."""
-    query = select(document.c.document).where(document.c.dirty == true())
-    rows = connection.scalars(query.order_by(document.c.arrival).limit(limit))
-    return [DocumentId(one) for one in rows]
+    return [DocumentId(one) for one in connection.scalars(_WAITING, {"rows_max": limit})]
 
 
 def work(
@@ -126,15 +158,9 @@ def _awaiting(
     connection: Connection, documents: Sequence[DocumentId]
 ) -> dict[DocumentId, list[LaneWork]]:
     """Lanes to admit, with all their raw changes."""
-    same = and_(run.c.document == lane.c.document, run.c.actor == lane.c.actor)
-    query = (
-        select(lane.c.document, lane.c.actor, lane.c.author, lane.c.statements, run.c.changes)
-        .select_from(lane.join(run, same))
-        .where(lane.c.document.in_(documents), _AWAITS, run.c.last_seq <= lane.c.length)
-        .order_by(lane.c.document, lane.c.actor, run.c.first_seq)
-    )
     found: dict[DocumentId, list[LaneWork]] = {}
-    for one, actor, author, known, changes in connection.execute(query):
+    rows = connection.execute(_AWAITING, {"documents": documents})
+    for one, actor, author, known, changes in rows:
         lanes = found.setdefault(one, [])
         before: tuple[bytes, ...] = ()
         if lanes and lanes[-1].actor == actor:
@@ -148,12 +174,7 @@ def entries_of(
 ) -> dict[DocumentId, dict[ActorId, tuple[Entry, ...]]]:
     """Admitted entries of documents, by actor ascending."""
     found: dict[DocumentId, dict[ActorId, tuple[Entry, ...]]] = {}
-    query = (
-        select(lane.c.document, lane.c.actor, lane.c.entries)
-        .where(lane.c.document.in_(documents), lane.c.admitted > 0)
-        .order_by(lane.c.document, lane.c.actor)
-    )
-    for one, actor, entries in connection.execute(query):
+    for one, actor, entries in connection.execute(_ENTRIES, {"documents": documents}):
         found.setdefault(one, {})[actor] = unpack_entries(entries)
     return found
 

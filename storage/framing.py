@@ -14,6 +14,7 @@ from conflict.identity import ActorId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState
 from storage.errors import DatabaseCorrupt
 
+_LENGTH_BYTES = 4
 _VECTOR_ROW_BYTES = 16 + 4 + 8
 
 
@@ -23,6 +24,11 @@ def frame(parts: Iterable[bytes]) -> bytes:
     for part in parts:
         pieces += (len(part).to_bytes(4, "big"), part)
     return b"".join(pieces)
+
+
+def framed_size(framed: int, parts: int) -> int:
+    """Bytes of so many parts that take `framed` bytes framed."""
+    return framed - _LENGTH_BYTES * parts
 
 
 def unframe(data: bytes) -> tuple[bytes, ...]:

@@ -41,12 +41,14 @@ class Held(Protocol):
 
 
 class DocumentPlan(NamedTuple):
-    """A document's row after the transaction."""
+    """A document's row after the transaction; `before`: its digest until now (None: not held)."""
 
     document: DocumentId
+    before: bytes | None
     digest: bytes
     lanes: int
     changes: int
+    states: Mapping[ActorId, LaneState]
 
 
 @dataclass(slots=True)
@@ -195,7 +197,7 @@ def _branch(draft: _Draft, run: LaneRun, length: int) -> None:
 
 def _finish(
     draft: _Draft,
-    before: Mapping[DocumentId, Mapping[ActorId, LaneState]],
+    held: Mapping[DocumentId, Mapping[ActorId, LaneState]],
     runs: Sequence[LaneRun],
 ) -> Plan:
     documents, added, delta = [], 0, 0
@@ -205,15 +207,16 @@ def _finish(
             draft.stage.pop(lane, None)
             draft.unstage[lane] = None
     for document in dict.fromkeys(lane.document for lane in draft.grown):
-        old, new = before.get(document), draft.lanes[document]
+        old, new = held.get(document), draft.lanes[document]
         digest = digest_of(document, new)
+        before = digest_of(document, old) if old else None
         delta += set_item(document, digest)
-        if old:
-            delta -= set_item(document, digest_of(document, old))
-        else:
+        if before is None:
             added += 1
+        else:
+            delta -= set_item(document, before)
         changes = sum(state.length for state in new.values())
-        documents.append(DocumentPlan(document, digest, len(new), changes))
+        documents.append(DocumentPlan(document, before, digest, len(new), changes, new))
     return Plan(
         applied=_applied(draft, runs),
         tails=draft.tails,

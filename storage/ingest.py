@@ -9,22 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, func, select, text
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
-from storage import aside, holding, lanes, staging
+from storage import aside, counting, coverage, holding, lanes, staging
 from storage.database import is_sqlite
 from storage.framing import frame, pack_evidence
-from storage.tables import arrival, document, lane, run, tally
-from storage.upsert import insert_new, upsert
+from storage.tables import document, lane, run
+from storage.upsert import upsert
 from sync.ports import Applied
+from sync.sketch import Symbol
 
-_MODULUS = 1 << 64
 _LOCK_STRIPES = 1024  # document locks of one PostgreSQL transaction, bounded by its lock table
 _LOCK_SPACE = 0x41494453
 _REBUILD_LOCK = 0x4149445352  # writers share it, a rebuild has it alone
-_TALLY_SHARDS = 8
 
 
 class _Lookup:
@@ -80,8 +79,8 @@ def lock_everything(connection: Connection) -> None:
 
 
 def _write(connection: Connection, plan: holding.Plan, now_ms: int) -> None:
-    first = _count(connection, plan)
-    numbered = list(enumerate(plan.tails, first))
+    counted = counting.count(connection, plan)
+    numbered = list(zip(counted.arrivals, plan.tails, strict=True))
     connection.execute(
         upsert(connection, run), [_run_row(tail, at, now_ms) for at, tail in numbered]
     )
@@ -90,10 +89,20 @@ def _write(connection: Connection, plan: holding.Plan, now_ms: int) -> None:
         upsert(connection, lane, "length", "head"), list(map(_lane_row, latest.values()))
     )
     at = {tail.lane.document: number for number, tail in numbered}
+    lacks = coverage.weigh(connection, {one.document: one.states for one in plan.documents}, now_ms)
     connection.execute(
-        upsert(connection, document, "digest", "lanes", "changes", "arrival", "dirty"),
-        [{**one._asdict(), "arrival": at[one.document], "dirty": True} for one in plan.documents],
+        upsert(connection, document, *_WRITTEN),
+        [
+            _document_row(one, at[one.document], symbol, lacks[one.document])
+            for one, symbol in zip(plan.documents, counted.symbols, strict=True)
+        ],
     )
+
+
+_WRITTEN = (
+    *("digest", "lanes", "changes", "arrival", "dirty", "symbol"),
+    *("lacking", "lacking_ms"),
+)
 
 
 def _run_row(tail: LaneRun, arrival_number: int, now_ms: int) -> dict[str, Any]:
@@ -112,6 +121,22 @@ def _run_row(tail: LaneRun, arrival_number: int, now_ms: int) -> dict[str, Any]:
     }
 
 
+def _document_row(
+    one: holding.DocumentPlan, arrival_number: int, symbol: Symbol, lacks: coverage.Lack
+) -> dict[str, Any]:
+    return {
+        "document": one.document,
+        "digest": one.digest,
+        "lanes": one.lanes,
+        "changes": one.changes,
+        "arrival": arrival_number,
+        "dirty": True,
+        "symbol": symbol,
+        "lacking": lacks.changes,
+        "lacking_ms": lacks.since_ms,
+    }
+
+
 def _lane_row(tail: LaneRun) -> dict[str, Any]:
     return {
         "document": tail.lane.document,
@@ -121,45 +146,3 @@ def _lane_row(tail: LaneRun) -> dict[str, Any]:
         "length": tail.last_seq,
         "head": tail.head,
     }
-
-
-def _count(connection: Connection, plan: holding.Plan) -> int:
-    """Add the plan to one shard of the tally; the first arrival number of its tails."""
-    arrivals = len(plan.tails)
-    if is_sqlite(connection):
-        return add_to_tally(connection, 0, plan.documents_added, plan.digest_delta, arrivals)
-    shard = connection.scalar(select(func.pg_backend_pid() % _TALLY_SHARDS)) or 0
-    add_to_tally(connection, shard, plan.documents_added, plan.digest_delta, arrivals)
-    numbers = select(arrival.next_value()).select_from(func.generate_series(1, arrivals))
-    return min(connection.scalars(numbers))
-
-
-def add_to_tally(
-    connection: Connection, shard: int, documents: int, delta: int, arrivals: int
-) -> int:
-    """Add to one shard, which is created with its first use; its next arrival number before."""
-    blank = {"shard": shard, "documents": 0, "digest": bytes(lanes.DIGEST_BYTES), "arrival": 0}
-    row = connection.execute(_SHARD, {"its_shard": shard}).one_or_none()
-    if row is None:
-        connection.execute(insert_new(connection, tally), blank)
-        row = connection.execute(_SHARD, {"its_shard": shard}).one()
-    digest = (int.from_bytes(row.digest, "big") + delta) % _MODULUS
-    connection.execute(
-        _RETALLY,
-        {
-            "its_shard": shard,
-            "documents": row.documents + documents,
-            "digest": digest.to_bytes(lanes.DIGEST_BYTES, "big"),
-            "arrival": row.arrival + arrivals,
-        },
-    )
-    return int(row.arrival) + 1
-
-
-_ITS_SHARD = tally.c.shard == bindparam("its_shard")
-_SHARD = select(tally).where(_ITS_SHARD).with_for_update()
-_RETALLY = (
-    update(tally)
-    .where(_ITS_SHARD)
-    .values({name: bindparam(name) for name in ("documents", "digest", "arrival")})
-)

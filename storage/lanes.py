@@ -1,7 +1,7 @@
-"""Held lanes in SQL: the sync path's reads, and the execution of a hold plan.
+"""Held lanes in SQL: the sync path's reads.
 
-Every read here goes by primary key or by document id range. The judging is in `holding.py`, what
-is sent to peers in `shipping.py`.
+Every read here goes by primary key, partial index or a range of document ids or arrival numbers. The
+judging is in `holding.py`, what is sent to peers in `shipping.py` and `reaching.py`.
 """
 
 from __future__ import annotations
@@ -13,31 +13,43 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, Vector
-from storage import shipping
-from storage.framing import unframe
-from storage.tables import document, lane, run, tally
-from storage.upsert import chunks
-from sync.ports import Listed, Summary
+from storage import reaching, shipping, staging
+from storage.framing import framed_size, unframe
+from storage.reaching import Part, Standing
+from storage.tables import document, lane, run
+from storage.upsert import among, chunks
+from sync.ports import Lacking, Listed
 
-_MODULUS = 1 << 64
-DIGEST_BYTES = 8
 # Statements on hot paths are built once: building costs more than running.
 _STATES = select(lane.c.document, lane.c.actor, lane.c.length, lane.c.head).where(
     lane.c.document.in_(bindparam("documents", expanding=True))
 )
-_RUNS = (
-    select(run)
-    .where(run.c.document.in_(bindparam("documents", expanding=True)))
-    .order_by(run.c.document, run.c.actor, run.c.first_seq)
+
+_STANDING = select(
+    lane.c.document, lane.c.actor, lane.c.length, lane.c.head, lane.c.urgent_ms, lane.c.summary
+).where(lane.c.document.in_(bindparam("documents", expanding=True)))
+_URGENT = (
+    select(lane.c.document, lane.c.actor)
+    .where(lane.c.urgent_ms > 0, lane.c.urgent_ms >= bindparam("since_ms"))
+    .order_by(lane.c.urgent_ms.desc(), lane.c.document, lane.c.actor)
+    .limit(bindparam("rows_max"))
 )
-_TALLY = select(tally.c.documents, tally.c.digest)
-
-
-def summary(connection: Connection) -> Summary:
-    """Sum of the tally's shards."""
-    rows = connection.execute(_TALLY).all()
-    total = sum(int.from_bytes(digest, "big") for _, digest in rows) % _MODULUS
-    return Summary(sum(count for count, _ in rows), total.to_bytes(DIGEST_BYTES, "big"))
+_NEWS = (
+    select(run.c.document, run.c.actor, run.c.first_seq, run.c.arrival)
+    .where(run.c.arrival > bindparam("since"), run.c.arrival < bindparam("before"))
+    .order_by(run.c.arrival.desc())
+    .limit(bindparam("rows_max"))
+)
+_NO_ARRIVAL = 1 << 62
+_LANE = run.c.document, run.c.actor
+_PARTS = select(
+    run.c.document,
+    run.c.actor,
+    run.c.first_seq,
+    run.c.last_seq,
+    run.c.head,
+    func.length(run.c.changes),
+).order_by(run.c.document, run.c.actor, run.c.first_seq)
 
 
 def listing(connection: Connection, after: DocumentId | None, limit: int) -> list[Listed]:
@@ -73,13 +85,94 @@ def states(
     return found
 
 
-def vectors(connection: Connection, documents: Sequence[DocumentId]) -> dict[DocumentId, Vector]:
-    """Vector of each document asked for, ascending by actor."""
+def vectors(
+    connection: Connection, documents: Sequence[DocumentId], source: NodeId | None
+) -> dict[DocumentId, Vector]:
+    """Vector of each document asked for, ascending by actor (`LaneReader.vectors`)."""
     held = states(connection, documents)
-    return {
-        one: {actor: state.short for actor, state in sorted(held.get(one, {}).items())}
-        for one in documents
+    found = {
+        one: {actor: state.short for actor, state in held.get(one, {}).items()} for one in documents
     }
+    if source is not None:
+        for one, state in staging.reached(connection, source, documents):
+            mine = found[one.document].get(one.actor)
+            if mine is None or mine.length < state.length:
+                found[one.document][one.actor] = state
+    return {one: dict(sorted(vector.items())) for one, vector in found.items()}
+
+
+def lacking(
+    connection: Connection,
+    wanted: Sequence[tuple[DocumentId, Vector]],
+    urgent_since_ms: int,
+) -> tuple[list[Lacking], list[DocumentId]]:
+    """What peers with these vectors lack, lane by lane (`LaneReader.lacking`)."""
+    ordered = sorted(dict(wanted).items())
+    standing: dict[DocumentId, dict[ActorId, Standing]] = {}
+    for part in chunks([one for one, _ in ordered]):
+        for row in connection.execute(_STANDING, {"documents": part}):
+            one, actor, length, head, urgent_ms, says_who = row
+            state = Standing(LaneState(length, head), urgent_ms, says_who)
+            standing.setdefault(one, {})[actor] = state
+    found: list[Lacking] = []
+    behind: list[DocumentId] = []
+    for one, have in ordered:
+        some, beyond = reaching.lacking(one, standing.get(one, {}), have, urgent_since_ms)
+        found += some
+        behind += [one] * beyond
+    return found, behind
+
+
+def urgent(connection: Connection, since_ms: int, limit: int) -> list[Lane]:
+    """Lanes with an urgent statement of late, by the partial index (`LaneReader.urgent`)."""
+    rows = connection.execute(_URGENT, {"since_ms": since_ms, "rows_max": limit})
+    return [Lane(DocumentId(one), ActorId(actor)) for one, actor in rows]
+
+
+def news(connection: Connection, since: int, limit: int) -> list[tuple[Lane, int]] | None:
+    """Lanes that grew lately, by the index on arrival (`LaneReader.news`)."""
+    found: dict[Lane, int] = {}
+    page = limit + 1
+    before = _NO_ARRIVAL
+    while True:
+        where = {"since": since, "before": before, "rows_max": page}
+        rows = connection.execute(_NEWS, where).all()
+        for one, actor, first_seq, _ in rows:
+            found[Lane(DocumentId(one), ActorId(actor))] = first_seq
+        if len(found) > limit:
+            return None
+        if len(rows) < page:
+            return list(found.items())
+        before = rows[-1].arrival
+
+
+class Shelf:
+    """Stored runs as `reaching.reach` asks for them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def parts(self, lanes: Sequence[Lane]) -> dict[Lane, list[Part]]:
+        """See `reaching.Shelf`. No changes are read: the length of a blob is in its row's header."""
+        found: dict[Lane, list[Part]] = {}
+        which, asked = among(self._connection, _LANE, [*dict.fromkeys(lanes)])
+        for row in self._connection.execute(_PARTS.where(which), asked).all():
+            one, actor, first_seq, last_seq, head, framed = row
+            size = framed_size(framed, last_seq - first_seq + 1)
+            part = Part(Lane(one, actor), first_seq, last_seq, head, size)
+            found.setdefault(part.lane, []).append(part)
+        return found
+
+    def read(self, parts: Sequence[Part]) -> list[LaneRun]:
+        """See `reaching.Shelf`."""
+        found: dict[tuple[Lane, int], LaneRun] = {}
+        for some in chunks(parts):
+            keys = [(*part.lane, part.first_seq) for part in some]
+            which, asked = among(self._connection, (*_LANE, run.c.first_seq), keys)
+            for row in self._connection.execute(select(run).where(which), asked).all():
+                one = as_run(row)
+                found[one.lane, one.first_seq] = one
+        return [found[part.lane, part.first_seq] for part in parts]
 
 
 def runs(
@@ -93,33 +186,6 @@ def runs(
     stored = _stored(connection, one, wanted, everything=len(wanted) == len(held))
     found, branches = shipping.missing(stored, have, bytes_max)
     return found, beyond or branches
-
-
-def content(
-    connection: Connection, wanted: Sequence[tuple[DocumentId, Vector]], bytes_max: int
-) -> tuple[list[LaneRun], list[DocumentId]]:
-    """What a peer lacks of many documents; those that it has nothing of come in one query."""
-    whole = _whole(connection, [one for one, have in wanted if not have])
-    found: list[LaneRun] = []
-    behind: list[DocumentId] = []
-    for one, have in wanted:
-        if have:
-            part, beyond = runs(connection, one, have, bytes_max)
-            behind += [one] * beyond
-        else:
-            part, _ = shipping.missing(whole.get(one, []), {}, bytes_max)
-        found += part
-    return found, behind
-
-
-def _whole(
-    connection: Connection, documents: Sequence[DocumentId]
-) -> dict[DocumentId, list[LaneRun]]:
-    found: dict[DocumentId, list[LaneRun]] = {}
-    for part in chunks(documents):
-        for row in connection.execute(_RUNS, {"documents": part}):
-            found.setdefault(row.document, []).append(as_run(row))
-    return found
 
 
 def _stored(
@@ -158,15 +224,16 @@ def run_at(connection: Connection, one: Lane, seq: int) -> LaneRun:
 
 
 def as_run(row: Row[Any]) -> LaneRun:
-    """A stored row as the run that it is."""
+    """A stored row, all columns in the order of the table, as the run that it is."""
+    one, actor, first_seq, _, author, nonce, head, signature, _, _, changes = tuple(row)
     return LaneRun(
-        lane=Lane(DocumentId(row.document), ActorId(row.actor)),
-        author=NodeId(row.author),
-        nonce=row.nonce,
-        first_seq=row.first_seq,
-        changes=unframe(row.changes),
-        head=row.head,
-        signature=row.signature,
+        lane=Lane(DocumentId(one), ActorId(actor)),
+        author=NodeId(author),
+        nonce=nonce,
+        first_seq=first_seq,
+        changes=unframe(changes),
+        head=head,
+        signature=signature,
     )
 
 

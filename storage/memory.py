@@ -7,16 +7,17 @@ it to them. One lock serves readers and writers; a failed transaction is taken b
 from __future__ import annotations
 
 import threading
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 from conflict.document import Entry
-from conflict.identity import ActorId, DocumentId, DocumentKind, Lane
-from conflict.lane import LaneRun, LaneState, Vector, set_item
-from storage import chains, figures, holding, limits, shipping
+from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
+from conflict.lane import LaneRun, ShortState, Vector, set_item
+from storage import chains, figures, limits, memory_lanes, reaching, shipping, sketches
 from storage.framing import frame
-from storage.memory_rows import DocumentCache, LaneRow, Rows
+from storage.memory_custody import MemoryCustody, recount
+from storage.memory_rows import LaneRow, Rows
 from storage.memory_writes import MemoryTransaction
 from storage.shapes import (
     Counts,
@@ -28,13 +29,15 @@ from storage.shapes import (
     Rebuilt,
     SetAsideRow,
 )
-from sync.ports import BlobWanted, Listed, Receipts, Summary
+from storage.sketches import pack_steps, pour
+from sync.ports import BlobWanted, Lacking, Listed, Reach, Summary
+from sync.sketch import Sketch, Symbol
 
 _EPOCH = "epoch"
 _MODULUS = 1 << 64
 
 
-class MemoryStore:
+class MemoryStore(MemoryCustody):
     """Implements `storage.ports.Store`. `entropy`: 16 bytes, the epoch."""
 
     def __init__(self, entropy: bytes) -> None:
@@ -68,6 +71,7 @@ class MemoryStore:
                 self._sorted = []
                 raise
             self._rows.commit()
+            pour(self._rows.cells, pack_steps(transaction.steps))
 
     # --- what sessions read (sync.ports.LaneReader) ---------------------------------------------
 
@@ -90,76 +94,87 @@ class MemoryStore:
     def listing(self, after: DocumentId | None, limit: int) -> list[Listed]:
         """See `LaneReader.listing`."""
         with self._lock:
-            ids = self._ids()
-            start = bisect_right(ids, after) if after is not None else 0
-            return [self._listed(one) for one in ids[start : start + limit]]
+            return list(islice(memory_lanes.listing(self._rows, self._ids(), after, None), limit))
 
     def listing_between(self, after: DocumentId | None, last: DocumentId | None) -> list[Listed]:
         """See `LaneReader.listing_between`."""
         with self._lock:
-            ids = self._ids()
-            start = bisect_right(ids, after) if after is not None else 0
-            stop = bisect_right(ids, last) if last is not None else len(ids)
-            return [self._listed(one) for one in ids[start:stop]]
+            return list(memory_lanes.listing(self._rows, self._ids(), after, last))
 
-    def _listed(self, document: DocumentId) -> Listed:
-        return Listed(document, self._rows.documents[document].digest)
+    def arrival(self) -> int:
+        """See `LaneReader.arrival`."""
+        with self._lock:
+            return self._rows.tally.get("arrival", 0)
 
-    def vectors(self, documents: Sequence[DocumentId]) -> dict[DocumentId, Vector]:
+    def news(self, since: int, limit: int) -> list[tuple[Lane, int]] | None:
+        """See `LaneReader.news`."""
+        with self._lock:
+            return memory_lanes.news(self._rows, since, limit)
+
+    def sketch(self, size: int) -> Sketch:
+        """See `LaneReader.sketch`."""
+        with self._lock:
+            return memory_lanes.sketch(self._rows, size)
+
+    def salted_sketch(self, salt: bytes, size: int) -> tuple[Sketch, dict[Symbol, DocumentId]]:
+        """See `LaneReader.salted_sketch`."""
+        with self._lock:
+            return memory_lanes.salted_sketch(self._rows, salt, size)
+
+    def named(self, symbols: Iterable[Symbol]) -> dict[Symbol, DocumentId]:
+        """See `LaneReader.named`."""
+        with self._lock:
+            return memory_lanes.named(self._rows, symbols)
+
+    def vectors(
+        self, documents: Sequence[DocumentId], source: NodeId | None = None
+    ) -> dict[DocumentId, Vector]:
         """See `LaneReader.vectors`."""
         with self._lock:
-            return {
-                one: {actor: state.short for actor, state in self._states(one).items()}
-                for one in documents
-            }
+            return memory_lanes.vectors(self._rows, documents, source)
 
-    def _states(self, document: DocumentId) -> dict[ActorId, LaneState]:
-        lanes = self._rows.lanes.get(document, {})
-        return {actor: row.held for actor, row in sorted(lanes.items())}
+    def staged(self, source: NodeId) -> list[DocumentId]:
+        """See `LaneReader.staged`."""
+        with self._lock:
+            return memory_lanes.staged(self._rows, source)
 
     def runs(
         self, document: DocumentId, have: Vector, bytes_max: int
     ) -> tuple[list[LaneRun], bool]:
         """See `LaneReader.runs`."""
         with self._lock:
-            wanted, beyond = shipping.lacking(self._states(document), have)
-            stored = [
-                run
-                for actor, seq in wanted.items()
-                for run in self._stored(Lane(document, actor))
-                if run.last_seq >= seq
-            ]
-            found, branches = shipping.missing(stored, have, bytes_max)
-            return found, beyond or branches
+            return memory_lanes.runs(self._rows, document, have, bytes_max)
 
-    def content(
-        self, wanted: Sequence[tuple[DocumentId, Vector]], bytes_max: int
-    ) -> tuple[list[LaneRun], list[DocumentId]]:
-        """See `LaneReader.content`."""
+    def lacking(
+        self, wanted: Sequence[tuple[DocumentId, Vector]], urgent_since_ms: int
+    ) -> tuple[list[Lacking], list[DocumentId]]:
+        """See `LaneReader.lacking`."""
         with self._lock:
-            answers = [(one, *self.runs(one, have, bytes_max)) for one, have in wanted]
-        found = [run for _, part, _ in answers for run in part]
-        return found, [one for one, _, beyond in answers if beyond]
+            return memory_lanes.lacking(self._rows, wanted, urgent_since_ms)
+
+    def urgent(self, since_ms: int, limit: int) -> list[Lane]:
+        """See `LaneReader.urgent`."""
+        with self._lock:
+            return memory_lanes.urgent(self._rows, since_ms, limit)
+
+    def reach(self, lanes: Sequence[tuple[Lane, ShortState]], bytes_max: int) -> Reach:
+        """See `LaneReader.reach`."""
+        with self._lock:
+            return reaching.reach(lanes, memory_lanes.Shelf(self._rows), bytes_max)
 
     def runs_from(self, lane: Lane, first_seq: int, bytes_max: int) -> list[LaneRun]:
         """See `LaneReader.runs_from`."""
         with self._lock:
-            stored = [run for run in self._stored(lane) if run.last_seq >= first_seq]
-            return list(shipping.join(stored, bytes_max))
+            due = [run for run in self._stored(lane) if run.last_seq >= first_seq]
+            return list(shipping.join(due, bytes_max))
 
     def _stored(self, lane: Lane) -> list[LaneRun]:
-        return [one.run for one in self._rows.runs.get(lane, ())]
+        return memory_lanes.stored(self._rows, lane)
 
     def blobs_wanted(self, limit: int) -> list[BlobWanted]:
         """See `LaneReader.blobs_wanted`."""
         with self._lock:
-            found: list[BlobWanted] = []
-            for name, sizes in sorted(self._rows.needs.items()):
-                row = self._rows.blobs.get(name)
-                if sizes and not (row and row.complete) and len(found) < limit:
-                    have = len(row.data) if row else 0
-                    found.append(BlobWanted(name, min(sizes.values()), have))
-            return found
+            return memory_lanes.blobs_wanted(self._rows, limit)
 
     def blob_part(self, blob_hash: bytes, offset: int, size: int) -> tuple[bytes, int] | None:
         """See `LaneReader.blob_part`."""
@@ -269,11 +284,6 @@ class MemoryStore:
             named = set(row.links) if row else set()
             return tuple(sorted(named | self._rows.named_by.get(document, frozenset())))
 
-    def receipts(self, document: DocumentId) -> Receipts:
-        """See `Store.receipts`."""
-        with self._lock:
-            return dict(sorted(self._rows.receipts.get(document, {}).items()))
-
     def set_aside_items(self) -> list[SetAsideRow]:
         """See `Store.set_aside_items`."""
         with self._lock:
@@ -324,16 +334,18 @@ class MemoryStore:
             rows.projections.clear()
             rows.named_by.clear()
             rows.needs.clear()
+            rows.urgent.clear()
             for document, lanes in list(rows.lanes.items()):
                 fresh = {
                     actor: LaneRow(row.author, row.nonce, row.held) for actor, row in lanes.items()
                 }
                 rows.lanes[document] = fresh
-                arrival = rows.documents[document].arrival
-                digest = holding.digest_of(document, self._states(document))
-                rows.documents[document] = DocumentCache(digest, 0, arrival)
-                rows.dirty[document] = arrival
+                cache = memory_lanes.fresh_cache(rows, document)
+                rows.mark(document, cache)
+                rows.dirty[document] = cache.arrival
+            rows.cells = memory_lanes.cells_from_truth(rows)
             rows.tally["digest"] = self._digest_from_truth()
+            recount(rows)
             rows.commit()
             if progress:
                 progress(len(rows.documents))
@@ -349,6 +361,8 @@ class MemoryStore:
             problems: list[Problem] = []
             if self._rows.tally.get("digest", 0) != self._digest_from_truth():
                 problems.append(Problem("set-digest", "the held set", "Run a rebuild."))
+            if self._rows.cells.cells() != memory_lanes.cells_from_truth(self._rows).cells():
+                problems.append(Problem("sketch", "the held set", "Run a rebuild."))
             for lane in sorted(self._rows.runs):
                 if not self._sound(lane):
                     problems.append(chains.broken_run(lane, 1))
@@ -357,8 +371,16 @@ class MemoryStore:
     def _sound(self, lane: Lane) -> bool:
         stored = self._stored(lane)
         changes = tuple(raw for run in stored for raw in run.changes)
-        held = self._states(lane.document)[lane.actor]
+        held = memory_lanes.states(self._rows, lane.document)[lane.actor]
         return bool(frame(changes)) and stored[-1].state == held and len(changes) == held.length
+
+    def sketch_with(self, secret: bytes) -> None:
+        """See `Store.sketch_with`."""
+        sketches.key_of(secret)
+        with self._lock:
+            if self.setting(sketches.SETTING) != secret:
+                memory_lanes.renew_sketch(self._rows, secret)
+                self._rows.commit()
 
     def renew_epoch(self, entropy: bytes) -> None:
         """See `Store.renew_epoch`."""

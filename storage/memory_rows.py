@@ -13,7 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, ShortState
+from conflict.urgency import ROUTINE_LANE, LaneUrgency
+from storage.coverage import Lack
+from storage.custody import Log
 from storage.shapes import ProjectionRow, Refusal, SetAsideRow
+from storage.sketches import key_of
+from sync.limits import SKETCH_CELLS_KEPT
+from sync.sketch import Sketch, Symbol
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,6 +42,7 @@ class LaneRow(NamedTuple):
     held: LaneState
     admitted: int = 0
     entries: tuple[Entry, ...] = ()
+    urgency: LaneUrgency = ROUTINE_LANE
     refusal: Refusal | None = None
 
     @property
@@ -45,11 +52,12 @@ class LaneRow(NamedTuple):
 
 
 class DocumentCache(NamedTuple):
-    """Digest, statements admitted, arrival number of the latest run."""
+    """Digest, statements admitted, arrival number of the latest run, symbol in the sketch."""
 
     digest: bytes
     statements: int
     arrival: int
+    symbol: Symbol
 
 
 class StagedRun(NamedTuple):
@@ -92,9 +100,16 @@ class Table(dict[K, V]):
             super().__setitem__(key, value)
 
 
+def _no_cells() -> Sketch:
+    return Sketch(key_of(None), SKETCH_CELLS_KEPT)
+
+
 @dataclass(slots=True)
 class Rows:
-    """Everything a memory store keeps; the first eight tables are truth."""
+    """Everything a memory store keeps; the tables up to `came` are truth.
+
+    `cells` are those of finished transactions: no journal takes them back.
+    """
 
     runs: Table[Lane, tuple[StoredRun, ...]] = field(default_factory=Table)
     staged: Table[tuple[NodeId | None, Lane], StagedRun] = field(default_factory=Table)
@@ -103,6 +118,13 @@ class Rows:
     receipts: Table[DocumentId, Vectors] = field(default_factory=Table)
     holders: Table[NodeId, bytes] = field(default_factory=Table)
     settings: Table[str, bytes] = field(default_factory=Table)
+    told: Table[tuple[DocumentId, NodeId], tuple[int, int, int]] = field(default_factory=Table)
+    told_by: Table[NodeId, int] = field(default_factory=Table)
+    logs: Table[NodeId, Log] = field(default_factory=Table)
+    entries: Table[tuple[NodeId, int], bytes] = field(default_factory=Table)
+    claimed: Table[bytes, frozenset[NodeId]] = field(default_factory=Table)
+    own_claimed: Table[bytes, bool] = field(default_factory=Table)
+    came: Table[DocumentId, int] = field(default_factory=Table)
     lanes: Table[DocumentId, Mapping[ActorId, LaneRow]] = field(default_factory=Table)
     documents: Table[DocumentId, DocumentCache] = field(default_factory=Table)
     dirty: Table[DocumentId, int] = field(default_factory=Table)
@@ -110,6 +132,11 @@ class Rows:
     named_by: Table[DocumentId, frozenset[DocumentId]] = field(default_factory=Table)
     needs: Table[bytes, Mapping[DocumentId, int]] = field(default_factory=Table)
     tally: Table[str, int] = field(default_factory=Table)
+    arrivals: Table[int, Lane] = field(default_factory=Table)
+    urgent: Table[Lane, int] = field(default_factory=Table)
+    lacks: Table[DocumentId, Lack] = field(default_factory=Table)
+    owners: Table[Symbol, frozenset[DocumentId]] = field(default_factory=Table)
+    cells: Sketch = field(default_factory=_no_cells)
     journal: list[tuple[Table[Any, Any], Any, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -118,7 +145,19 @@ class Rows:
 
     def tables(self) -> list[Table[Any, Any]]:
         """Every table."""
-        return [getattr(self, one.name) for one in fields(self) if one.name != "journal"]
+        values = [getattr(self, one.name) for one in fields(self)]
+        return [one for one in values if isinstance(one, Table)]
+
+    def mark(self, document: DocumentId, row: DocumentCache) -> None:
+        """Keep a document's row, and whose its symbol is; `cells` follow when it is committed."""
+        before = self.documents.get(document)
+        if before is not None:
+            rest = self.owners.get(before.symbol, frozenset()) - {document}
+            self.owners[before.symbol] = rest
+            if not rest:
+                self.owners.drop(before.symbol)
+        self.documents[document] = row
+        self.owners[row.symbol] = self.owners.get(row.symbol, frozenset()) | {document}
 
     def commit(self) -> None:
         """Keep what was written."""
@@ -135,4 +174,5 @@ class Rows:
         twin = Rows()
         for mine, its in zip(self.tables(), twin.tables(), strict=True):
             dict.update(its, mine)
+        twin.cells = Sketch.from_bytes(self.cells.key, self.cells.to_bytes())
         return twin

@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
-from storage import aside, blobs, holding, limits
+from conflict.urgency import ROUTINE_LANE, LaneUrgency
+from storage import aside, blobs, holding, limits, memory_custody
 from storage.errors import BlobMismatch
 from storage.framing import pack_evidence
 from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun
-from storage.receipts import grow
 from storage.shapes import ProjectionRow, Refusal, SetAsideRow
-from sync.ports import Applied, Receipt, SetAside
+from storage.sketches import Step, step
+from sync.custody import CustodyEntry, Sign, Verdict
+from sync.ports import Applied, Position, Receipt, SetAside
 
 _MODULUS = 1 << 64
 
@@ -42,6 +44,7 @@ class MemoryTransaction:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self.spoiled: list[bytes] = []
+        self.steps: list[Step] = []
 
     def hold(self, runs: Sequence[LaneRun], source: NodeId | None, now_ms: int) -> Applied:
         """See `Transaction.hold`."""
@@ -51,8 +54,13 @@ class MemoryTransaction:
             before = self._rows.documents.get(one.document)
             arrival = arrivals[one.document]
             statements = before.statements if before else 0
-            self._rows.documents[one.document] = DocumentCache(one.digest, statements, arrival)
+            went, came = step(self._rows.cells.key, one.document, one.before, one.digest)
+            self.steps.append(Step(went, came))
+            self._rows.mark(one.document, DocumentCache(one.digest, statements, arrival, came))
             self._rows.dirty[one.document] = arrival
+            if before is None:
+                self._rows.came[one.document] = now_ms
+        memory_custody.settle(self._rows, [one.document for one in plan.documents], now_ms)
         digest = self._rows.tally.get("digest", 0) + plan.digest_delta
         self._rows.tally["digest"] = digest % _MODULUS
         self._stage(plan, source, now_ms)
@@ -65,6 +73,7 @@ class MemoryTransaction:
         lane, rows = tail.lane, self._rows
         arrival = rows.tally.get("arrival", 0) + 1
         rows.tally["arrival"] = arrival
+        rows.arrivals[arrival] = lane
         rows.runs[lane] = (*rows.runs.get(lane, ()), StoredRun(tail, arrival))
         lanes = rows.lanes.get(lane.document, {})
         fresh = LaneRow(tail.author, tail.nonce, tail.state)
@@ -116,18 +125,33 @@ class MemoryTransaction:
         return {actor: row.entries for actor, row in lanes if row.admitted}
 
     def save_admission(
-        self, document: DocumentId, actor: ActorId, length: int, entries: Sequence[Entry]
+        self,
+        document: DocumentId,
+        actor: ActorId,
+        length: int,
+        entries: Sequence[Entry],
+        urgency: LaneUrgency = ROUTINE_LANE,
     ) -> None:
         """See `Transaction.save_admission`."""
         row = self._lane(document, actor)
         if row is None or not row.admitted <= length <= row.held.length:
             return
         refusal = row.refusal if row.refusal and row.refusal.length > length else None
-        self._save_lane(
-            document,
-            actor,
-            row._replace(admitted=length, entries=tuple(entries), refusal=refusal),
-        )
+        fresh = row._replace(admitted=length, entries=tuple(entries), refusal=refusal)
+        self._save_lane(document, actor, fresh)
+        self.save_urgency(document, actor, urgency)
+
+    def save_urgency(self, document: DocumentId, actor: ActorId, urgency: LaneUrgency) -> None:
+        """See `Transaction.save_urgency`."""
+        row = self._lane(document, actor)
+        if row is None or not row.admitted or row.urgency == urgency:
+            return
+        self._save_lane(document, actor, row._replace(urgency=urgency))
+        lane = Lane(document, actor)
+        if urgency.urgent_ms:
+            self._rows.urgent[lane] = urgency.urgent_ms
+        else:
+            self._rows.urgent.drop(lane)
 
     def refuse_admission(
         self, document: DocumentId, actor: ActorId, length: int, code: str, detail: str
@@ -189,17 +213,17 @@ class MemoryTransaction:
         self, holder: NodeId, epoch: bytes, receipts: Sequence[Receipt], now_ms: int
     ) -> None:
         """See `Transaction.save_receipts`."""
-        del now_ms  # kept for people who read the SQL tables
-        rows = self._rows
-        if rows.holders.get(holder, epoch) != epoch:
-            for document, vectors in list(rows.receipts.items()):
-                rest = {node: vector for node, vector in vectors.items() if node != holder}
-                rows.receipts[document] = rest
-        rows.holders[holder] = epoch
-        for claim in receipts:
-            vectors = rows.receipts.get(claim.lane.document, {})
-            vector = grow(vectors.get(holder, {}), [claim])
-            rows.receipts[claim.lane.document] = {**vectors, holder: vector}
+        memory_custody.save_receipts(self._rows, holder, epoch, receipts, now_ms)
+
+    def save_custody(self, entry: CustodyEntry, now_ms: int) -> tuple[Verdict, Position]:
+        """See `Transaction.save_custody`."""
+        return memory_custody.save(self._rows, entry, now_ms)
+
+    def write_custody(
+        self, garrison: NodeId, epoch: bytes, now_ms: int, sign: Sign
+    ) -> CustodyEntry | None:
+        """See `Transaction.write_custody`."""
+        return memory_custody.write(self._rows, garrison, epoch, now_ms, sign)
 
     def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
         """See `Transaction.put_blob_part`."""

@@ -13,16 +13,20 @@ from typing import Protocol
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
 from conflict.lane import LaneRun
+from conflict.urgency import ROUTINE_LANE, LaneUrgency
 from storage.shapes import (
     Counts,
+    Custody,
     DocumentWork,
+    Holding,
     LaneStatus,
     Problem,
     ProjectionRow,
     Rebuilt,
     SetAsideRow,
 )
-from sync.ports import Applied, LaneReader, Receipt, Receipts, SetAside
+from sync.custody import CustodyEntry, Sign, Verdict
+from sync.ports import Applied, LaneReader, Position, Receipt, Receipts, SetAside
 
 
 class Transaction(Protocol):
@@ -56,12 +60,22 @@ class Transaction(Protocol):
         ...
 
     def save_admission(
-        self, document: DocumentId, actor: ActorId, length: int, entries: Sequence[Entry]
+        self,
+        document: DocumentId,
+        actor: ActorId,
+        length: int,
+        entries: Sequence[Entry],
+        urgency: LaneUrgency = ROUTINE_LANE,
     ) -> None:
         """The lane's first `length` changes opened safely and hold these entries (all of them).
 
-        No effect when the lane is not held that far or was admitted further meanwhile.
+        `urgency`: what these entries say of how soon the lane must travel. No effect when the lane
+        is not held that far or was admitted further meanwhile.
         """
+        ...
+
+    def save_urgency(self, document: DocumentId, actor: ActorId, urgency: LaneUrgency) -> None:
+        """How urgent the entries are that were admitted before: slots may be judged otherwise now."""
         ...
 
     def refuse_admission(
@@ -90,6 +104,24 @@ class Transaction(Protocol):
         self, holder: NodeId, epoch: bytes, receipts: Sequence[Receipt], now_ms: int
     ) -> None:
         """What `holder` says is durable there: grows within an epoch, a new one starts afresh."""
+        ...
+
+    def save_custody(self, entry: CustodyEntry, now_ms: int) -> tuple[Verdict, Position]:
+        """Keep an entry that its garrison signed, with the receipts that it implies, if it goes on
+        where the log here ends; what became of it, and how far the log is here.
+
+        Entry 1 of a later epoch starts that log afresh: what an earlier one said is forgotten.
+        """
+        ...
+
+    def write_custody(
+        self, garrison: NodeId, epoch: bytes, now_ms: int, sign: Sign
+    ) -> CustodyEntry | None:
+        """The next entry of our own log, made of what is held and was not in it yet; None: nothing.
+
+        At most `CUSTODY_LANES_MAX` lanes and `CUSTODY_BLOBS_MAX` blobs. The first entry of an epoch
+        is made even of nothing, so that peers learn of the epoch.
+        """
         ...
 
     def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
@@ -167,6 +199,21 @@ class Store(LaneReader, Protocol):
         """Who has acknowledged how much of one document, under their latest epoch."""
         ...
 
+    def holders(self, document: DocumentId) -> list[Holding]:
+        """The same with when and how each was said, ascending by holder."""
+        ...
+
+    def custody(self, limit: int) -> Custody:
+        """How much of what is held is known to be at a garrison; at most `limit` documents named."""
+        ...
+
+    def trust(self, garrisons: Collection[NodeId]) -> None:
+        """Whose receipts count as a garrison's, and whose custody logs are kept.
+
+        The nodes in use already change nothing; others cost one pass over the documents.
+        """
+        ...
+
     def set_aside_items(self) -> list[SetAsideRow]:
         """What was set aside, oldest first."""
         ...
@@ -197,6 +244,14 @@ class Store(LaneReader, Protocol):
 
     def renew_epoch(self, entropy: bytes) -> None:
         """Start a new epoch (16 random bytes): this store may have lost what it acknowledged."""
+        ...
+
+    def sketch_with(self, secret: bytes) -> None:
+        """Make symbols and cells under this secret (16 bytes, of the theatre) and keep it.
+
+        Until the first call it is 16 zero bytes. The secret in use already changes nothing; another
+        costs one pass over the documents, in one transaction.
+        """
         ...
 
     def close(self) -> None:

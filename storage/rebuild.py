@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, select
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select
 
 from conflict.identity import document_text
 from conflict.lane import set_item
-from storage import aside, chains, holding, ingest, lanes
+from storage import aside, chains, counting, coverage, holding, ingest, lanes, sketches
 from storage.chains import Chain, DocumentChains
 from storage.database import is_sqlite
 from storage.shapes import Problem, Rebuilt
 from storage.tables import CACHES, document, lane, run, set_aside
 from storage.upsert import insert_new
+from sync.limits import SKETCH_CELLS_KEPT
+from sync.sketch import Sketch, SketchKey
 
 DAMAGED = "damaged"
 _BATCH = 500
@@ -28,6 +30,8 @@ _ADVICE = "Run `aidstation db rebuild`: it recreates every cache from the signed
 def rebuild(connection: Connection, progress: Callable[[int], None] | None) -> Rebuilt:
     """Recreate every cache (`Store.rebuild`)."""
     ingest.lock_everything(connection)
+    last = max(counting.arrival(connection), lanes.latest_arrival(connection))
+    cells = Sketch(sketches.key_of(connection.scalar(sketches.SECRET)), SKETCH_CELLS_KEPT)
     for table in CACHES:
         connection.execute(delete(table))
     problems: list[Problem] = []
@@ -42,15 +46,16 @@ def rebuild(connection: Connection, progress: Callable[[int], None] | None) -> R
         documents, lane_count = documents + 1, lane_count + len(states)
         batch.append(found)
         if len(batch) >= _BATCH:
-            _write(connection, batch)
+            _write(connection, batch, cells)
             batch = []
             if progress:
                 progress(documents)
-    _write(connection, batch)
+    _write(connection, batch, cells)
     if progress:
         progress(documents)
-    last = lanes.latest_arrival(connection)
-    ingest.add_to_tally(connection, 0, documents, total, last)
+    sketches.start(connection, cells)
+    coverage.recount(connection)
+    counting.begin(connection, documents=documents, digest=total, arrival=last)
     return Rebuilt(documents, lane_count, tuple(problems))
 
 
@@ -80,12 +85,12 @@ def _beyond(after: tuple[bytes, bytes, int]) -> Any:
     return (run.c.document > one) | and_(same, later)
 
 
-def _write(connection: Connection, batch: list[DocumentChains]) -> None:
+def _write(connection: Connection, batch: list[DocumentChains], cells: Sketch) -> None:
     if not batch:
         return
     found = [(one, chain) for one in batch for chain in one.chains if chain.state.length]
     connection.execute(insert(lane), [_lane_row(chain) for _, chain in found])
-    connection.execute(insert(document), [_document_row(one) for one in batch])
+    connection.execute(insert(document), [_document_row(one, cells) for one in batch])
 
 
 def _lane_row(chain: Chain) -> dict[str, Any]:
@@ -99,15 +104,19 @@ def _lane_row(chain: Chain) -> dict[str, Any]:
     }
 
 
-def _document_row(found: DocumentChains) -> dict[str, Any]:
+def _document_row(found: DocumentChains, cells: Sketch) -> dict[str, Any]:
     states = found.states
+    digest = holding.digest_of(found.document, states)
+    symbol = cells.key.symbol(found.document, digest)
+    cells.add(symbol)
     return {
         "document": found.document,
-        "digest": holding.digest_of(found.document, states),
+        "digest": digest,
         "lanes": len(states),
         "changes": sum(state.length for state in states.values()),
         "arrival": found.arrival,
         "dirty": True,
+        "symbol": symbol,
     }
 
 
@@ -134,32 +143,47 @@ def check(connection: Connection) -> list[Problem]:
     """Everything that is wrong (`Store.check`)."""
     problems = _integrity(connection)
     total = documents = 0
+    kept = sketches.kept(connection)
+    cells = Sketch(kept.key, SKETCH_CELLS_KEPT)
     for found in _walk(connection):
         broken = [chain for chain in found.chains if chain.broken]
         problems += (chains.broken_run(one.lane, one.broken[0].first_seq) for one in broken)
-        problems += _compare(connection, found)
         if found.states:
+            digest = holding.digest_of(found.document, found.states)
             documents += 1
-            total += set_item(found.document, holding.digest_of(found.document, found.states))
-    kept = lanes.summary(connection)
-    if kept.documents != documents or int.from_bytes(kept.digest, "big") != total % (1 << 64):
-        problems.append(
-            Problem("set-digest", f"{kept.documents} of {documents} documents", _ADVICE)
-        )
-    return problems
+            total += set_item(found.document, digest)
+            cells.add(cells.key.symbol(found.document, digest))
+        problems += _compare(connection, found, cells.key)
+    summary = counting.summary(connection)
+    subject = f"{summary.documents} of {documents} documents"
+    if summary.documents != documents or int.from_bytes(summary.digest, "big") != total % (1 << 64):
+        problems.append(Problem("set-digest", subject, _ADVICE))
+    if kept.cells() != cells.cells():
+        problems.append(Problem("sketch", subject, _ADVICE))
+    wrong = coverage.wrong(connection)
+    return problems + [Problem("custody", document_text(one), _ADVICE) for one in wrong]
 
 
-def _compare(connection: Connection, found: DocumentChains) -> list[Problem]:
+def _compare(connection: Connection, found: DocumentChains, key: SketchKey) -> list[Problem]:
     """A document's cached rows against its runs."""
     held = lanes.states(connection, [found.document]).get(found.document, {})
-    query = select(document.c.digest).where(document.c.document == found.document)
-    digest = connection.scalar(query)
     subject = document_text(found.document)
     if held != found.states:
         return [Problem("lane-state", subject, _ADVICE)]
-    if held and digest != holding.digest_of(found.document, held):
+    if not held:
+        return []
+    digest = holding.digest_of(found.document, held)
+    row = connection.execute(_CACHED, {"its_document": found.document}).one_or_none()
+    if row is None or row.digest != digest:
         return [Problem("document-digest", subject, _ADVICE)]
+    if row.symbol != key.symbol(found.document, digest):
+        return [Problem("document-symbol", subject, _ADVICE)]
     return []
+
+
+_CACHED = select(document.c.digest, document.c.symbol).where(
+    document.c.document == bindparam("its_document")
+)
 
 
 def _integrity(connection: Connection) -> list[Problem]:

@@ -7,39 +7,50 @@ it had, so everything it said before is forgotten.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from conflict.identity import ActorId, DocumentId, NodeId
 from conflict.lane import ShortState
 from storage.framing import pack_vector, unpack_vector
+from storage.shapes import Holding
 from storage.tables import holder, receipt
 from storage.upsert import chunks, upsert
-from sync.ports import Receipt, Receipts
+from sync.ports import Receipt
+
+
+class Source(NamedTuple):
+    """How a receipt came (ms of our clock): directly, or with this entry of the holder's log."""
+
+    now_ms: int
+    entry: int = 0
 
 
 def save(
-    connection: Connection, node: NodeId, epoch: bytes, claims: Sequence[Receipt], now_ms: int
+    connection: Connection, node: NodeId, epoch: bytes, claims: Sequence[Receipt], source: Source
 ) -> None:
-    """Add a node's claims (`Transaction.save_receipts`)."""
-    _enter_epoch(connection, node, epoch)
+    """Add a node's claims. Raises nothing: `enter_epoch` has seen to what an older epoch said."""
     by_document: dict[DocumentId, list[Receipt]] = {}
     for claim in claims:
         by_document.setdefault(claim.lane.document, []).append(claim)
     if not by_document:
         return
     known = _known(connection, node, sorted(by_document))
+    ways = ("entry", "entry_ms") if source.entry else ("at_ms",)
+    told = {"entry": source.entry, "entry_ms": source.now_ms} if source.entry else {}
     rows = [
         {
             "document": document,
             "holder": node,
             "epoch": epoch,
-            "at_ms": now_ms,
+            "at_ms": 0 if source.entry else source.now_ms,
             "vector": pack_vector(grow(known.get(document, {}), claims)),
+            **told,
         }
         for document, claims in by_document.items()
     ]
-    connection.execute(upsert(connection, receipt), rows)
+    connection.execute(upsert(connection, receipt, "epoch", "vector", *ways), rows)
 
 
 def grow(
@@ -54,13 +65,24 @@ def grow(
     return dict(sorted(vector.items()))
 
 
-def _enter_epoch(connection: Connection, node: NodeId, epoch: bytes) -> None:
-    known = connection.scalar(select(holder.c.epoch).where(holder.c.node == node))
-    if known == epoch:
-        return
-    if known is not None:  # rare: a scan is cheaper than an index on every ingest
+def epoch_of(connection: Connection, node: NodeId) -> bytes | None:
+    """The latest epoch known of a holder."""
+    found: bytes | None = connection.scalar(select(holder.c.epoch).where(holder.c.node == node))
+    return found
+
+
+def enter_epoch(connection: Connection, node: NodeId, epoch: bytes, before: bytes | None) -> None:
+    """What a holder said in the epoch before is forgotten: a scan is cheaper than an index on every
+    ingest, and this is rare."""
+    if before is not None:
         connection.execute(delete(receipt).where(receipt.c.holder == node))
-    connection.execute(upsert(connection, holder), {"node": node, "epoch": epoch})
+    row = {"node": node, "epoch": epoch, "told_ms": 0}
+    connection.execute(upsert(connection, holder), row)
+
+
+def mark_told(connection: Connection, node: NodeId, now_ms: int) -> None:
+    """A garrison has said something. Not for every holder: on PostgreSQL that row would be hot."""
+    connection.execute(update(holder).where(holder.c.node == node).values(told_ms=now_ms))
 
 
 def _known(
@@ -74,8 +96,15 @@ def _known(
     return found
 
 
-def of_document(connection: Connection, document: DocumentId) -> Receipts:
-    """Every holder's vector of a document, ascending by holder."""
-    query = select(receipt.c.holder, receipt.c.vector).where(receipt.c.document == document)
-    rows = connection.execute(query.order_by(receipt.c.holder))
-    return {NodeId(node): unpack_vector(vector) for node, vector in rows}
+def of_document(connection: Connection, document: DocumentId) -> list[Holding]:
+    """Every holder's receipts of a document, ascending by holder."""
+    query = (
+        select(receipt.c.holder, receipt.c.vector, receipt.c.at_ms)
+        .add_columns(receipt.c.entry, receipt.c.entry_ms)
+        .where(receipt.c.document == document)
+        .order_by(receipt.c.holder)
+    )
+    return [
+        Holding(NodeId(node), unpack_vector(vector), *told)
+        for node, vector, *told in connection.execute(query)
+    ]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
-from conflict.lane import LaneState
+from conflict.lane import LaneState, ShortState
 from sync.ports import SetAside
 
 
@@ -96,6 +96,47 @@ class Counts(NamedTuple):
     staged: int
     blobs: int
     blobs_wanted: int
+
+
+class Holding(NamedTuple):
+    """What one node says it holds of a document, under its latest epoch.
+
+    `at_ms`: last told directly; `entry`: number of the last entry of its custody log that spoke of
+    it, and when that came. 0: never.
+    """
+
+    holder: NodeId
+    vector: Mapping[ActorId, ShortState]
+    at_ms: int
+    entry: int
+    entry_ms: int
+
+
+class Uncovered(NamedTuple):
+    """A document with changes that no garrison is known to hold, and since when (ms)."""
+
+    document: DocumentId
+    changes: int
+    since_ms: int
+
+
+class Custody(NamedTuple):
+    """What is known to be at a garrison of all that is held here.
+
+    `garrisons`: whose receipts count. `told_ms`: the last of these came then (0: none). `documents`,
+    `changes`: at no garrison as far as we know; `uncovered`: the longest waiting of them. `blobs`:
+    named by a held document and claimed by no garrison. `staged`, `set_aside`: brought in here
+    ourselves and not held.
+    """
+
+    garrisons: tuple[NodeId, ...]
+    told_ms: int
+    documents: int
+    changes: int
+    uncovered: tuple[Uncovered, ...]
+    blobs: int
+    staged: int
+    set_aside: int
 
 
 class Problem(NamedTuple):

@@ -12,7 +12,10 @@ from itertools import groupby
 
 from conflict.change import read_header
 from conflict.identity import ActorId
-from conflict.lane import HEAD_SHORT_BYTES, LaneRun, LaneState, ShortState
+from conflict.lane import LaneRun, LaneState, ShortState
+from conflict.limits import LANE_CHANGES_MAX
+
+_NOTHING = ShortState(0, b"")
 
 
 def lacking(
@@ -23,19 +26,31 @@ def lacking(
     The flag is True when the peer has something that we do not. Whether a shorter lane of the
     peer's is a branch shows only in `missing`, which reads the runs.
     """
+    have = resolved(held, have)
     wanted: dict[ActorId, int] = {}
     beyond = any(state.length and actor not in held for actor, state in have.items())
     for actor, state in sorted(held.items()):
         theirs = have.get(actor)
         length = theirs.length if theirs else 0
         if theirs and length >= state.length:
-            branch = length == state.length and theirs.head != state.short.head
+            branch = length == state.length and not state.head.startswith(theirs.head)
             beyond = beyond or branch or length > state.length
             if branch:
                 wanted[actor] = length
         else:
             wanted[actor] = length
     return wanted, beyond
+
+
+def resolved(
+    held: Mapping[ActorId, object], have: Mapping[ActorId, ShortState]
+) -> Mapping[ActorId, ShortState]:
+    """A vector from the wire may cut its actors: by those that we hold, they are whole again."""
+    if all(actor in held for actor in have):
+        return have
+    widths = {len(actor) for actor in have}
+    whole = {actor[:width]: actor for actor in held for width in widths}
+    return {whole.get(actor, actor): state for actor, state in have.items()}
 
 
 def missing(
@@ -49,30 +64,31 @@ def missing(
     out: list[LaneRun] = []
     branches = False
     for actor, group in groupby(runs, key=lambda run: run.lane.actor):
-        lane_runs = list(group)
-        theirs = have.get(actor)
-        if theirs is None or not theirs.length:
-            out += join(lane_runs, bytes_max)
-            continue
-        inside = [run for run in lane_runs if run.last_seq >= theirs.length]
-        if not _agrees(inside, theirs):
-            branches = True
-            out += join(inside, bytes_max)
-            continue
-        after = (_cut(run, theirs.length + 1) for run in inside if run.last_seq > theirs.length)
-        out += join(list(after), bytes_max)
+        due, branch = after(list(group), have.get(actor, _NOTHING))
+        branches = branches or branch
+        out += join(due, bytes_max)
     return out, branches
 
 
-def _agrees(inside: Sequence[LaneRun], theirs: ShortState) -> bool:
-    """Whether our change number `theirs.length` has their head."""
-    if not inside:
-        return False
-    run = inside[0]
+def after(runs: Sequence[LaneRun], have: ShortState) -> tuple[list[LaneRun], bool]:
+    """Runs of one lane beyond what a peer has of it; a `have` without head is not compared.
+
+    True: the peer's lane is a branch of ours or longer; then from the run that shows it, uncut.
+    """
+    inside = [run for run in runs if run.last_seq >= have.length]
+    if have.length and not (inside and _agrees(inside[0], have)):
+        return inside, True
+    return [_cut(run, have.length + 1) for run in inside if run.last_seq > have.length], False
+
+
+def _agrees(run: LaneRun, theirs: ShortState) -> bool:
+    """Whether our change number `theirs.length`, in this run if anywhere, has their head."""
+    if not theirs.head or run.first_seq > theirs.length:
+        return True
     head = run.head
     if run.last_seq != theirs.length:
         head = read_header(run.changes[theirs.length - run.first_seq]).hash
-    return head[:HEAD_SHORT_BYTES] == theirs.head
+    return head.startswith(theirs.head)
 
 
 def _cut(run: LaneRun, first_seq: int) -> LaneRun:
@@ -81,17 +97,20 @@ def _cut(run: LaneRun, first_seq: int) -> LaneRun:
     return replace(run, first_seq=first_seq, changes=run.changes[first_seq - run.first_seq :])
 
 
-def join(runs: Sequence[LaneRun], bytes_max: int) -> Iterator[LaneRun]:
-    """Neighbouring runs of one lane joined while their raw changes stay within `bytes_max`."""
+def join(
+    runs: Sequence[LaneRun], bytes_max: int, changes_max: int = LANE_CHANGES_MAX
+) -> Iterator[LaneRun]:
+    """Neighbouring runs of one lane joined while raw bytes and changes stay within the limits."""
     group: list[LaneRun] = []
-    size = 0
+    size = count = 0
     for run in runs:
         more = sum(map(len, run.changes))
-        if group and size + more > bytes_max:
+        if group and (size + more > bytes_max or count + len(run.changes) > changes_max):
             yield _joined(group)
-            group, size = [], 0
+            group, size, count = [], 0, 0
         group.append(run)
         size += more
+        count += len(run.changes)
     if group:
         yield _joined(group)
 

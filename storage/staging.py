@@ -5,17 +5,17 @@ A prefix is a row that is replaced as it grows; the oldest make room. Nothing he
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, delete, select
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
-from conflict.lane import LaneRun
+from conflict.lane import HEAD_SHORT_BYTES, LaneRun, ShortState
 from storage import holding
 from storage.framing import frame, unframe
 from storage.tables import staged
-from storage.upsert import upsert
+from storage.upsert import chunks, upsert
 
 
 class StagedSize(NamedTuple):
@@ -60,6 +60,27 @@ def prefix(connection: Connection, source: NodeId | None, lane: Lane) -> LaneRun
         head=row.head,
         signature=None,
     )
+
+
+def documents(connection: Connection, source: NodeId) -> list[DocumentId]:
+    """Documents of which one peer has staged a prefix, ascending."""
+    return sorted({one.document for one in sizes(connection, source)})
+
+
+def reached(
+    connection: Connection, source: NodeId, documents: Sequence[DocumentId]
+) -> Iterator[tuple[Lane, ShortState]]:
+    """How far a peer's staged prefixes in these documents go."""
+    for part in chunks(documents):
+        for row in connection.execute(_REACHED, {"its_peer": source, "documents": part}):
+            state = ShortState(row.last_seq, row.head[:HEAD_SHORT_BYTES])
+            yield Lane(DocumentId(row.document), ActorId(row.actor)), state
+
+
+_REACHED = select(staged.c.document, staged.c.actor, staged.c.last_seq, staged.c.head).where(
+    staged.c.peer == bindparam("its_peer"),
+    staged.c.document.in_(bindparam("documents", expanding=True)),
+)
 
 
 def store(

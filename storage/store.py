@@ -7,22 +7,42 @@ knows. Acknowledge after the `write()` block has ended, never before.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from conflict.document import Entry
-from conflict.identity import ActorId, DocumentId, DocumentKind, Lane
-from conflict.lane import LaneRun, Vector
-from storage import admission, aside, blobs, figures, lanes, limits, projections, rebuild, receipts
+from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
+from conflict.lane import LaneRun, ShortState, Vector
+from storage import (
+    admission,
+    aside,
+    blobs,
+    counting,
+    coverage,
+    custody,
+    figures,
+    ingest,
+    lanes,
+    limits,
+    projections,
+    reaching,
+    rebuild,
+    receipts,
+    sketches,
+    staging,
+)
 from storage.database import is_sqlite, reading, writing
 from storage.errors import DatabaseCorrupt
+from storage.lanes import Shelf
 from storage.schema import open_database
 from storage.shapes import (
     Counts,
+    Custody,
     DocumentWork,
+    Holding,
     LaneStatus,
     Problem,
     ProjectionRow,
@@ -32,7 +52,8 @@ from storage.shapes import (
 from storage.tables import setting
 from storage.transaction import SqlTransaction, read_setting
 from storage.upsert import insert_new
-from sync.ports import BlobWanted, Listed, Receipts, Summary
+from sync.ports import BlobWanted, Lacking, Listed, Position, Reach, Receipts, Summary
+from sync.sketch import Sketch, Symbol
 
 EPOCH_KEY = "epoch"
 
@@ -56,6 +77,8 @@ class SqlStore:
         with writing(store.engine) as connection:
             row = {"key": EPOCH_KEY, "value": entropy}
             connection.execute(insert_new(connection, setting), row)
+        if store.setting(sketches.SETTING) is None:  # new, or of a schema without sketches
+            store._renew_sketch(sketches.NO_SECRET)
         return store
 
     def close(self) -> None:
@@ -104,7 +127,7 @@ class SqlStore:
     def summary(self) -> Summary:
         """See `LaneReader.summary`."""
         with reading(self.engine) as connection:
-            return lanes.summary(connection)
+            return counting.summary(connection)
 
     def listing(self, after: DocumentId | None, limit: int) -> list[Listed]:
         """See `LaneReader.listing`."""
@@ -116,10 +139,42 @@ class SqlStore:
         with reading(self.engine) as connection:
             return lanes.listing_between(connection, after, last)
 
-    def vectors(self, documents: Sequence[DocumentId]) -> dict[DocumentId, Vector]:
+    def arrival(self) -> int:
+        """See `LaneReader.arrival`."""
+        with reading(self.engine) as connection:
+            return counting.arrival(connection)
+
+    def news(self, since: int, limit: int) -> list[tuple[Lane, int]] | None:
+        """See `LaneReader.news`."""
+        with reading(self.engine) as connection:
+            return lanes.news(connection, since, limit)
+
+    def sketch(self, size: int) -> Sketch:
+        """See `LaneReader.sketch`."""
+        with reading(self.engine) as connection:
+            return sketches.read(connection, size)
+
+    def salted_sketch(self, salt: bytes, size: int) -> tuple[Sketch, dict[Symbol, DocumentId]]:
+        """See `LaneReader.salted_sketch`."""
+        with reading(self.engine) as connection:
+            return sketches.salted(connection, salt, size)
+
+    def named(self, symbols: Iterable[Symbol]) -> dict[Symbol, DocumentId]:
+        """See `LaneReader.named`."""
+        with reading(self.engine) as connection:
+            return sketches.named(connection, symbols)
+
+    def vectors(
+        self, documents: Sequence[DocumentId], source: NodeId | None = None
+    ) -> dict[DocumentId, Vector]:
         """See `LaneReader.vectors`."""
         with reading(self.engine) as connection:
-            return lanes.vectors(connection, documents)
+            return lanes.vectors(connection, documents, source)
+
+    def staged(self, source: NodeId) -> list[DocumentId]:
+        """See `LaneReader.staged`."""
+        with reading(self.engine) as connection:
+            return staging.documents(connection, source)
 
     def runs(
         self, document: DocumentId, have: Vector, bytes_max: int
@@ -128,12 +183,22 @@ class SqlStore:
         with reading(self.engine) as connection:
             return lanes.runs(connection, document, have, bytes_max)
 
-    def content(
-        self, wanted: Sequence[tuple[DocumentId, Vector]], bytes_max: int
-    ) -> tuple[list[LaneRun], list[DocumentId]]:
-        """See `LaneReader.content`."""
+    def lacking(
+        self, wanted: Sequence[tuple[DocumentId, Vector]], urgent_since_ms: int
+    ) -> tuple[list[Lacking], list[DocumentId]]:
+        """See `LaneReader.lacking`."""
         with reading(self.engine) as connection:
-            return lanes.content(connection, wanted, bytes_max)
+            return lanes.lacking(connection, wanted, urgent_since_ms)
+
+    def urgent(self, since_ms: int, limit: int) -> list[Lane]:
+        """See `LaneReader.urgent`."""
+        with reading(self.engine) as connection:
+            return lanes.urgent(connection, since_ms, limit)
+
+    def reach(self, lanes: Sequence[tuple[Lane, ShortState]], bytes_max: int) -> Reach:
+        """See `LaneReader.reach`."""
+        with reading(self.engine) as connection:
+            return reaching.reach(lanes, Shelf(connection), bytes_max)
 
     def runs_from(self, lane: Lane, first_seq: int, bytes_max: int) -> list[LaneRun]:
         """See `LaneReader.runs_from`."""
@@ -149,6 +214,18 @@ class SqlStore:
         """See `LaneReader.blob_part`."""
         with reading(self.engine) as connection:
             return blobs.read(connection, blob_hash, offset, size)
+
+    def custody_positions(self) -> dict[NodeId, Position]:
+        """See `LaneReader.custody_positions`."""
+        with reading(self.engine) as connection:
+            return custody.positions(connection)
+
+    def custody_entries(
+        self, garrison: NodeId, epoch: bytes, number: int, limit: int
+    ) -> list[bytes]:
+        """See `LaneReader.custody_entries`."""
+        with reading(self.engine) as connection:
+            return custody.entries(connection, garrison, epoch, number, limit)
 
     # --- what the node reads --------------------------------------------------------------------
 
@@ -210,7 +287,18 @@ class SqlStore:
     def receipts(self, document: DocumentId) -> Receipts:
         """See `Store.receipts`."""
         with reading(self.engine) as connection:
+            found = receipts.of_document(connection, document)
+        return {one.holder: one.vector for one in found}
+
+    def holders(self, document: DocumentId) -> list[Holding]:
+        """See `Store.holders`."""
+        with reading(self.engine) as connection:
             return receipts.of_document(connection, document)
+
+    def custody(self, limit: int) -> Custody:
+        """See `Store.custody`."""
+        with reading(self.engine) as connection:
+            return custody.figures(connection, limit)
 
     def set_aside_items(self) -> list[SetAsideRow]:
         """See `Store.set_aside_items`."""
@@ -248,6 +336,23 @@ class SqlStore:
         """See `Store.check`."""
         with reading(self.engine) as connection:
             return rebuild.check(connection)
+
+    def sketch_with(self, secret: bytes) -> None:
+        """See `Store.sketch_with`."""
+        sketches.key_of(secret)
+        if self.setting(sketches.SETTING) != secret:
+            self._renew_sketch(secret)
+
+    def _renew_sketch(self, secret: bytes) -> None:
+        with self._turn(), writing(self.engine) as connection:
+            ingest.lock_everything(connection)
+            sketches.renew(connection, secret)
+
+    def trust(self, garrisons: Collection[NodeId]) -> None:
+        """See `Store.trust`."""
+        if self.setting(coverage.SETTING) != coverage.pack_nodes(garrisons):
+            with self._turn(), writing(self.engine) as connection:
+                custody.trust(connection, garrisons)
 
     def renew_epoch(self, entropy: bytes) -> None:
         """See `Store.renew_epoch`."""

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Sequence,
     Table,
     Text,
+    false,
     true,
 )
 
@@ -39,6 +40,7 @@ run = Table(
     Column("arrival", BigInteger, nullable=False),
     Column("arrival_ms", BigInteger, nullable=False),
     Column("changes", LargeBinary, nullable=False),
+    Index("run_arrival", "arrival"),
 )
 """Signed changes as received, framed (`framing.py`); a rowid table because blobs are large."""
 
@@ -83,7 +85,15 @@ blob = Table(
     Column("size", BigInteger, nullable=False),
     Column("have", BigInteger, nullable=False),
     Column("complete", Boolean, nullable=False),
+    Column("claimed", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
+)
+"""`claimed`: this node's own custody log says that it is here."""
+Index(
+    "blob_unclaimed",
+    blob.c.hash,
+    sqlite_where=blob.c.claimed == false(),
+    postgresql_where=blob.c.claimed == false(),
 )
 blob_part = Table(
     "blob_part",
@@ -102,15 +112,50 @@ receipt = Table(
     Column("epoch", LargeBinary, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("vector", LargeBinary, nullable=False),
+    Column("entry", BigInteger, nullable=False, server_default="0"),
+    Column("entry_ms", BigInteger, nullable=False, server_default="0"),
 )
+"""`at_ms`: last told directly; `entry`: number of the last entry of the holder's custody log that
+spoke of it, and when that came. 0: never."""
 holder = Table(
     "holder",
     metadata,
     Column("node", LargeBinary, primary_key=True),
     Column("epoch", LargeBinary, nullable=False),
+    Column("told_ms", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
-"""The latest epoch of each node that sent receipts: a change empties its receipts."""
+"""The latest epoch of each node that sent receipts: a change empties its receipts. `told_ms`: when
+the last receipt came."""
+
+custody_log = Table(
+    "custody_log",
+    metadata,
+    Column("garrison", LargeBinary, primary_key=True),
+    Column("epoch", LargeBinary, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("link", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("believed", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How far each garrison's log is here. `believed` False: its node was since met in an older epoch."""
+custody_entry = Table(
+    "custody_entry",
+    metadata,
+    Column("garrison", LargeBinary, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry", LargeBinary, nullable=False),
+)
+"""Entries of those logs as received."""
+custody_blob = Table(
+    "custody_blob",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("holder", LargeBinary, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Blobs that garrisons say they have."""
 
 setting = Table(
     "setting",
@@ -123,7 +168,10 @@ setting = Table(
 arrival = Sequence("arrival", metadata=metadata)
 """Local order of runs on PostgreSQL; SQLite counts in `tally`."""
 
-TRUTH = (run, staged, set_aside, blob, blob_part, receipt, holder, setting)
+TRUTH = (
+    *(run, staged, set_aside, blob, blob_part, setting),
+    *(receipt, holder, custody_log, custody_entry, custody_blob),
+)
 
 # --- caches ------------------------------------------------------------------------------------
 
@@ -137,7 +185,22 @@ document = Table(
     Column("statements", Integer, nullable=False, server_default="0"),
     Column("arrival", BigInteger, nullable=False),
     Column("dirty", Boolean, nullable=False),
+    Column("symbol", BigInteger, nullable=False, server_default="0"),
+    Column("lacking", Integer, nullable=False, server_default="0"),
+    Column("lacking_ms", BigInteger, nullable=False, server_default="0"),
+    Index("document_symbol", "symbol"),
     sqlite_with_rowid=False,
+)
+"""`symbol`: 48 bits that stand for document and digest in a sketch, under the store's key.
+
+`lacking`: changes that no garrison is known to hold, and since when there are any (`coverage.py`).
+"""
+Index(
+    "document_lacking",
+    document.c.lacking_ms,
+    document.c.lacking,
+    sqlite_where=document.c.lacking > 0,
+    postgresql_where=document.c.lacking > 0,
 )
 Index(
     "document_dirty",
@@ -158,16 +221,28 @@ lane = Table(
     Column("admitted", Integer, nullable=False, server_default="0"),
     Column("statements", Integer, nullable=False, server_default="0"),
     Column("refused", Integer, nullable=False, server_default="0"),
+    Column("urgent_ms", BigInteger, nullable=False, server_default="0"),
+    Column("summary", Boolean, nullable=False, server_default=false()),
     Column("code", Text),
     Column("detail", Text),
     Column("entries", LargeBinary),
 )
-"""Held (`length`, `head`), admitted (`admitted`, `entries`), refused (`refused`: length then)."""
+"""Held (`length`, `head`), admitted (`admitted`, `entries`), refused (`refused`: length then).
+
+`urgent_ms`, `summary`: what its admitted statements say of how soon it must travel. What may be long
+comes last, so that the columns before it are read without it.
+"""
 Index(
     "lane_refused",
     lane.c.document,
     sqlite_where=lane.c.refused > 0,
     postgresql_where=lane.c.refused > 0,
+)
+Index(
+    "lane_urgent",
+    lane.c.urgent_ms,
+    sqlite_where=lane.c.urgent_ms > 0,
+    postgresql_where=lane.c.urgent_ms > 0,
 )
 
 tally = Table(
@@ -177,9 +252,21 @@ tally = Table(
     Column("documents", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("arrival", BigInteger, nullable=False),
+    Column("steps", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Count and digest of the held set, as shards that add up: no writer waits on one hot row."""
+"""Count and digest of the held set, as shards that add up: no writer waits on one hot row.
+
+`arrival`: the last number given. `steps`: symbols that came and went and are not in `sketch` yet.
+"""
+
+sketch = Table(
+    "sketch",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("cells", LargeBinary, nullable=False),
+)
+"""First cells over the symbols of all documents (`sketches.py`), as shards that add up."""
 
 projection = Table(
     "projection",
@@ -223,4 +310,4 @@ Index(
     postgresql_where=blob_need.c.missing == true(),
 )
 
-CACHES = (document, lane, tally, projection, link, blob_need)
+CACHES = (document, lane, tally, sketch, projection, link, blob_need)

@@ -14,15 +14,16 @@ from sqlalchemy import Connection, select
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun
-from storage import admission, aside, blobs, ingest
+from conflict.urgency import ROUTINE_LANE, LaneUrgency
+from storage import admission, aside, blobs, custody, ingest
 from storage.errors import BlobMismatch
 from storage.framing import pack_entries
 from storage.projections import Shown
-from storage.receipts import save as save_claims
 from storage.shapes import ProjectionRow
 from storage.tables import setting
 from storage.upsert import upsert
-from sync.ports import Applied, Receipt, SetAside
+from sync.custody import CustodyEntry, Sign, Verdict
+from sync.ports import Applied, Position, Receipt, SetAside
 
 
 class SqlTransaction:
@@ -71,7 +72,12 @@ class SqlTransaction:
         return admission.entries_of(self._connection, [document]).get(document, {})
 
     def save_admission(
-        self, document: DocumentId, actor: ActorId, length: int, entries: Sequence[Entry]
+        self,
+        document: DocumentId,
+        actor: ActorId,
+        length: int,
+        entries: Sequence[Entry],
+        urgency: LaneUrgency = ROUTINE_LANE,
     ) -> None:
         """See `Transaction.save_admission`."""
         self._touched.add(document)
@@ -82,6 +88,20 @@ class SqlTransaction:
                 "its_length": length,
                 "its_statements": len(entries),
                 "its_entries": pack_entries(entries),
+                "its_urgent_ms": urgency.urgent_ms,
+                "its_summary": urgency.summary,
+            }
+        )
+
+    def save_urgency(self, document: DocumentId, actor: ActorId, urgency: LaneUrgency) -> None:
+        """See `Transaction.save_urgency`."""
+        self._touched.add(document)
+        self._results.urgencies.append(
+            {
+                "its_document": document,
+                "its_actor": actor,
+                "its_urgent_ms": urgency.urgent_ms,
+                "its_summary": urgency.summary,
             }
         )
 
@@ -126,8 +146,20 @@ class SqlTransaction:
         self, holder: NodeId, epoch: bytes, receipts: Sequence[Receipt], now_ms: int
     ) -> None:
         """See `Transaction.save_receipts`."""
-        ingest.lock_rows(self._connection, [claim.lane.document for claim in receipts])
-        save_claims(self._connection, holder, epoch, receipts, now_ms)
+        self.flush()
+        custody.save_receipts(self._connection, holder, epoch, receipts, now_ms)
+
+    def save_custody(self, entry: CustodyEntry, now_ms: int) -> tuple[Verdict, Position]:
+        """See `Transaction.save_custody`."""
+        self.flush()
+        return custody.save(self._connection, entry, now_ms)
+
+    def write_custody(
+        self, garrison: NodeId, epoch: bytes, now_ms: int, sign: Sign
+    ) -> CustodyEntry | None:
+        """See `Transaction.write_custody`."""
+        self.flush()
+        return custody.write(self._connection, garrison, epoch, now_ms, sign)
 
     def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
         """See `Transaction.put_blob_part`."""

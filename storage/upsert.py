@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Column, Connection, Table, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import limits
@@ -39,6 +39,37 @@ def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:
 
 def _insert(dialect: str, table: Table) -> Any:
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def among(
+    connection: Connection, columns: Sequence[Column[Any]], tuples: Sequence[tuple[Any, ...]]
+) -> tuple[Any, dict[str, Any]]:
+    """That columns together are one of these tuples, found by the index on them; its parameters.
+
+    SQLite scans the table for a plain list of tuples, those of a subquery it looks up; PostgreSQL
+    plans a long list for long, so it gets one array a column.
+    """
+    dialect = connection.dialect.name
+    found = _among(dialect, tuple(columns))
+    if dialect == "sqlite":
+        return found, {"among": tuples}
+    return found, {f"among_{at}": list(some) for at, some in enumerate(zip(*tuples, strict=True))}
+
+
+_ARRAYS = {bytes: "bytea[]", int: "integer[]"}
+
+
+@cache
+def _among(dialect: str, columns: tuple[Column[Any], ...]) -> Any:
+    names = ", ".join(f"{column.table.name}.{column.name}" for column in columns)
+    if dialect == "sqlite":
+        listed: Any = bindparam("among", expanding=True)
+        return text(f"({names}) IN (SELECT * FROM :among)").bindparams(listed)  # noqa: S608  our names
+    arrays = ", ".join(
+        f"CAST(:among_{at} AS {_ARRAYS[column.type.python_type]})"
+        for at, column in enumerate(columns)
+    )
+    return text(f"({names}) IN (SELECT * FROM unnest({arrays}))")  # noqa: S608  our names
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

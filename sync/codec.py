@@ -6,34 +6,26 @@ message has one encoding (PROTOCOL.md, *Frames*).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgpack
-from backports import zstd
 
-from conflict.identity import (
-    ID_BYTES,
-    NONCE_BYTES,
-    ActorId,
-    DocumentId,
-    Lane,
-    NodeId,
-    actor_id,
-)
-from conflict.lane import DIGEST_BYTES, HEAD_SHORT_BYTES, LaneRun, ShortState, Vector
-from conflict.limits import CHANGE_BYTES_MAX
+from conflict.identity import ID_BYTES, NONCE_BYTES, ActorId, DocumentId, NodeId
+from conflict.lane import DIGEST_BYTES
 from conflict.signature import SIGNATURE_BYTES
 from sync import limits, messages
 from sync.errors import BadFrame, FrameTooLarge, UnknownMessage
 from sync.messages import Message
-from sync.ports import Listed, Receipt, Summary
+from sync.packing import pack, unpack
+from sync.ports import Listed, Precedence, Receipt, Summary
+from sync.sketch import CELL_BYTES, KEY_NAME_BYTES, SALT_BYTES, SYMBOL_BYTES, Symbol
+from sync.vectors import vectors_from_bytes, vectors_to_bytes
 
-ZSTD_LEVEL = 3
 _HASH_BYTES = 32
 _LISTED_BYTES = ID_BYTES + DIGEST_BYTES
-_HEAD_FROM = 8  # a change's hash is SHA-256 over its chunk without magic and checksum
+_OF_CONTENT = frozenset({Precedence.URGENT, Precedence.SUMMARY, Precedence.ROUTINE})
+_OF_PARTS = frozenset(Precedence)
 
 
 def encode(message: Message) -> bytes:
@@ -56,6 +48,13 @@ def decode(frame: bytes) -> Message:
         return decoder(*body[1:])
     except (TypeError, ValueError) as fault:
         raise BadFrame(f"message type {body[0]} has wrong fields") from fault
+
+
+def type_of(frame: bytes) -> int:
+    """The message type, from the first two bytes; the rest is not looked at. Raises `BadFrame`."""
+    if len(frame) < 2 or frame[0] & 0xF0 != 0x90 or frame[1] > 0x7F:
+        raise BadFrame("a message is an array that begins with its type")
+    return frame[1]
 
 
 def _pack(body: object) -> bytes:
@@ -93,6 +92,12 @@ def _number(value: Any, most: int = 1 << 62) -> int:
     return value
 
 
+def _bytes(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise BadFrame("bytes expected")
+    return value
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise BadFrame("true or false expected")
@@ -113,6 +118,12 @@ def _items(value: Any, most: int, name: str) -> list[Any]:
     return value
 
 
+def _precedence(value: Any, known: frozenset[Precedence]) -> Precedence:
+    if _number(value) not in known:
+        raise BadFrame(f"precedence {value} is not of such a message in protocol version 1")
+    return Precedence(value)
+
+
 def _document(value: Any) -> DocumentId:
     return DocumentId(_sized(value, ID_BYTES))
 
@@ -121,20 +132,8 @@ def _actor(value: Any) -> ActorId:
     return ActorId(_sized(value, ID_BYTES))
 
 
-def _vector_body(vector: Vector) -> list[list[object]]:
-    return [[actor, *vector[actor]] for actor in sorted(vector)]
-
-
-def _vector(value: Any) -> dict[ActorId, ShortState]:
-    lanes = _items(value, limits.VECTOR_LANES_MAX, "VECTOR_LANES_MAX")
-    return {
-        _actor(actor): ShortState(_number(length), _sized(head, HEAD_SHORT_BYTES))
-        for actor, length, head in lanes
-    }
-
-
 def _hello(*fields: Any) -> messages.Hello:
-    low, high, node, epoch, nonce, catalogue, clock, frame = fields
+    low, high, node, epoch, nonce, catalogue, clock, key, frame, credit, *_later = fields
     return messages.Hello(
         _number(low),
         _number(high),
@@ -143,7 +142,9 @@ def _hello(*fields: Any) -> messages.Hello:
         _sized(nonce, NONCE_BYTES),
         _number(catalogue),
         _number(clock),
+        _sized(key, KEY_NAME_BYTES),
         _number(frame),
+        _number(credit),
     )
 
 
@@ -151,9 +152,11 @@ def _proof(signature: Any) -> messages.Proof:
     return messages.Proof(_sized(signature, SIGNATURE_BYTES))
 
 
-def _check(number: Any, documents: Any, digest: Any, repair: Any) -> messages.Check:
+def _check(number: Any, documents: Any, digest: Any, repair: Any, sketched: Any) -> messages.Check:
     summary = Summary(_number(documents), _sized(digest, 8))
-    return messages.Check(_number(number, limits.ROUNDS_MAX), summary, _flag(repair))
+    return messages.Check(
+        _number(number, limits.ROUNDS_MAX), summary, _flag(repair), _flag(sketched)
+    )
 
 
 def _listing(number: Any, after: Any, packed: Any, final: Any) -> messages.Listing:
@@ -172,74 +175,49 @@ def _listing(number: Any, after: Any, packed: Any, final: Any) -> messages.Listi
     return messages.Listing(_number(number), start, listed, _flag(final))
 
 
-def _vectors(number: Any, vectors: Any, answer: Any, final: Any) -> messages.Vectors:
-    pairs = _items(vectors, limits.VECTORS_DOCUMENTS_MAX, "VECTORS_DOCUMENTS_MAX")
-    return messages.Vectors(
-        _number(number),
-        tuple((_document(document), _vector(vector)) for document, vector in pairs),
-        _flag(answer),
-        _flag(final),
-    )
+def _sketch(number: Any, salt: Any, start: Any, cells: Any) -> messages.Sketch:
+    if not isinstance(cells, bytes) or len(cells) % CELL_BYTES:
+        raise BadFrame(f"cells of {CELL_BYTES} bytes expected")
+    if len(cells) > limits.SKETCH_CELLS_MAX * CELL_BYTES:
+        raise FrameTooLarge(f"over {limits.SKETCH_CELLS_MAX} cells (SKETCH_CELLS_MAX)")
+    salted = b"" if salt == b"" else _sized(salt, SALT_BYTES)
+    return messages.Sketch(_number(number), salted, _number(start), cells)
+
+
+def _more(number: Any, size: Any) -> messages.More:
+    return messages.More(_number(number), _number(size, limits.SKETCH_CELLS_MAX))
+
+
+def _wanted_body(message: messages.Wanted) -> Iterable[object]:
+    names = ((one.to_bytes(SYMBOL_BYTES, "big"), vector) for one, vector in message.wanted)
+    packed = vectors_to_bytes(names, whole=message.whole)
+    return message.round, packed, message.whole, message.final
+
+
+def _wanted(number: Any, packed: Any, whole: Any, final: Any) -> messages.Wanted:
+    found = vectors_from_bytes(_bytes(packed), SYMBOL_BYTES, whole=_flag(whole))
+    wanted = tuple((Symbol(int.from_bytes(name, "big")), vector) for name, vector in found)
+    return messages.Wanted(_number(number), wanted, whole, _flag(final))
+
+
+def _vectors_body(message: messages.Vectors) -> Iterable[object]:
+    packed = vectors_to_bytes(message.vectors, whole=message.whole)
+    return message.round, packed, message.answer, message.whole, message.final
+
+
+def _vectors(number: Any, packed: Any, answer: Any, whole: Any, final: Any) -> messages.Vectors:
+    found = vectors_from_bytes(_bytes(packed), ID_BYTES, whole=_flag(whole))
+    vectors = tuple((DocumentId(name), vector) for name, vector in found)
+    return messages.Vectors(_number(number), vectors, _flag(answer), whole, _flag(final))
 
 
 def _content_body(message: messages.Content) -> Iterable[object]:
-    runs = [
-        [
-            run.lane.document,
-            run.author,
-            run.nonce,
-            run.first_seq,
-            list(run.changes),
-            run.signature or b"",
-        ]
-        for run in message.runs
-    ]
-    return message.frame, zstd.compress(_pack(runs), level=ZSTD_LEVEL)
+    return message.frame, message.precedence, pack(message.runs)
 
 
-def _content(frame: Any, packed: Any) -> messages.Content:
-    if not isinstance(packed, bytes):
-        raise BadFrame("content is bytes")
-    runs = _items(_unpack(_inflate(packed)), limits.CONTENT_RUNS_MAX, "CONTENT_RUNS_MAX")
-    return messages.Content(_number(frame), tuple(_run(*run) for run in runs))
-
-
-def _inflate(packed: bytes) -> bytes:
-    decompressor = zstd.ZstdDecompressor()
-    try:
-        raw = decompressor.decompress(packed, max_length=limits.CONTENT_RAW_BYTES_MAX + 1)
-    except zstd.ZstdError as fault:
-        raise BadFrame("content is not zstd") from fault
-    if len(raw) > limits.CONTENT_RAW_BYTES_MAX:
-        raise FrameTooLarge(
-            f"content inflates over {limits.CONTENT_RAW_BYTES_MAX} bytes (CONTENT_RAW_BYTES_MAX)"
-        )
-    if not decompressor.eof or decompressor.unused_data:
-        raise BadFrame("content is not one whole zstd frame")
-    return raw
-
-
-def _run(
-    document: Any, author: Any, nonce: Any, first_seq: Any, changes: Any, signature: Any
-) -> LaneRun:
-    chunks = _items(changes, limits.CONTENT_CHANGES_MAX, "CONTENT_CHANGES_MAX")
-    for chunk in chunks:
-        if not isinstance(chunk, bytes):
-            raise BadFrame("a change is bytes")
-        if len(chunk) > CHANGE_BYTES_MAX:
-            raise FrameTooLarge(f"change over {CHANGE_BYTES_MAX} bytes (CHANGE_BYTES_MAX)")
-    if not chunks:
-        raise BadFrame("a run has changes")
-    node = NodeId(_sized(author, ID_BYTES))
-    actor = actor_id(node, _sized(nonce, NONCE_BYTES))
-    return LaneRun(
-        lane=Lane(_document(document), actor),
-        author=node,
-        nonce=nonce,
-        first_seq=_number(first_seq),
-        changes=tuple(chunks),
-        head=hashlib.sha256(chunks[-1][_HEAD_FROM:]).digest(),
-        signature=_sized(signature, SIGNATURE_BYTES) if signature else None,
+def _content(frame: Any, precedence: Any, packed: Any) -> messages.Content:
+    return messages.Content(
+        _number(frame), _precedence(precedence, _OF_CONTENT), unpack(_bytes(packed))
     )
 
 
@@ -247,29 +225,19 @@ def _finished(number: Any) -> messages.Finished:
     return messages.Finished(_number(number))
 
 
-def _receipt_body(receipt: Receipt) -> list[object]:
-    return [receipt.lane.document, receipt.lane.actor, *receipt.state]
-
-
-def _receipts(frame: Any, epoch: Any, receipts: Any, signature: Any) -> messages.Receipts:
-    items = _items(receipts, limits.RECEIPT_LANES_MAX, "RECEIPT_LANES_MAX")
+def _receipts(frames: Any, refused: Any, signature: Any) -> messages.Receipts:
+    numbers = _items(frames, limits.RECEIPT_FRAMES_MAX, "RECEIPT_FRAMES_MAX")
+    places = _items(refused, limits.CONTENT_RUNS_MAX, "CONTENT_RUNS_MAX")
     return messages.Receipts(
-        _number(frame),
-        _sized(epoch, ID_BYTES),
-        tuple(
-            Receipt(
-                Lane(_document(document), _actor(actor)),
-                ShortState(_number(length), _sized(head, HEAD_SHORT_BYTES)),
-            )
-            for document, actor, length, head in items
-        ),
+        tuple(map(_number, numbers)),
+        tuple((_number(frame), _number(place)) for frame, place in places),
         _sized(signature, SIGNATURE_BYTES),
     )
 
 
 def receipt_message(epoch: bytes, receipts: Iterable[Receipt]) -> bytes:
     """The bytes that a receipt's signature covers (without the domain, which the signer adds)."""
-    return epoch + _pack([_receipt_body(one) for one in receipts])
+    return epoch + _pack([[*one.lane, *one.state] for one in receipts])
 
 
 def _refused(document: Any, actor: Any, first_seq: Any, code: Any, detail: Any) -> messages.Refused:
@@ -296,8 +264,37 @@ def _blob_part(blob: Any, size: Any, offset: Any, data: Any) -> messages.BlobPar
     )
 
 
+def _custody_have(logs: Any) -> messages.CustodyHave:
+    items = _items(logs, limits.CUSTODY_GARRISONS_MAX, "CUSTODY_GARRISONS_MAX")
+    return messages.CustodyHave(
+        tuple(
+            (NodeId(_sized(node, ID_BYTES)), _sized(epoch, ID_BYTES), _number(number))
+            for node, epoch, number in items
+        )
+    )
+
+
+def _custody(entry: Any) -> messages.Custody:
+    if len(_bytes(entry)) > limits.CUSTODY_ENTRY_BYTES_MAX:
+        limit = limits.CUSTODY_ENTRY_BYTES_MAX
+        raise FrameTooLarge(f"custody entry over {limit} bytes (CUSTODY_ENTRY_BYTES_MAX)")
+    return messages.Custody(entry)
+
+
 def _fault(code: Any, text: Any) -> messages.Fault:
     return messages.Fault(_text(code), _text(text))
+
+
+def _part(precedence: Any, more: Any, data: Any) -> messages.Part:
+    if not isinstance(data, bytes) or not data:
+        raise BadFrame("a part is bytes, at least one")
+    if len(data) > limits.PART_BYTES_MAX:
+        raise FrameTooLarge(f"part over {limits.PART_BYTES_MAX} bytes (PART_BYTES_MAX)")
+    return messages.Part(_precedence(precedence, _OF_PARTS), _flag(more), data)
+
+
+def _ack(through: Any) -> messages.Ack:
+    return messages.Ack(_number(through))
 
 
 _TYPES: dict[type, int] = {
@@ -313,30 +310,33 @@ _TYPES: dict[type, int] = {
     messages.BlobAsk: 10,
     messages.BlobPart: 11,
     messages.Fault: 12,
+    messages.Part: 13,
+    messages.Ack: 14,
+    messages.Sketch: 15,
+    messages.More: 16,
+    messages.Wanted: 17,
+    messages.CustodyHave: 18,
+    messages.Custody: 19,
 }
 
+PART, ACK = _TYPES[messages.Part], _TYPES[messages.Ack]
+
+CONTROL_TYPES = frozenset(kind for one, kind in _TYPES.items() if messages.is_control(one))
+
 _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
-    3: lambda one: (one.round, *one.summary, one.repair),
+    3: lambda one: (one.round, *one.summary, one.repair, one.sketched),
     4: lambda one: (
         one.round,
         one.after,
         b"".join(document + digest for document, digest in one.listed),
         one.final,
     ),
-    5: lambda one: (
-        one.round,
-        [[document, _vector_body(vector)] for document, vector in one.vectors],
-        one.answer,
-        one.final,
-    ),
+    5: _vectors_body,
     6: _content_body,
-    8: lambda one: (
-        one.frame,
-        one.epoch,
-        [_receipt_body(receipt) for receipt in one.receipts],
-        one.signature,
-    ),
+    8: lambda one: (list(one.frames), [list(item) for item in one.refused], one.signature),
     10: lambda one: ([list(item) for item in one.wanted],),
+    17: _wanted_body,
+    18: lambda one: ([list(item) for item in one.logs],),
 }
 
 _DECODERS: dict[int, Callable[..., Message]] = {
@@ -352,4 +352,11 @@ _DECODERS: dict[int, Callable[..., Message]] = {
     10: _blob_ask,
     11: _blob_part,
     12: _fault,
+    13: _part,
+    14: _ack,
+    15: _sketch,
+    16: _more,
+    17: _wanted,
+    18: _custody_have,
+    19: _custody,
 }

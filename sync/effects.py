@@ -10,8 +10,28 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from conflict.identity import DocumentId, Lane, NodeId
-from conflict.lane import LaneRun, Vector
-from sync.ports import Applied, BlobWanted, Listed, Receipt, SetAside, Summary
+from conflict.lane import LaneRun, ShortState, Vector
+from sync.custody_effects import (
+    CustodyRead,
+    CustodyRefused,
+    CustodySaved,
+    EntriesRead,
+    ReadCustody,
+    ReadEntries,
+    SaveCustody,
+)
+from sync.ports import (
+    Applied,
+    BlobWanted,
+    Lacking,
+    Listed,
+    Precedence,
+    Reach,
+    Receipt,
+    SetAside,
+    Summary,
+)
+from sync.sketch import Symbol
 
 
 class Phase(StrEnum):
@@ -47,30 +67,81 @@ class Compare(NamedTuple):
     """Compare the peer's page with ours. Answered by `Compared`."""
 
     ticket: int
+    source: NodeId | None
     after: DocumentId | None
     listed: tuple[Listed, ...]
     final: bool
 
 
-class ReadContent(NamedTuple):
-    """Runs that a peer with these vectors lacks. Answered by `ContentRead`."""
+class ReadSketch(NamedTuple):
+    """Our first `size` cells, those from `start` on. Answered by `SketchRead`."""
+
+    ticket: int
+    salt: bytes
+    start: int
+    size: int
+
+
+class Differ(NamedTuple):
+    """Decode the peer's cells against ours. `fewer`: documents of the smaller side. Answered by
+    `Differed`."""
+
+    ticket: int
+    source: NodeId | None
+    salt: bytes
+    cells: bytes
+    fewer: int
+
+
+class ReadNamed(NamedTuple):
+    """Whose symbols these are. Answered by `NamedRead`."""
+
+    ticket: int
+    salt: bytes
+    wanted: tuple[tuple[Symbol, Vector], ...]
+
+
+class ReadNews(NamedTuple):
+    """Lanes that grew here after an arrival number. Answered by `NewsRead`."""
+
+    ticket: int
+    since: int
+    limit: int
+    urgent_since_ms: int
+
+
+class ReadLacking(NamedTuple):
+    """Lanes that a peer with these vectors lacks the end of. Answered by `LackingRead`."""
 
     ticket: int
     wanted: tuple[tuple[DocumentId, Vector], ...]
+    urgent_since_ms: int
 
 
-class ReadLanes(NamedTuple):
-    """Runs of lanes from these numbers on. Answered by `ContentRead`."""
+class ReadReach(NamedTuple):
+    """Runs of lanes from where the peer has them. Answered by `ReachRead`."""
 
     ticket: int
-    lanes: tuple[tuple[Lane, int], ...]
+    lanes: tuple[tuple[Lane, ShortState], ...]
+    bytes_max: int
 
 
 class ReadVectors(NamedTuple):
-    """Our vectors of these documents. Answered by `VectorsRead`."""
+    """Our vectors of these documents, for the peer to go on from. Answered by `VectorsRead`.
+
+    `source`: the peer, if what it has staged here is to count.
+    """
 
     ticket: int
+    source: NodeId | None
     documents: tuple[DocumentId, ...]
+
+
+class ReadStaged(NamedTuple):
+    """What of its lanes the peer has begun to send us. Answered by `StagedRead`."""
+
+    ticket: int
+    source: NodeId
 
 
 class ReadBlobsWanted(NamedTuple):
@@ -85,17 +156,25 @@ class ReadBlob(NamedTuple):
     ticket: int
     hash: bytes
     offset: int
+    size: int
 
 
 Read = (
     ReadSummary
     | ReadListing
     | Compare
-    | ReadContent
-    | ReadLanes
+    | ReadSketch
+    | Differ
+    | ReadNamed
+    | ReadNews
+    | ReadLacking
+    | ReadReach
     | ReadVectors
+    | ReadStaged
     | ReadBlobsWanted
     | ReadBlob
+    | ReadCustody
+    | ReadEntries
 )
 
 # Writes ------------------------------------------------------------------------------------------
@@ -108,6 +187,7 @@ class Hold(NamedTuple):
     source: NodeId
     runs: tuple[LaneRun, ...]
     set_aside: tuple[tuple[SetAside, LaneRun], ...]
+    precedence: Precedence = Precedence.ROUTINE
 
 
 class SaveReceipts(NamedTuple):
@@ -128,15 +208,9 @@ class SaveBlobPart(NamedTuple):
     data: bytes
 
 
-Write = Hold | SaveReceipts | SaveBlobPart
+Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody
 
 # The rest ----------------------------------------------------------------------------------------
-
-
-class Send(NamedTuple):
-    """Put one frame on the wire."""
-
-    frame: bytes
 
 
 class Close(NamedTuple):
@@ -161,6 +235,11 @@ class Entered(NamedTuple):
     cause: str
 
 
+class Outdated(NamedTuple):
+    """Content has gone or come since equality was proved: what is remembered of that (`Known`) does
+    not say any more what the peer lacks. The next proof does."""
+
+
 class PeerRefused(NamedTuple):
     """The peer set our changes aside."""
 
@@ -170,16 +249,17 @@ class PeerRefused(NamedTuple):
     detail: str
 
 
-Notice = Proven | Entered | PeerRefused
-Effect = Read | Write | Send | Close | Notice
+Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused
+Effect = Read | Write | Close | Notice
 
 # Answers -----------------------------------------------------------------------------------------
 
 
 class SummaryRead(NamedTuple):
-    """See `ReadSummary`."""
+    """See `ReadSummary`. `arrival`: of the latest run in it, or of an earlier one."""
 
     summary: Summary
+    arrival: int
 
 
 class ListingRead(NamedTuple):
@@ -197,15 +277,61 @@ class Compared(NamedTuple):
     unlisted: tuple[DocumentId, ...]
 
 
-class ContentRead(NamedTuple):
-    """See `ReadContent`; `behind`: documents where the peer has something that we do not."""
+class SketchRead(NamedTuple):
+    """See `ReadSketch`."""
 
-    runs: tuple[LaneRun, ...]
+    start: int
+    cells: bytes
+
+
+class Differed(NamedTuple):
+    """See `Differ`. `more`: cells wanted in all (0: a listing), or None when these have told all:
+
+    `wanted`: symbols of the peer's documents with our vector of the same document (empty: we hold
+    nothing); `unlisted`: ours that the peer holds nothing of; `doubtful`: our vectors of documents
+    whose counterpart is not certain.
+    """
+
+    more: int | None
+    wanted: tuple[tuple[Symbol, Vector], ...] = ()
+    unlisted: tuple[DocumentId, ...] = ()
+    doubtful: tuple[tuple[DocumentId, Vector], ...] = ()
+
+
+class NamedRead(NamedTuple):
+    """See `ReadNamed`; symbols of no document are left out."""
+
+    wanted: tuple[tuple[DocumentId, Vector], ...]
+
+
+class NewsRead(NamedTuple):
+    """See `ReadNews`: lanes, their first new change, how urgent they are; latest first. None: more
+    than the limit."""
+
+    lanes: tuple[tuple[Lane, int, Precedence], ...] | None
+
+
+class LackingRead(NamedTuple):
+    """See `ReadLacking`; `behind`: documents where the peer has something that we do not."""
+
+    lanes: tuple[Lacking, ...]
     behind: tuple[DocumentId, ...]
+
+
+class ReachRead(NamedTuple):
+    """See `ReadReach`."""
+
+    reach: Reach
 
 
 class VectorsRead(NamedTuple):
     """See `ReadVectors`."""
+
+    vectors: tuple[tuple[DocumentId, Vector], ...]
+
+
+class StagedRead(NamedTuple):
+    """See `ReadStaged`: our vectors of these documents, with what is staged."""
 
     vectors: tuple[tuple[DocumentId, Vector], ...]
 
@@ -243,10 +369,19 @@ Answer = (
     SummaryRead
     | ListingRead
     | Compared
-    | ContentRead
+    | SketchRead
+    | Differed
+    | NamedRead
+    | NewsRead
+    | LackingRead
+    | ReachRead
     | VectorsRead
+    | StagedRead
     | BlobsWantedRead
     | BlobRead
     | HoldDone
     | BlobSaved
+    | CustodyRead
+    | EntriesRead
+    | CustodySaved
 )

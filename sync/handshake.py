@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sync import limits, messages
+from sync import messages
 from sync.effects import Proven
 from sync.errors import OutOfTurn, PeerUnknown, ProofFailed, SamePeer, VersionMismatch
+from sync.link_profile import LinkProfile
 from sync.ports import Keyring, Signer
 
 _PROOF_DOMAIN = b"aidstation/session/1"
@@ -18,12 +19,14 @@ _PROOF_DOMAIN = b"aidstation/session/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Greeting:
-    """What this node says of itself: store epoch, a fresh nonce, catalogue version, wall clock."""
+    """What this node says of itself: store epoch, a fresh nonce, catalogue version, wall clock, and
+    the name of the key of its sketches."""
 
     epoch: bytes
     nonce: bytes
     catalogue: int
     clock_ms: int
+    sketch_key: bytes
 
 
 class Handshake:
@@ -39,8 +42,8 @@ class Handshake:
         self._leader = leader
         self._proven = False
 
-    def hello(self) -> messages.Hello:
-        """Our HELLO."""
+    def hello(self, profile: LinkProfile) -> messages.Hello:
+        """Our HELLO, with what we take on such a link."""
         mine = self.greeting
         return messages.Hello(
             messages.VERSION_MIN,
@@ -50,11 +53,13 @@ class Handshake:
             mine.nonce,
             mine.catalogue,
             mine.clock_ms,
-            limits.FRAME_BYTES_MAX,
+            mine.sketch_key,
+            profile.frame_bytes_max,
+            profile.credit_bytes,
         )
 
-    def on_hello(self, hello: messages.Hello) -> messages.Proof:
-        """The peer's HELLO; answers with our PROOF."""
+    def on_hello(self, hello: messages.Hello) -> None:
+        """The peer's HELLO."""
         if self.peer is not None:
             raise OutOfTurn("HELLO comes once")
         if hello.version_min > messages.VERSION_MAX or hello.version_max < messages.VERSION_MIN:
@@ -65,7 +70,11 @@ class Handshake:
         if hello.node == self._signer.node:
             raise SamePeer("the peer carries this node's own id")
         self.peer = hello
-        return messages.Proof(self._signer.sign(self._message(hello, ours=True)))
+
+    def proof(self) -> messages.Proof:
+        """Our PROOF, once the peer's HELLO is here."""
+        assert self.peer is not None  # noqa: S101  a proof answers a HELLO
+        return messages.Proof(self._signer.sign(self._message(self.peer, ours=True)))
 
     def on_proof(self, proof: messages.Proof) -> Proven:
         """The peer's PROOF: from here on it is the node that it names."""
@@ -82,6 +91,12 @@ class Handshake:
             raise ProofFailed("the peer does not hold the key of the node it names")
         self._proven = True
         return Proven(hello.node, hello.epoch, hello.clock_ms - self.greeting.clock_ms)
+
+    @property
+    def secret(self) -> bytes:
+        """Both nonces, the lower first: the same bytes on both sides, new with each session."""
+        assert self.peer is not None  # noqa: S101  asked for once the peer is known
+        return b"".join(sorted((self.greeting.nonce, self.peer.nonce)))
 
     def _message(self, hello: messages.Hello, *, ours: bool) -> bytes:
         mine = self._signer.node + self.greeting.nonce

@@ -6,14 +6,19 @@ from typing import NamedTuple
 
 from conflict.identity import ActorId, DocumentId, NodeId
 from conflict.lane import LaneRun, Vector
-from sync.ports import Listed, Receipt, Summary
+from sync.ports import Listed, Precedence, Summary
+from sync.sketch import Symbol
 
 VERSION_MIN = 1
 VERSION_MAX = 1
 
 
 class Hello(NamedTuple):
-    """First in every session. `clock_ms` is the sender's wall clock, shown, never trusted."""
+    """First in every session. `clock_ms` is the sender's wall clock, shown, never trusted.
+
+    `sketch_key` names the key of its sketches (4 bytes). `frame_bytes_max` and `credit_bytes`: the
+    largest frame that it takes, and how many counted bytes may be on the way to it.
+    """
 
     version_min: int
     version_max: int
@@ -22,7 +27,9 @@ class Hello(NamedTuple):
     nonce: bytes
     catalogue: int
     clock_ms: int
+    sketch_key: bytes
     frame_bytes_max: int
+    credit_bytes: int
 
 
 class Proof(NamedTuple):
@@ -34,12 +41,14 @@ class Proof(NamedTuple):
 class Check(NamedTuple):
     """What the sender holds. The leader asks, the follower answers with the same round.
 
-    `repair` False: compare only, do not start to list.
+    `repair` False: compare only, do not start a round. `sketched`: if these differ, the sender is the
+    round's lister, and its SKETCH follows at once.
     """
 
     round: int
     summary: Summary
     repair: bool
+    sketched: bool
 
 
 class Listing(NamedTuple):
@@ -51,23 +60,56 @@ class Listing(NamedTuple):
     final: bool
 
 
+class Sketch(NamedTuple):
+    """Cells of the lister's sketch from number `start` on, 9 bytes each (`sketch.py`).
+
+    `salt`: none, or 16 bytes, when sketches under the bare key have misled before.
+    """
+
+    round: int
+    salt: bytes
+    start: int
+    cells: bytes
+
+
+class More(NamedTuple):
+    """The comparer could not decode: it wants `size` cells in all; 0: it wants a listing."""
+
+    round: int
+    size: int
+
+
+class Wanted(NamedTuple):
+    """What the comparer holds of the lister's documents that the sketch gave away, by symbol.
+
+    `whole`: actors and heads are not cut. `final`: nothing more is asked this round.
+    """
+
+    round: int
+    wanted: tuple[tuple[Symbol, Vector], ...]
+    whole: bool
+    final: bool
+
+
 class Vectors(NamedTuple):
     """What the sender holds of these documents, so that the receiver sends what is missing.
 
-    `answer`: the receiver need not say its own vectors. `final`: nothing more is asked this round.
-    Round 0: outside a round (a gap found while live).
+    `answer`: the receiver need not say its own vectors. `whole`: actors and heads are not cut.
+    `final`: nothing more is asked this round. Round 0: outside a round (a gap found while live).
     """
 
     round: int
     vectors: tuple[tuple[DocumentId, Vector], ...]
     answer: bool
+    whole: bool
     final: bool
 
 
 class Content(NamedTuple):
-    """Runs of lanes, numbered so that receipts can name them."""
+    """Runs of lanes, numbered so that receipts can name them, as urgent as their most urgent."""
 
     frame: int
+    precedence: Precedence
     runs: tuple[LaneRun, ...]
 
 
@@ -78,11 +120,14 @@ class Finished(NamedTuple):
 
 
 class Receipts(NamedTuple):
-    """Signed: these lanes are durable in the sender's store of this epoch, up to that frame."""
+    """Signed: what these CONTENT messages carried is durable in the sender's store.
 
-    frame: int
-    epoch: bytes
-    receipts: tuple[Receipt, ...]
+    `refused`: (frame, place) of runs that are not. The signature covers the sender's epoch and the
+    lanes, which both sides know (`receipts.py`).
+    """
+
+    frames: tuple[int, ...]
+    refused: tuple[tuple[int, int], ...]
     signature: bytes
 
 
@@ -111,6 +156,21 @@ class BlobPart(NamedTuple):
     data: bytes
 
 
+class CustodyHave(NamedTuple):
+    """How far the sender has the custody logs of garrisons: (garrison, epoch 16 B, number) each.
+
+    The side that has more sends it. Number 0: nothing of that epoch.
+    """
+
+    logs: tuple[tuple[NodeId, bytes, int], ...]
+
+
+class Custody(NamedTuple):
+    """One entry of a garrison's custody log, as that garrison signed it (`custody.py`)."""
+
+    entry: bytes
+
+
 class Fault(NamedTuple):
     """The sender closes the session: code, and a text that names limit or cause."""
 
@@ -118,11 +178,28 @@ class Fault(NamedTuple):
     text: str
 
 
+class Part(NamedTuple):
+    """A piece of a message above the frame size, in order within its precedence. `more` follow."""
+
+    precedence: Precedence
+    more: bool
+    data: bytes
+
+
+class Ack(NamedTuple):
+    """The sender has taken so many bytes of counted frames in all: credit for as many more."""
+
+    through: int
+
+
 Message = (
     Hello
     | Proof
     | Check
     | Listing
+    | Sketch
+    | More
+    | Wanted
     | Vectors
     | Content
     | Finished
@@ -130,5 +207,37 @@ Message = (
     | Refused
     | BlobAsk
     | BlobPart
+    | CustodyHave
+    | Custody
     | Fault
+    | Part
+    | Ack
 )
+
+# What does not go as CONTROL (PROTOCOL.md, *Precedence*). Both ends must have the same table: what is
+# not CONTROL is counted against the receiver's credit.
+_SAID_AS: dict[type, Precedence] = {
+    Listing: Precedence.SUMMARY,
+    Sketch: Precedence.SUMMARY,
+    More: Precedence.SUMMARY,
+    Wanted: Precedence.SUMMARY,
+    Vectors: Precedence.SUMMARY,
+    Custody: Precedence.SUMMARY,
+    Finished: Precedence.ROUTINE,
+    Refused: Precedence.ROUTINE,
+    BlobPart: Precedence.BLOB,
+}
+
+
+def precedence_of(message: Message) -> Precedence:
+    """What a message may overtake."""
+    if isinstance(message, Content | Part):
+        return message.precedence
+    if isinstance(message, Vectors) and message.answer and message.round:
+        return Precedence.ROUTINE  # before FINISHED, which says that nothing more is asked
+    return _SAID_AS.get(type(message), Precedence.CONTROL)
+
+
+def is_control(kind: type) -> bool:
+    """Whether messages of this type go before all others, whatever they carry."""
+    return kind not in _SAID_AS and kind not in {Content, Part}

@@ -1,114 +1,253 @@
-"""What a session still has to send: documents asked for in a round, lanes that grew while live.
+"""What a session still has to send: documents asked for, lanes due, content on its way.
 
-Content is read from the store a burst at a time, only while fewer than `WINDOW_BYTES` are on the way
-without a receipt, so a slow receiver bounds the sender's memory. Pure: it returns reads and messages.
+A document that was asked for is looked up first, so that its urgent lanes overtake routine ones; then
+lanes are read a burst at a time, by precedence, while little of that precedence is on the way without
+a receipt. So a slow receiver bounds the sender's memory. Pure: it returns reads and messages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple
 
 from conflict.identity import DocumentId, Lane
-from conflict.lane import LaneRun, Vector
+from conflict.lane import LaneRun, ShortState, Vector
 from sync import limits
-from sync.effects import ReadContent, ReadLanes
-from sync.errors import FrameTooLarge
+from sync.effects import LackingRead, ReachRead, Read, ReadLacking, ReadReach
+from sync.errors import FrameTooLarge, OutOfTurn
+from sync.link_profile import LinkProfile
 from sync.messages import Content
+from sync.ports import Precedence, Receipt
+from sync.vectors import packed, unpacked
 
 _RUN_OVERHEAD_BYTES = 160
+_HASH_FROM = 8  # a change's hash is SHA-256 over its chunk without magic and checksum
+CONTENT = (Precedence.URGENT, Precedence.SUMMARY, Precedence.ROUTINE)
+
+
+class _Flying(NamedTuple):
+    """A content message without a receipt. `claims`: what a receipt of it says, run by run."""
+
+    precedence: Precedence
+    weight: int
+    claims: tuple[Receipt | None, ...]
 
 
 class Outbox:
-    """Queues, the one read under way, and frames not yet receipted."""
+    """Queues, the reads under way, and content not yet receipted."""
 
-    def __init__(self) -> None:
-        self._asked: dict[DocumentId, Vector] = {}
-        self._grown: dict[Lane, int] = {}
-        self._flying: dict[int, int] = {}
+    def __init__(self, profile: LinkProfile) -> None:
+        self.profile = profile
+        self.least = Precedence.ROUTINE  # what is below waits for another day
+        self.runs_sent = 0
+        self._asked: dict[DocumentId, bytes] = {}
+        self._asked_bytes = 0
+        self._told: set[DocumentId] = set()
+        self._due: dict[Precedence, OrderedDict[Lane, ShortState]] = {
+            one: OrderedDict() for one in CONTENT
+        }
+        self._flying: dict[int, _Flying] = {}
+        self._weights = dict.fromkeys(CONTENT, 0)
+        self._looking: tuple[DocumentId, ...] = ()  # documents of the lookup under way
+        self._reading: tuple[int, Precedence] | None = None
         self._last_frame = 0
-        self._round_frame = 0
-        self._reading: int | None = None
-        self._reading_round = False
+        self._refused: set[Lane] = set()  # at most one for each run sent
 
-    def ask(self, document: DocumentId, have: Vector) -> None:
-        """The peer lacks part of `document`; `have` is what it holds."""
+    def ask(self, document: DocumentId, have: Vector, *, told: bool = False) -> None:
+        """The peer lacks part of `document`; `have` is what it holds, `told`: by its own account.
+
+        What it told it need not be asked again in the same round: it may have begun a lane.
+        """
+        if told and len(self._told) < limits.VECTOR_LANES_MAX:
+            self._told.add(document)
+        elif document in self._told and not told:
+            return
         if len(self._asked) >= limits.QUEUE_DOCUMENTS_MAX:
             raise FrameTooLarge(
                 f"more than {limits.QUEUE_DOCUMENTS_MAX} documents asked (QUEUE_DOCUMENTS_MAX)"
             )
-        self._asked[document] = have
+        waiting = packed(have)
+        self._asked_bytes += len(waiting) - len(self._asked.get(document, b""))
+        if self._asked_bytes > limits.QUEUE_VECTORS_BYTES_MAX:
+            most = limits.QUEUE_VECTORS_BYTES_MAX
+            raise FrameTooLarge(f"over {most} bytes of vectors asked (QUEUE_VECTORS_BYTES_MAX)")
+        self._asked[document] = waiting
 
-    def push(self, lane: Lane, first_seq: int) -> None:
-        """`lane` grew here from `first_seq` on."""
-        self._grown[lane] = min(first_seq, self._grown.get(lane, first_seq))
+    def next_round(self) -> None:
+        """What the peer told is over."""
+        self._told.clear()
+
+    def push(self, lane: Lane, first_seq: int, precedence: Precedence) -> None:
+        """`lane` grew here from `first_seq` on, and the peer need not ask for it. It goes before
+        what has waited: in a mass-casualty event everything is urgent, and the latest most."""
+        precedence = self._queue(lane, ShortState(first_seq - 1, b""), precedence)
+        self._due[precedence].move_to_end(lane, last=False)
+
+    def _queue(self, lane: Lane, have: ShortState, precedence: Precedence) -> Precedence:
+        """Once, at the highest precedence that was asked for."""
+        for one in CONTENT:
+            waiting = self._due[one].get(lane)
+            if waiting is None:
+                continue
+            have = min(have, waiting, key=lambda state: state.length)
+            precedence = min(precedence, one)
+            del self._due[one][lane]
+        self._due[precedence][lane] = have
+        return precedence
+
+    def refused(self, lane: Lane) -> None:
+        """The peer set it aside: not sent again in this session when a round finds it lacking."""
+        self._refused.add(lane)
 
     @property
-    def round_read(self) -> bool:
-        """Nothing asked is left to read."""
-        return not self._asked and not (self._reading is not None and self._reading_round)
-
-    @property
-    def round_receipted(self) -> bool:
-        """Every frame up to the last one of the round has its receipt."""
-        return self.round_read and not any(one <= self._round_frame for one in self._flying)
+    def sent(self) -> bool:
+        """Nothing is left to look up or to read."""
+        waits = self._asked or any(self._due.values())
+        return not (waits or self._looking or self._reading)
 
     @property
     def idle(self) -> bool:
-        """Nothing queued, being read or on the way."""
-        return not (self._asked or self._grown or self._flying or self._reading is not None)
+        """All is sent and receipted."""
+        return self.sent and not self._flying
 
     @property
     def waiting(self) -> int:
         """Documents and lanes not yet read for sending."""
-        return len(self._asked) + len(self._grown)
+        return len(self._asked) + sum(map(len, self._due.values()))
 
-    def next_read(self, ticket: Callable[[], int]) -> ReadContent | ReadLanes | None:
-        """The next burst to read, while the window is open."""
-        if self._reading is not None or sum(self._flying.values()) >= limits.WINDOW_BYTES:
-            return None
-        if self._grown:
-            lanes = tuple(islice(self._grown.items(), limits.READ_DOCUMENTS))
-            for lane, _ in lanes:
-                del self._grown[lane]
-            self._reading, self._reading_round = ticket(), False
-            return ReadLanes(self._reading, lanes)
-        if self._asked:
-            wanted = tuple(islice(self._asked.items(), limits.READ_DOCUMENTS))
-            for document, _ in wanted:
+    # Reads ------------------------------------------------------------------------------------
+
+    def reads(
+        self,
+        ticket: Callable[[], int],
+        urgent_since_ms: int,
+        waiting_bytes: Mapping[Precedence, int],
+    ) -> Iterator[Read]:
+        """What to read next: one lookup and one burst at a time. `waiting_bytes`: said, not yet sent;
+        content is chosen as late as the link allows, so that what comes later can overtake it.
+        """
+        ahead = sum(map(len, self._due.values()))
+        if self._asked and not self._looking and ahead < limits.LOOKAHEAD_LANES:
+            wanted = tuple(islice(self._asked.items(), limits.LOOKUP_DOCUMENTS))
+            for document, vector in wanted:
                 del self._asked[document]
-            self._reading, self._reading_round = ticket(), True
-            return ReadContent(self._reading, wanted)
+                self._asked_bytes -= len(vector)
+            self._looking = tuple(document for document, _ in wanted)
+            vectors = tuple((document, unpacked(vector)) for document, vector in wanted)
+            yield ReadLacking(ticket(), vectors, urgent_since_ms)
+        if self._reading is None and (chosen := self._next(waiting_bytes)) is not None:
+            lanes = tuple(islice(self._due[chosen].items(), limits.READ_LANES))
+            for lane, _ in lanes:
+                del self._due[chosen][lane]
+            self._reading = ticket(), chosen
+            yield ReadReach(self._reading[0], lanes, self._burst_bytes())
+
+    def _next(self, waiting_bytes: Mapping[Precedence, int]) -> Precedence | None:
+        """The first precedence with lanes due, room on the way, and little waiting to be sent."""
+        for one in CONTENT:
+            room = self._weights[one] < self.profile.window_bytes
+            if (
+                one <= self.least
+                and self._due[one]
+                and room
+                and waiting_bytes[one] < self.profile.frame_bytes_max
+            ):
+                return one
         return None
 
-    def read(self, runs: Sequence[LaneRun]) -> Iterator[Content]:
-        """The read has come back: its runs as numbered frames."""
-        self._reading = None
-        for group in _frames(runs):
-            self._last_frame += 1
-            if self._reading_round:
-                self._round_frame = self._last_frame
-            self._flying[self._last_frame] = sum(map(_weight, group))
-            yield Content(self._last_frame, tuple(group))
+    def _burst_bytes(self) -> int:
+        return min(
+            self.profile.window_bytes, limits.BURST_MESSAGES * self.profile.content_raw_bytes
+        )
 
-    def receipted(self, frame: int) -> None:
-        """The peer has dealt with every frame up to `frame`."""
-        for number in [one for one in self._flying if one <= frame]:
-            del self._flying[number]
+    def found(self, answer: LackingRead) -> None:
+        """The lookup has come back."""
+        self._looking = ()
+        for lane, have, precedence in answer.lanes:
+            if lane not in self._refused:
+                self._queue(lane, have, precedence)
+
+    def read(self, answer: ReachRead) -> Iterator[Content]:
+        """The burst has come back: its runs as numbered messages."""
+        assert self._reading is not None  # noqa: S101  one burst at a time
+        precedence = self._reading[1]
+        self._reading = None
+        for lane, have in reversed(answer.reach.rest):
+            now = self._queue(lane, have, precedence)
+            self._due[now].move_to_end(lane, last=False)
+        for group in _grouped(answer.reach.runs, self.profile.content_raw_bytes):
+            self._last_frame += 1
+            self.runs_sent += len(group)
+            weight = sum(map(_weight, group))
+            claims = tuple(map(_claim, group))
+            self._flying[self._last_frame] = _Flying(precedence, weight, claims)
+            self._weights[precedence] += weight
+            yield Content(self._last_frame, precedence, tuple(group))
+
+    # Receipts ---------------------------------------------------------------------------------
+
+    def receipted(
+        self, frames: Sequence[int], refused: Iterable[tuple[int, int]]
+    ) -> tuple[Receipt, ...]:
+        """The peer has dealt with these; what it holds by that, but for runs that it refused.
+
+        Raises `OutOfTurn` for a message that was not sent, or was receipted before.
+        """
+        out = set(refused)
+        claims: list[Receipt] = []
+        for frame in frames:
+            if (flying := self._flying.pop(frame, None)) is None:
+                raise OutOfTurn(f"a receipt for content {frame}, which is not on its way")
+            self._weights[flying.precedence] -= flying.weight
+            whole = enumerate(flying.claims)
+            claims += (one for at, one in whole if one is not None and (frame, at) not in out)
+        return tuple(claims)
 
 
 def _weight(run: LaneRun) -> int:
     return sum(map(len, run.changes)) + _RUN_OVERHEAD_BYTES
 
 
-def _frames(runs: Iterable[LaneRun]) -> Iterator[list[LaneRun]]:
+def _claim(run: LaneRun) -> Receipt | None:
+    """What holding a run makes durable: nothing yet when its signature is still to come."""
+    return Receipt(run.lane, run.state.short) if run.signature is not None else None
+
+
+def _grouped(runs: Iterable[LaneRun], bytes_max: int) -> Iterator[list[LaneRun]]:
+    """Runs for one message each; a run above `bytes_max` goes in unsigned pieces and a signed end."""
     group: list[LaneRun] = []
     weight = 0
     for run in runs:
-        if group and weight + _weight(run) > limits.CONTENT_RAW_BYTES:
-            yield group
-            group, weight = [], 0
-        group.append(run)
-        weight += _weight(run)
+        for piece in _pieces(run, bytes_max):
+            if group and weight + _weight(piece) > bytes_max:
+                yield group
+                group, weight = [], 0
+            group.append(piece)
+            weight += _weight(piece)
     if group:
         yield group
+
+
+def _pieces(run: LaneRun, bytes_max: int) -> Iterator[LaneRun]:
+    first = 0
+    size = 0
+    for at, chunk in enumerate(run.changes):
+        if at > first and size + len(chunk) > bytes_max:
+            yield _prefix(run, first, at)
+            first, size = at, 0
+        size += len(chunk)
+    yield run if not first else _cut(run, first)
+
+
+def _prefix(run: LaneRun, first: int, stop: int) -> LaneRun:
+    head = hashlib.sha256(run.changes[stop - 1][_HASH_FROM:]).digest()
+    changes = run.changes[first:stop]
+    return replace(run, first_seq=run.first_seq + first, changes=changes, head=head, signature=None)
+
+
+def _cut(run: LaneRun, first: int) -> LaneRun:
+    return replace(run, first_seq=run.first_seq + first, changes=run.changes[first:])

@@ -6,11 +6,24 @@ on a store and feeds the answer back. The shapes live here so that storage and s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-from conflict.identity import ActorId, DocumentId, Lane, NodeId
+from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, ShortState, Vector
+from sync.link_profile import LinkProfile
+from sync.sketch import Sketch, Symbol
+
+
+class Precedence(IntEnum):
+    """What goes first when a link cannot carry everything at once (PROTOCOL.md, *Precedence*)."""
+
+    CONTROL = 0  # what keeps the session going: greetings, checks, receipts, refusals
+    URGENT = 1  # lanes with an urgent statement of the last hours
+    SUMMARY = 2  # who the casualty is and how bad; and what is said to find differences
+    ROUTINE = 3
+    BLOB = 4
 
 
 class Summary(NamedTuple):
@@ -63,12 +76,70 @@ class Receipt(NamedTuple):
     state: ShortState
 
 
+class Known(NamedTuple):
+    """What is remembered of the last proof of equality with a peer.
+
+    `epoch`: the peer's store epoch then; `arrival`: our latest run then; `summary`: what both held.
+    """
+
+    epoch: bytes
+    arrival: int
+    summary: Summary
+
+
+def _always() -> bool:
+    return True
+
+
+class Terms(NamedTuple):
+    """How to deal with a peer: the link to it, and what is remembered (None: nothing).
+
+    `sparing`: only what is urgent goes, nothing is compared. `may_repair`: asked before each round;
+    False while another session of this node is at it.
+    """
+
+    profile: LinkProfile
+    known: Known | None = None
+    sparing: bool = False
+    may_repair: Callable[[], bool] = _always
+
+
 class BlobWanted(NamedTuple):
     """A blob that a held document names and this store lacks: SHA-256, all bytes, bytes here."""
 
     hash: bytes
     size: int
     have: int
+
+
+class Lacking(NamedTuple):
+    """A lane that a peer lacks the end of, and how far it has it.
+
+    `have.length` 0: nothing. `have.head` empty: not known, so it is not compared.
+    """
+
+    lane: Lane
+    have: ShortState
+    precedence: Precedence
+
+
+class Reach(NamedTuple):
+    """What was read of lanes to send: signed runs, and what is left of the lanes asked for.
+
+    `rest`: lanes not read to their end, with how far they were. `behind`: documents where the peer
+    holds something that we do not, or another branch of a lane.
+    """
+
+    runs: tuple[LaneRun, ...]
+    rest: tuple[tuple[Lane, ShortState], ...]
+    behind: tuple[DocumentId, ...]
+
+
+class Position(NamedTuple):
+    """How far a garrison's custody log reaches. Compares: later epochs first, then numbers."""
+
+    epoch: bytes = bytes(ID_BYTES)
+    number: int = 0
 
 
 class LaneReader(Protocol):
@@ -90,8 +161,40 @@ class LaneReader(Protocol):
         """Held documents with `after` < id <= `last` (None: open end), ascending."""
         ...
 
-    def vectors(self, documents: Sequence[DocumentId]) -> dict[DocumentId, Vector]:
-        """Exactly what is held of each document; an unheld document has an empty vector."""
+    def arrival(self) -> int:
+        """Local number of the latest run held; 0: none. Worth remembering with the epoch only."""
+        ...
+
+    def news(self, since: int, limit: int) -> list[tuple[Lane, int]] | None:
+        """Lanes that grew after arrival number `since` and the first change that did, latest
+        first; None: more than `limit` lanes."""
+        ...
+
+    def sketch(self, size: int) -> Sketch:
+        """The first `size` cells of what is held, under the store's key. Kept incrementally up to
+        `SKETCH_CELLS_KEPT`; more cost one pass over the symbols."""
+        ...
+
+    def salted_sketch(self, salt: bytes, size: int) -> tuple[Sketch, dict[Symbol, DocumentId]]:
+        """The same under a salt (16 bytes) that one session agreed on, and whose symbols are whose:
+        one pass over the held documents."""
+        ...
+
+    def named(self, symbols: Iterable[Symbol]) -> dict[Symbol, DocumentId]:
+        """Held documents by symbol under the store's key; a symbol of no document is left out."""
+        ...
+
+    def vectors(
+        self, documents: Sequence[DocumentId], source: NodeId | None = None
+    ) -> dict[DocumentId, Vector]:
+        """Exactly what is held of each document; an unheld document has an empty vector.
+
+        With `source`: lanes reach as far as what that peer has staged here, so that it goes on there.
+        """
+        ...
+
+    def staged(self, source: NodeId) -> list[DocumentId]:
+        """Documents of which this peer has staged a prefix here, ascending."""
         ...
 
     def runs(
@@ -105,10 +208,29 @@ class LaneReader(Protocol):
         """
         ...
 
-    def content(
-        self, wanted: Sequence[tuple[DocumentId, Vector]], bytes_max: int
-    ) -> tuple[list[LaneRun], list[DocumentId]]:
-        """`runs` of many documents in one snapshot; the documents whose flag is True."""
+    def lacking(
+        self, wanted: Sequence[tuple[DocumentId, Vector]], urgent_since_ms: int
+    ) -> tuple[list[Lacking], list[DocumentId]]:
+        """Lanes that a peer with these vectors lacks the end of, ascending by document, actor.
+
+        Vectors come from the wire: actors cut to their first 8 bytes or whole, heads to 4 or whole.
+        `URGENT`: an urgent statement was recorded in the lane at or after `urgent_since_ms` (wall
+        clock); `SUMMARY`: it says who the casualty is or how bad; else `ROUTINE`. Second: documents
+        where the peer holds something that we do not.
+        """
+        ...
+
+    def urgent(self, since_ms: int, limit: int) -> list[Lane]:
+        """Lanes with an urgent statement recorded at or after `since_ms`, latest first."""
+        ...
+
+    def reach(self, lanes: Sequence[tuple[Lane, ShortState]], bytes_max: int) -> Reach:
+        """Runs of lanes from where a peer has them, in the order given, as one snapshot.
+
+        Stops when `bytes_max` of raw changes are read (one run at least is returned); a run holds
+        at most `RUN_CHANGES_MAX` changes or `RUN_BYTES_MAX` bytes, ends where a signature stands,
+        and begins right after `have` when its head agrees or is not known.
+        """
         ...
 
     def runs_from(self, lane: Lane, first_seq: int, bytes_max: int) -> list[LaneRun]:
@@ -121,6 +243,16 @@ class LaneReader(Protocol):
 
     def blob_part(self, blob_hash: bytes, offset: int, size: int) -> tuple[bytes, int] | None:
         """Up to `size` bytes from `offset` and the total size; None: not complete here."""
+        ...
+
+    def custody_positions(self) -> dict[NodeId, Position]:
+        """How far the custody log of each node known as a garrison is here, ascending."""
+        ...
+
+    def custody_entries(
+        self, garrison: NodeId, epoch: bytes, number: int, limit: int
+    ) -> list[bytes]:
+        """Entries of that log above `number`, in order, as received; none of another epoch."""
         ...
 
 

@@ -6,64 +6,168 @@ they belong to whoever owns the writer.
 
 from __future__ import annotations
 
-from conflict.lane import LaneRun
-from sync import limits
-from sync.effects import (
-    Answer,
-    BlobRead,
-    BlobsWantedRead,
-    Compare,
-    Compared,
-    ContentRead,
-    ListingRead,
-    Read,
-    ReadBlob,
-    ReadBlobsWanted,
-    ReadContent,
-    ReadLanes,
-    ReadListing,
-    ReadSummary,
-    ReadVectors,
-    SummaryRead,
-    VectorsRead,
-)
-from sync.ports import LaneReader
+from collections import Counter
+from collections.abc import Callable
+
+from conflict.identity import DocumentId
+from conflict.lane import Vector
+from sync import custody_effects, effects, limits, sketch
+from sync.effects import Answer, Read
+from sync.errors import BadSketch
+from sync.ports import LaneReader, Precedence
+from sync.sketch import Sketch, Symbol
 
 
 def perform(read: Read, store: LaneReader) -> Answer:
     """Answer one read effect from `store`."""
-    match read:
-        case ReadSummary():
-            return SummaryRead(store.summary())
-        case ReadListing(_, after, limit):
-            listed = store.listing(after, limit)
-            return ListingRead(tuple(listed), len(listed) < limit)
-        case Compare():
-            return _compare(read, store)
-        case ReadContent(_, wanted):
-            found, behind = store.content(wanted, limits.CONTENT_RAW_BYTES)
-            return ContentRead(tuple(found), tuple(behind))
-        case ReadLanes(_, lanes):
-            runs: list[LaneRun] = []
-            for lane, first_seq in lanes:
-                runs.extend(store.runs_from(lane, first_seq, limits.CONTENT_RAW_BYTES))
-            return ContentRead(tuple(runs), ())
-        case ReadVectors(_, documents):
-            vectors = store.vectors(documents)
-            return VectorsRead(tuple((one, vectors[one]) for one in documents))
-        case ReadBlobsWanted():
-            return BlobsWantedRead(tuple(store.blobs_wanted(limits.BLOBS_LISTED_MAX)))
-        case ReadBlob(_, blob, offset):
-            part = store.blob_part(blob, offset, limits.BLOB_PART_BYTES)
-            data, size = part or (b"", 0)
-            return BlobRead(blob, size, offset, data)
+    return _PERFORM[type(read)](read, store)
 
 
-def _compare(read: Compare, store: LaneReader) -> Compared:
+def _summary(_read: effects.ReadSummary, store: LaneReader) -> effects.SummaryRead:
+    arrival = store.arrival()  # first: what comes between the two is news once more
+    return effects.SummaryRead(store.summary(), arrival)
+
+
+def _listing(read: effects.ReadListing, store: LaneReader) -> effects.ListingRead:
+    listed = store.listing(read.after, read.limit)
+    return effects.ListingRead(tuple(listed), len(listed) < read.limit)
+
+
+def _news(read: effects.ReadNews, store: LaneReader) -> effects.NewsRead:
+    lanes = store.news(read.since, read.limit)
+    if lanes is None:
+        return effects.NewsRead(None)
+    urgent = set(store.urgent(read.urgent_since_ms, read.limit) if lanes else ())
+    ranked = (Precedence.URGENT if lane in urgent else Precedence.ROUTINE for lane, _ in lanes)
+    return effects.NewsRead(
+        tuple((*one, precedence) for one, precedence in zip(lanes, ranked, strict=True))
+    )
+
+
+def _lacking(read: effects.ReadLacking, store: LaneReader) -> effects.LackingRead:
+    lanes, behind = store.lacking(read.wanted, read.urgent_since_ms)
+    return effects.LackingRead(tuple(lanes), tuple(behind))
+
+
+def _reach(read: effects.ReadReach, store: LaneReader) -> effects.ReachRead:
+    return effects.ReachRead(store.reach(read.lanes, read.bytes_max))
+
+
+def _vectors(read: effects.ReadVectors, store: LaneReader) -> effects.VectorsRead:
+    vectors = store.vectors(read.documents, read.source)
+    return effects.VectorsRead(tuple((one, vectors[one]) for one in read.documents))
+
+
+def _staged(read: effects.ReadStaged, store: LaneReader) -> effects.StagedRead:
+    vectors = store.vectors(store.staged(read.source), read.source)
+    return effects.StagedRead(tuple(vectors.items()))
+
+
+def _blobs_wanted(_read: effects.ReadBlobsWanted, store: LaneReader) -> effects.BlobsWantedRead:
+    return effects.BlobsWantedRead(tuple(store.blobs_wanted(limits.BLOBS_LISTED_MAX)))
+
+
+def _blob(read: effects.ReadBlob, store: LaneReader) -> effects.BlobRead:
+    data, size = store.blob_part(read.hash, read.offset, read.size) or (b"", 0)
+    return effects.BlobRead(read.hash, size, read.offset, data)
+
+
+def _custody(_read: custody_effects.ReadCustody, store: LaneReader) -> custody_effects.CustodyRead:
+    return custody_effects.CustodyRead(tuple(store.custody_positions().items()))
+
+
+def _entries(read: custody_effects.ReadEntries, store: LaneReader) -> custody_effects.EntriesRead:
+    found = store.custody_entries(read.garrison, read.epoch, read.number, read.most)
+    return custody_effects.EntriesRead(read.garrison, read.epoch, read.number, tuple(found))
+
+
+def _compare(read: effects.Compare, store: LaneReader) -> effects.Compared:
     last = None if read.final else read.listed[-1].document if read.listed else read.after
     ours = dict(store.listing_between(read.after, last)) if last != read.after or read.final else {}
     theirs = dict(read.listed)
     differing = [one for one in theirs if ours.get(one) != theirs[one]]
-    vectors = store.vectors(differing)
+    vectors = store.vectors(differing, read.source)
     unlisted = tuple(one for one in ours if one not in theirs)
-    return Compared(tuple((one, vectors[one]) for one in differing), unlisted)
+    return effects.Compared(tuple((one, vectors[one]) for one in differing), unlisted)
+
+
+def _cells(read: effects.ReadSketch, store: LaneReader) -> effects.SketchRead:
+    ours, _ = _sketch(store, read.salt, read.size)
+    return effects.SketchRead(read.start, ours.to_bytes(read.start))
+
+
+def _sketch(
+    store: LaneReader, salt: bytes, size: int
+) -> tuple[Sketch, dict[Symbol, DocumentId] | None]:
+    """Our first cells; under a salt, whose symbols are whose as well."""
+    return store.salted_sketch(salt, size) if salt else (store.sketch(size), None)
+
+
+def _differ(read: effects.Differ, store: LaneReader) -> effects.Differed:
+    ours, names = _sketch(store, read.salt, len(read.cells) // sketch.CELL_BYTES)
+    try:
+        theirs = Sketch.from_bytes(ours.key, read.cells)
+        difference = ours.subtract(theirs)
+        found = sketch.decode(difference)
+    except BadSketch:
+        return effects.Differed(0)
+    if not found.complete:
+        return effects.Differed(sketch.next_size(difference, read.fewer) or 0)
+    documents = names if names is not None else store.named(found.ours)
+    return _told(found, documents, store, read)
+
+
+def _told(
+    found: sketch.Decoded,
+    documents: dict[Symbol, DocumentId],
+    store: LaneReader,
+    read: effects.Differ,
+) -> effects.Differed:
+    """Pair both sides' symbols by tag: one of each is one document in two states."""
+    here = Counter(map(sketch.tag, found.ours))
+    there = Counter(map(sketch.tag, found.theirs))
+    held = {one: documents[one] for one in found.ours if one in documents}
+    shared = [one for one in held if there[sketch.tag(one)]]
+    vectors = store.vectors([held[one] for one in shared], read.source)
+    paired: dict[int, Vector] = {}
+    doubtful: list[tuple[DocumentId, Vector]] = []
+    for one in shared:
+        tag, vector = sketch.tag(one), vectors[held[one]]
+        if here[tag] == there[tag] == 1:
+            paired[tag] = vector
+        else:
+            doubtful.append((held[one], vector))
+    wanted = tuple(
+        (one, paired.get(sketch.tag(one), {}))
+        for one in found.theirs
+        if sketch.tag(one) in paired or not here[sketch.tag(one)]
+    )
+    unlisted = tuple(held[one] for one in held if not there[sketch.tag(one)])
+    return effects.Differed(None, wanted, unlisted, tuple(doubtful))
+
+
+def _named(read: effects.ReadNamed, store: LaneReader) -> effects.NamedRead:
+    symbols = [symbol for symbol, _ in read.wanted]
+    documents = store.salted_sketch(read.salt, 1)[1] if read.salt else store.named(symbols)
+    return effects.NamedRead(
+        tuple((documents[symbol], vector) for symbol, vector in read.wanted if symbol in documents)
+    )
+
+
+_PERFORM: dict[type, Callable[..., Answer]] = {
+    effects.ReadSummary: _summary,
+    effects.ReadListing: _listing,
+    effects.Compare: _compare,
+    effects.ReadSketch: _cells,
+    effects.Differ: _differ,
+    effects.ReadNamed: _named,
+    effects.ReadNews: _news,
+    effects.ReadLacking: _lacking,
+    effects.ReadReach: _reach,
+    effects.ReadVectors: _vectors,
+    effects.ReadStaged: _staged,
+    effects.ReadBlobsWanted: _blobs_wanted,
+    effects.ReadBlob: _blob,
+    custody_effects.ReadCustody: _custody,
+    custody_effects.ReadEntries: _entries,
+}

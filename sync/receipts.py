@@ -12,7 +12,7 @@ from conflict.lane import LaneRun, check_run
 from conflict.signature import lane_message
 from sync import codec, limits, messages
 from sync.errors import ProofFailed
-from sync.ports import HeldLane, Keyring, Receipt, SetAside, Signer
+from sync.ports import Keyring, Receipt, SetAside, Signer
 
 AUTHOR_UNKNOWN = "author-unknown"
 _RECEIPT_DOMAIN = b"aidstation/receipt/1"
@@ -42,18 +42,24 @@ def refusal(aside: SetAside) -> messages.Refused:
 
 
 def signed_receipts(
-    signer: Signer, epoch: bytes, frame: int, held: Sequence[HeldLane]
+    signer: Signer,
+    epoch: bytes,
+    frames: Sequence[int],
+    receipts: Sequence[Receipt],
+    refused: Sequence[tuple[int, int]],
 ) -> messages.Receipts:
-    """Receipts for lanes that are durable now."""
-    receipts = tuple(Receipt(one.lane, one.state.short) for one in held)
+    """A receipt for what these messages carried, which is durable now but for the refused runs."""
     signed = _RECEIPT_DOMAIN + codec.receipt_message(epoch, receipts)
-    return messages.Receipts(frame, epoch, receipts, signer.sign(signed))
+    return messages.Receipts(tuple(frames), tuple(refused), signer.sign(signed))
 
 
-def check_receipts(message: messages.Receipts, peer: messages.Hello, keyring: Keyring) -> None:
-    """Hold receipts to their sender: its signature, and the epoch of its HELLO."""
-    if message.epoch != peer.epoch:
-        raise ProofFailed("a receipt of another store epoch than the peer's HELLO")
-    signed = _RECEIPT_DOMAIN + codec.receipt_message(message.epoch, message.receipts)
+def check_receipts(
+    message: messages.Receipts,
+    receipts: Sequence[Receipt],
+    peer: messages.Hello,
+    keyring: Keyring,
+) -> None:
+    """Hold a receipt to its sender: its signature over its epoch and what we sent it."""
+    signed = _RECEIPT_DOMAIN + codec.receipt_message(peer.epoch, receipts)
     if not keyring.verifies(peer.node, signed, message.signature):
-        raise ProofFailed("a receipt that its node did not sign")
+        raise ProofFailed("a receipt that its node did not sign, or not for what was sent")

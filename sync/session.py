@@ -1,4 +1,4 @@
-"""One session with one peer, as a pure state machine: frames and answers in, effects out.
+"""One session with one peer, as a pure state machine: frames and answers in, frames and effects out.
 
 `now` (monotonic seconds) and entropy are arguments; nothing here reads a clock, a socket or a store.
 The leader (who dialled) starts every check and every round; see PROTOCOL.md for the state diagram.
@@ -8,139 +8,191 @@ After any fault the session is closed and every later input is ignored.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
-from conflict.identity import DocumentId, Lane, NodeId
-from conflict.lane import LaneRun
-from sync import codec, effects, limits, messages
+from conflict.identity import Lane, NodeId
+from sync import codec, custody_effects, effects, limits, messages
 from sync.blobs import BlobExchange
+from sync.custody_exchange import CustodyExchange
 from sync.effects import Answer, Effect, Phase
 from sync.errors import OutOfTurn, PeerFault, Stalled
+from sync.exchange import Exchange
+from sync.flow import Flow, Intake
 from sync.handshake import Greeting, Handshake
+from sync.link_profile import LinkProfile
 from sync.messages import Message
-from sync.outbox import Outbox
-from sync.ports import Keyring, SetAside, Signer, Summary
-from sync.receipts import check_receipts, refusal, signed_receipts, vet
-from sync.repair import Repair, chunks, send
+from sync.ports import Keyring, Known, Precedence, Signer, Terms
+from sync.repair import Repair
+from sync.rounds import SETTLED, Company, Rounds, Standing
 
 
 class Session:
-    """Drive with `start`, `receive`, `answer`, `grown`, `expire`; each returns effects in order."""
+    """Drive with `start`, `receive`, `answer`, `grown`, `expire`; each returns effects in order.
+
+    After each of them, and when the channel can take more, send what `transmit` gives. `terms` says
+    how to deal with a peer; None: with whoever it may be.
+    """
 
     def __init__(
-        self, *, signer: Signer, keyring: Keyring, greeting: Greeting, leader: bool, now: float
+        self,
+        *,
+        signer: Signer,
+        keyring: Keyring,
+        greeting: Greeting,
+        terms: Callable[[NodeId | None], Terms],
+        leader: bool,
+        now: float,
     ) -> None:
-        self.phase = Phase.GREETING
-        self.cause = ""
         self.peer: NodeId | None = None
         self.leader = leader
-        self.proofs = 0  # how often equality was proved
         self._signer = signer
         self._keyring = keyring
+        self._terms = terms
         self._handshake = Handshake(
             signer=signer, keyring=keyring, greeting=greeting, leader=leader
         )
-        self._outbox = Outbox()
-        self._blobs = BlobExchange()
-        self._round = Repair(0, self._outbox, self._ticket)
-        self._mine: Summary | None = None
-        self._theirs: Summary | None = None
-        self._repair = True
-        self._checking = False
+        self._agreed = terms(None)
+        self._grant()
+        self._blobs: BlobExchange | None = None
+        self._custody = CustodyExchange(self._ticket, self._say, keyring, leader=leader)
+        self._rounds: Rounds | None = None  # these two once the peer is proven
+        self._exchange: Exchange | None = None
         self._tickets = 0
-        self._holds: dict[int, int] = {}  # ticket: frame number
-        self._vector_reads = 0
-        self._answered: set[DocumentId] = set()  # documents whose vectors both sides have said
-        self._repair_delay_s = limits.REPAIR_DELAY_S
-        self._deadline: float | None = now + limits.HANDSHAKE_S_MAX
-        self._heard = now
-        self._now = now
+        self._started = self._heard = now
+        self._at = Standing(now)
+        self._greeted_by = now + self.profile.handshake_s_max
+
+    def _grant(self) -> None:
+        """What we take, and until its HELLO what we think the peer takes."""
+        size, credit = self.profile.frame_bytes_max, self.profile.credit_bytes
+        self._flow = Flow(frame_bytes_max=size, credit_bytes=credit)
+        self._intake = Intake(frame_bytes_max=size, credit_bytes=credit)
 
     # What the driver calls ------------------------------------------------------------------
 
     def start(self) -> list[Effect]:
-        """First effects: our HELLO."""
-        return [send(self._handshake.hello())]
+        """The leader says HELLO; the follower waits for it, to know on which terms to answer."""
+        if self.leader:
+            self._say(self._handshake.hello(self.profile))
+        return []
+
+    def transmit(self) -> bytes | None:
+        """The next frame for the wire, when it can take one; None: nothing, or not yet."""
+        return self._flow.next()
 
     def receive(self, frame: bytes, now: float) -> list[Effect]:
         """One frame from the peer."""
-        if self.phase is Phase.CLOSED:
-            return []
-        self._heard = self._now = now
-        try:
-            return [*self._take(codec.decode(frame)), *self._pump()]
-        except PeerFault as fault:
-            return self._fail(fault)
+        self._heard = now
+        return self._do(now, lambda: self._hear(frame))
 
     def answer(self, ticket: int, answer: Answer, now: float) -> list[Effect]:
         """The outcome of a read or write that carried `ticket`."""
-        if self.phase is Phase.CLOSED:
-            return []
-        self._now = now
-        try:
-            return [*self._learn(ticket, answer), *self._pump()]
-        except PeerFault as fault:
-            return self._fail(fault)
+        return self._do(now, lambda: self._learn(ticket, answer))
 
-    def grown(self, lanes: Iterable[tuple[Lane, int]], now: float) -> list[Effect]:
-        """Lanes grew here, by a local save or through another peer: send them on."""
-        if self.phase in {Phase.CLOSED, Phase.GREETING, Phase.PROVING}:
-            return []  # the first check will see them
-        self._now = now
-        for lane, first_seq in lanes:
-            self._outbox.push(lane, first_seq)
-        self._check_soon()
-        return [*self._pump()]
+    def grown(
+        self,
+        lanes: Iterable[tuple[Lane, int]],
+        now: float,
+        *,
+        precedence: Precedence = Precedence.ROUTINE,
+        relayed: bool = False,
+    ) -> list[Effect]:
+        """Lanes grew here, by a local save or (`relayed`) through another peer: send them on."""
+        if self.phase in _UNPROVEN or (relayed and self.waits_turn):
+            return []  # the next check will see them
+        self._at.now = now
+        self._compared.check_soon()
+        return self._do(now, lambda: self._open.grown(lanes, precedence, now, relayed=relayed))
+
+    def custody_grown(self, now: float, *, relayed: bool) -> list[Effect]:
+        """A custody log grew here: written by us, or (`relayed`) brought by another peer."""
+        if self.phase in _UNPROVEN:
+            return []
+        return self._do(now, lambda: self._custody.grown(now, relayed=relayed))
 
     def check(self, now: float) -> list[Effect]:
         """Prove equality now, and repair if it does not hold. A follower asks the leader to."""
-        self._now = now
-        if self.phase not in {Phase.EQUAL, Phase.DIFFERENT}:
+        if self.phase not in SETTLED:
             return []
-        if self.leader:
-            return self._start_check(repair=True)
-        return [send(messages.Check(0, Summary(0, bytes(8)), repair=True))]
+        return self._do(now, lambda: self._compared.check(repair=True))
+
+    def take_turn(self, now: float) -> list[Effect]:
+        """No other session of this node repairs: go on if this one has waited for it."""
+        return self._do(now, self._rounds.take_turn) if self._rounds else []
 
     def next_deadline(self) -> float | None:
         """When `expire` wants to be called, monotonic seconds."""
         if self.phase is Phase.CLOSED:
             return None
-        stall = self._heard + limits.STALL_S_MAX if self._expecting() else None
-        return min((one for one in (self._deadline, stall) if one is not None), default=None)
+        if self._rounds is None or self._exchange is None:
+            return self._greeted_by
+        stall = self._heard + self.profile.stall_s_max if self._expecting() else None
+        due = (self._rounds.due, stall, self._exchange.relays.due, self._exchange.inbound.due)
+        return min((one for one in (*due, self._custody.due) if one is not None), default=None)
 
     def expire(self, now: float) -> list[Effect]:
         """A deadline has come."""
         due = self.next_deadline()
         if due is None or now < due:
             return []
-        self._now = now
-        if self.phase in {Phase.GREETING, Phase.PROVING}:
-            return self._fail(Stalled(f"no proof within {limits.HANDSHAKE_S_MAX:.0f} s"))
-        if self._expecting() and now >= self._heard + limits.STALL_S_MAX:
-            return self._fail(Stalled(f"nothing heard for {limits.STALL_S_MAX:.0f} s"))
-        self._deadline = None
-        if self.phase not in {Phase.EQUAL, Phase.DIFFERENT} or not self.leader:
-            return []
-        if not self._outbox.idle or self._holds:
-            self._check_soon()
-            return []
-        return self._start_check(repair=self.phase is Phase.DIFFERENT)
+        self._at.now = now
+        if self._rounds is None:
+            return self._fail(Stalled(f"no proof within {self.profile.handshake_s_max:.0f} s"))
+        if self._expecting() and now >= self._heard + self.profile.stall_s_max:
+            return self._fail(Stalled(f"nothing heard for {self.profile.stall_s_max:.0f} s"))
+        return self._do(now, self._rounds.expire)
+
+    def end(self, code: str) -> list[Effect]:
+        """End it from here, and say why."""
+        return [] if self.phase is Phase.CLOSED else self._fault(code, code)
+
+    def abandon(self) -> None:
+        """The connection has ended."""
+        self._at.phase = Phase.CLOSED
+
+    # What status asks -----------------------------------------------------------------------
 
     @property
-    def proved(self) -> Summary | None:
+    def phase(self) -> Phase:
+        """Where the session stands."""
+        return self._at.phase
+
+    @property
+    def cause(self) -> str:
+        """Why it is not equal, where it is not."""
+        return self._at.cause
+
+    @property
+    def profile(self) -> LinkProfile:
+        """Of the link to the peer, once that has said who it is."""
+        return self._agreed.profile
+
+    @property
+    def proofs(self) -> int:
+        """How often equality was proved."""
+        return self._rounds.proofs if self._rounds else 0
+
+    @property
+    def proved(self) -> Known | None:
         """What both sides held when equality was last proved, while that is the latest verdict."""
-        return self._mine if self.phase is Phase.EQUAL else None
+        return self._rounds.proved if self._rounds else None
+
+    @property
+    def waits_turn(self) -> bool:
+        """It differs from the peer, and will repair once no other session of this node does."""
+        return self._rounds is not None and self._rounds.waits_turn
 
     @property
     def busy(self) -> bool:
         """Something is queued, on the way, or not yet durable."""
-        return not self._outbox.idle or bool(self._holds)
+        return self._exchange is not None and self._exchange.busy
 
     @property
     def waiting(self) -> int:
         """Documents and lanes not yet sent."""
-        return self._outbox.waiting
+        return self._exchange.outbox.waiting if self._exchange else 0
 
-    # Messages -------------------------------------------------------------------------------
+    # Greeting -------------------------------------------------------------------------------
 
     def _take(self, message: Message) -> Iterable[Effect]:
         if isinstance(message, messages.Fault):
@@ -148,252 +200,201 @@ class Session:
         phases, handler = _TAKES[type(message)]
         if self.phase not in phases:
             raise OutOfTurn(f"{type(message).__name__} does not belong in phase {self.phase}")
-        effect: Iterable[Effect] = handler(self, message)
-        return effect
+        return handler(self, message) or ()
 
     def _on_hello(self, hello: messages.Hello) -> Iterator[Effect]:
-        proof = self._handshake.on_hello(hello)
-        yield from self._enter(Phase.PROVING)
-        yield send(proof)
+        self._handshake.on_hello(hello)
+        self._agreed = self._terms(hello.node)
+        if not self.leader:
+            self._grant()
+            self._say(self._handshake.hello(self.profile))
+        if not self.profile.thin:  # only the peer may know that the link is thin
+            profile = LinkProfile.granted(hello.frame_bytes_max, hello.credit_bytes)
+            self._agreed = self._agreed._replace(profile=profile)
+        size = min(hello.frame_bytes_max, self.profile.frame_bytes_max)
+        credit = min(hello.credit_bytes, self.profile.credit_bytes)
+        self._flow.regrant(frame_bytes_max=size, credit_bytes=credit)
+        self._intake.regrant(frame_bytes_max=size, credit_bytes=credit)  # what the peer goes by too
+        yield from self._at.enter(Phase.PROVING)
+        self._say(self._handshake.proof())
 
     def _on_proof(self, proof: messages.Proof) -> Iterator[Effect]:
         proven = self._handshake.on_proof(proof)
+        hello, greeting = self._handshake.peer, self._handshake.greeting
+        assert hello is not None  # noqa: S101  a proof follows a HELLO
         self.peer = proven.node
-        self._deadline = None
+        self._exchange = Exchange(
+            signer=self._signer,
+            keyring=self._keyring,
+            epoch=greeting.epoch,
+            leader=self.leader,
+            profile=self.profile,
+            ticket=self._ticket,
+            say=self._say,
+        )
+        unsent = partial(self._flow.waiting, Precedence.BLOB)
+        self._blobs = BlobExchange(
+            self._ticket, self._say, 4 * self.profile.frame_bytes_max, unsent
+        )
+        company = Company(
+            peer=hello,
+            leader=self.leader,
+            terms=self._agreed,
+            same_key=hello.sketch_key == greeting.sketch_key,
+            secret=self._handshake.secret,
+        )
+        self._rounds = Rounds(company, self._at, self._exchange, self._ticket, self._say)
         yield proven
-        yield from self._enter(Phase.CHECKING)
-        if self.leader:
-            yield from self._start_check(repair=True)
+        # an epoch that is over counts no more
+        yield effects.SaveReceipts(hello.node, hello.epoch, ())
+        yield from self._at.enter(Phase.CHECKING)
+        yield from self._rounds.begin(self._urgent_since_ms)
+        yield from self._custody.look()
 
-    # Checks and rounds ----------------------------------------------------------------------
+    @property
+    def _open(self) -> Exchange:
+        assert self._exchange is not None  # noqa: S101  asked for after the proof only
+        return self._exchange
 
-    def _start_check(self, *, repair: bool) -> list[Effect]:
-        if self._checking:
-            return []
-        self._repair = repair
-        self._mine = self._theirs = None
-        self._round = Repair(self._round.number + 1, self._outbox, self._ticket)
-        self._checking = True
-        return [*self._enter(Phase.CHECKING), effects.ReadSummary(self._ticket())]
+    @property
+    def _compared(self) -> Rounds:
+        assert self._rounds is not None  # noqa: S101  asked for after the proof only
+        return self._rounds
 
-    def _on_check(self, check: messages.Check) -> Iterator[Effect]:
-        if self.leader and not check.round:
-            settled = self.phase in {Phase.EQUAL, Phase.DIFFERENT}
-            yield from self._start_check(repair=True) if settled else ()
-            return
-        self._theirs = check.summary
-        if self.leader:
-            if check.round != self._round.number or self._mine is None:
-                raise OutOfTurn("a CHECK that was not asked for")
-            yield from self._judge()
-            return
-        if check.round <= self._round.number:
-            raise OutOfTurn("rounds count up")
-        self._round = Repair(check.round, self._outbox, self._ticket)
-        self._repair = check.repair
-        yield from self._enter(Phase.CHECKING)
-        yield effects.ReadSummary(self._ticket())
-
-    def _on_summary(self, answer: effects.SummaryRead) -> Iterator[Effect]:
-        self._checking = False
-        self._mine = answer.summary
-        yield send(messages.Check(self._round.number, answer.summary, self._repair))
-        if not self.leader:
-            yield from self._judge()
-
-    def _judge(self) -> Iterator[Effect]:
-        assert self._mine is not None  # noqa: S101  both summaries are known here
-        assert self._theirs is not None  # noqa: S101
-        if self._mine == self._theirs:
-            self._repair_delay_s = limits.REPAIR_DELAY_S
-            self.proofs += 1
-            yield from self._enter(Phase.EQUAL)
-            yield effects.ReadBlobsWanted(self._ticket())
-        elif not self._repair:
-            yield from self._enter(Phase.DIFFERENT, "contents differ; repair is scheduled")
-            if self.leader:
-                self._deadline = self._now + self._repair_delay_s
-                self._repair_delay_s = min(self._repair_delay_s * 2, limits.REPAIR_DELAY_S_MAX)
-        else:
-            fewer = self._mine.documents - self._theirs.documents
-            yield from self._enter(Phase.REPAIRING)
-            yield from self._round.start(lister=fewer < 0 or (fewer == 0 and self.leader))
-
-    def _on_listing_read(self, answer: effects.ListingRead) -> Iterable[Effect]:
-        return self._round.listing_read(answer)
-
-    def _on_listing(self, page: messages.Listing) -> Iterable[Effect]:
-        return self._round.listing(page)
-
-    def _on_compared(self, answer: effects.Compared) -> Iterable[Effect]:
-        return self._round.compared(answer)
-
-    def _on_vectors(self, vectors: messages.Vectors) -> Iterable[Effect]:
-        if vectors.round not in {0, self._round.number}:
-            raise OutOfTurn("VECTORS of another round")
-        for document, vector in vectors.vectors:
-            self._outbox.ask(document, vector)
-            if vectors.answer:
-                self._answered.add(document)
-        self._round.asked(final=vectors.final)
-        return ()
-
-    def _on_content_read(self, answer: effects.ContentRead) -> Iterator[Effect]:
-        for content in self._outbox.read(answer.runs):
-            yield send(content)
-        behind = tuple(one for one in answer.behind if one not in self._answered)
-        self._answered.difference_update(answer.behind)
-        if behind:
-            self._vector_reads += 1
-            yield effects.ReadVectors(self._ticket(), behind)
-
-    def _on_vectors_read(self, answer: effects.VectorsRead) -> Iterator[Effect]:
-        self._vector_reads -= 1
-        number = self._round.number if self.phase is Phase.REPAIRING else 0
-        for chunk, _ in chunks(answer.vectors):
-            yield send(messages.Vectors(number, chunk, answer=True, final=False))
-
-    def _on_finished(self, finished: messages.Finished) -> Iterable[Effect]:
-        self._round.peer_finished(finished)
-        return ()
-
-    def _finish(self) -> Iterator[Effect]:
-        """The leader checks again when a round is over and all of it is durable on both sides."""
-        if self.phase is not Phase.REPAIRING:
-            return
-        yield from self._round.finish(asking=bool(self._vector_reads))
-        if self.leader and self._round.over and not self._holds:
-            yield from self._start_check(repair=self._round.progress)
-
-    # Content --------------------------------------------------------------------------------
-
-    def _on_content(self, content: messages.Content) -> Iterator[Effect]:
-        assert self.peer is not None  # noqa: S101  content comes after the proof
-        good: list[LaneRun] = []
-        aside: list[tuple[SetAside, LaneRun]] = []
-        for run in content.runs:
-            if (fault := vet(run, self._keyring)) is None:
-                good.append(run)
-            else:
-                aside.append((fault, run))
-                yield send(refusal(fault))
-        ticket = self._ticket()
-        self._holds[ticket] = content.frame
-        yield effects.Hold(ticket, self.peer, tuple(good), tuple(aside))
-
-    def _on_hold_done(self, ticket: int, answer: effects.HoldDone) -> Iterator[Effect]:
-        frame = self._holds.pop(ticket)
-        applied = answer.applied
-        for aside in applied.set_aside:
-            yield send(refusal(aside))
-        epoch = self._handshake.greeting.epoch
-        yield send(signed_receipts(self._signer, epoch, frame, applied.held))
-        if applied.gaps:
-            self._vector_reads += 1
-            documents = tuple(dict.fromkeys(lane.document for lane in applied.gaps))
-            yield effects.ReadVectors(self._ticket(), documents)
-        if applied.grown:
-            self._round.progress = True
-            self._check_soon()
+    # Content and blobs ----------------------------------------------------------------------
 
     def _on_receipts(self, message: messages.Receipts) -> Iterator[Effect]:
-        peer = self._handshake.peer
-        assert peer is not None  # noqa: S101  receipts come after the proof
-        check_receipts(message, peer, self._keyring)
-        self._outbox.receipted(message.frame)
-        if message.receipts:
-            self._round.progress = True
-            self._check_soon()
-            yield effects.SaveReceipts(peer.node, message.epoch, message.receipts)
+        yield from self._open.receipted(message, self._compared.company.peer)
+        self._compared.check_soon()
 
-    def _on_refused(self, refused: messages.Refused) -> Iterator[Effect]:
-        lane = Lane(refused.document, refused.actor)
-        yield effects.PeerRefused(lane, refused.first_seq, refused.code, refused.detail)
+    # ----------------------------------------------------------------------------------------
 
-    # Blobs ----------------------------------------------------------------------------------
+    def _do(self, now: float, work: Callable[[], Iterable[Effect]]) -> list[Effect]:
+        """What comes of it. A peer is given credit while little of what it sent waits here."""
+        if self.phase is Phase.CLOSED:
+            return []
+        self._at.now = now
+        if self._exchange is not None and not self._expecting():
+            self._heard = now  # its silence counts from when something is expected
+        try:
+            todo = [*work(), *self._pump()]
+            little = self._rounds is None or self._rounds.round.backlog <= limits.READS_AHEAD_MAX
+            if little and (through := self._intake.ack()) is not None:
+                self._flow.acknowledge(through)
+            self._flow.bound()
+        except PeerFault as fault:
+            return self._fail(fault)
+        return todo
 
-    def _on_blobs_wanted(self, answer: effects.BlobsWantedRead) -> Iterator[Effect]:
-        if ask := self._blobs.ask(answer):
-            yield send(ask)
-
-    def _on_blob_ask(self, ask: messages.BlobAsk) -> Iterator[Effect]:
-        for blob, offset in ask.wanted:
-            yield effects.ReadBlob(self._ticket(), blob, offset)
-
-    def _on_blob_read(self, answer: effects.BlobRead) -> Iterator[Effect]:
-        yield send(messages.BlobPart(*answer))
-
-    def _on_blob_part(self, part: messages.BlobPart) -> Iterator[Effect]:
-        here, ticket = self._blobs.take(part), self._ticket()
-        yield effects.SaveBlobPart(ticket, *part) if here else effects.ReadBlobsWanted(ticket)
-
-    def _on_blob_saved(self, answer: effects.BlobSaved) -> Iterator[Effect]:
-        ask = self._blobs.saved(answer)
-        yield send(ask) if ask else effects.ReadBlobsWanted(self._ticket())
+    def _hear(self, frame: bytes) -> Iterable[Effect]:
+        return self._take(codec.decode(whole)) if (whole := self._intake.take(frame)) else ()
 
     def _learn(self, ticket: int, answer: Answer) -> Iterable[Effect]:
         if isinstance(answer, effects.HoldDone):
             return self._on_hold_done(ticket, answer)
-        effect: Iterable[Effect] = _LEARNS[type(answer)](self, answer)
-        return effect
+        return _LEARNS[type(answer)](self, answer) or ()
+
+    def _on_hold_done(self, ticket: int, answer: effects.HoldDone) -> Iterator[Effect]:
+        peer = self._compared.company.peer.node
+        yield from self._open.held(ticket, answer, peer, self._at.now)
+        if answer.applied.grown:
+            self._compared.check_soon()
 
     def _pump(self) -> Iterator[Effect]:
-        if self.phase in {Phase.GREETING, Phase.PROVING, Phase.CLOSED}:
+        if self.phase in _UNPROVEN:
             return
-        if read := self._outbox.next_read(self._ticket):
-            yield read
-        yield from self._finish()
+        waiting = self._flow.waiting_bytes
+        yield from self._open.pump(self._at.now, self._urgent_since_ms, waiting)
+        yield from self._compared.pump(self._flow.waiting(Precedence.SUMMARY))
+        yield from self._custody.pump(self._at.now, waiting)
+
+    @property
+    def _urgent_since_ms(self) -> int:
+        """Wall clock: what was written since may be urgent."""
+        lived_ms = int((self._at.now - self._started) * 1000)
+        return self._handshake.greeting.clock_ms + lived_ms - limits.URGENT_S * 1000
+
+    def _say(self, message: Message) -> None:
+        """Into the flow, to leave when its precedence has its turn."""
+        self._flow.put(messages.precedence_of(message), codec.encode(message))
 
     def _expecting(self) -> bool:
         waits = self.phase in {Phase.CHECKING, Phase.REPAIRING}
-        return waits or self._blobs.pending or not self._outbox.idle
-
-    def _check_soon(self) -> None:
-        if self.leader and self.phase in {Phase.EQUAL, Phase.DIFFERENT}:
-            self._deadline = self._now + limits.CHECK_DELAY_S
-
-    def _enter(self, phase: Phase, cause: str = "") -> Iterator[Effect]:
-        if (self.phase, self.cause) != (phase, cause):
-            self.phase, self.cause = phase, cause
-            yield effects.Entered(phase, cause)
+        blobs = self._blobs is not None and self._blobs.pending
+        return waits or blobs or not self._open.outbox.idle
 
     def _fail(self, fault: PeerFault) -> list[Effect]:
-        text = str(fault)[: limits.TEXT_CHARS_MAX]
-        return [send(messages.Fault(fault.code, text)), *self._closed(fault.code, text)]
+        return self._fault(fault.code, str(fault)[: limits.TEXT_CHARS_MAX])
+
+    def _fault(self, code: str, text: str) -> list[Effect]:
+        self._flow.end()
+        self._say(messages.Fault(code, text))
+        return self._closed(code, text)
 
     def _closed(self, code: str, text: str) -> list[Effect]:
-        self.phase, self.cause = Phase.CLOSED, text
-        return [effects.Entered(Phase.CLOSED, text), effects.Close(code, text)]
+        return [*self._at.enter(Phase.CLOSED, text), effects.Close(code, text)]
 
     def _ticket(self) -> int:
         self._tickets += 1
         return self._tickets
 
 
+_UNPROVEN = frozenset({Phase.GREETING, Phase.PROVING, Phase.CLOSED})
+_REPAIRING = frozenset({Phase.REPAIRING})
 _PROVEN = frozenset({Phase.CHECKING, Phase.REPAIRING, Phase.EQUAL, Phase.DIFFERENT})
 
+_Taker = Callable[..., Iterable[Effect] | None]
+
+
+def _in(part: str, taker: _Taker) -> _Taker:
+    return lambda session, message: taker(getattr(session, part), message)
+
+
+def _round(taker: _Taker) -> _Taker:
+    return lambda session, message: taker(session._compared.round, message)
+
+
+def _exchange(taker: _Taker) -> _Taker:
+    return lambda session, message: taker(session._open, message, session.peer)
+
+
 # Which message may come in which phase, and who deals with it: PROTOCOL.md draws this table.
-_TAKES: dict[type, tuple[frozenset[Phase], Callable[..., Iterable[Effect]]]] = {
+_TAKES: dict[type, tuple[frozenset[Phase], _Taker]] = {
     messages.Hello: (frozenset({Phase.GREETING}), Session._on_hello),
     messages.Proof: (frozenset({Phase.PROVING}), Session._on_proof),
-    messages.Check: (_PROVEN, Session._on_check),
-    messages.Listing: (frozenset({Phase.REPAIRING}), Session._on_listing),
-    messages.Vectors: (_PROVEN, Session._on_vectors),
-    messages.Content: (_PROVEN, Session._on_content),
-    messages.Finished: (frozenset({Phase.REPAIRING}), Session._on_finished),
+    messages.Check: (_PROVEN, _in("_compared", Rounds.on_check)),
+    messages.Listing: (_REPAIRING, _round(Repair.listing)),
+    messages.Sketch: (_PROVEN, _in("_compared", Rounds.on_sketch)),
+    messages.More: (_REPAIRING, _round(Repair.more)),
+    messages.Wanted: (_REPAIRING, _round(Repair.wanted)),
+    messages.Vectors: (_PROVEN, _in("_compared", Rounds.on_vectors)),
+    messages.Content: (_PROVEN, _exchange(Exchange.content)),
+    messages.Finished: (_REPAIRING, _round(Repair.peer_finished)),
     messages.Receipts: (_PROVEN, Session._on_receipts),
-    messages.Refused: (_PROVEN, Session._on_refused),
-    messages.BlobAsk: (_PROVEN, Session._on_blob_ask),
-    messages.BlobPart: (_PROVEN, Session._on_blob_part),
+    messages.Refused: (_PROVEN, _in("_open", Exchange.refused)),
+    messages.BlobAsk: (_PROVEN, _in("_blobs", BlobExchange.asked)),
+    messages.BlobPart: (_PROVEN, _in("_blobs", BlobExchange.part)),
+    messages.CustodyHave: (_PROVEN, _in("_custody", CustodyExchange.have)),
+    messages.Custody: (_PROVEN, _in("_custody", CustodyExchange.entry)),
+    messages.Ack: (_PROVEN, _in("_flow", lambda flow, ack: flow.acked(ack.through))),
 }
 
-_LEARNS: dict[type, Callable[..., Iterable[Effect]]] = {
-    effects.SummaryRead: Session._on_summary,
-    effects.ListingRead: Session._on_listing_read,
-    effects.Compared: Session._on_compared,
-    effects.ContentRead: Session._on_content_read,
-    effects.VectorsRead: Session._on_vectors_read,
-    effects.BlobsWantedRead: Session._on_blobs_wanted,
-    effects.BlobRead: Session._on_blob_read,
-    effects.BlobSaved: Session._on_blob_saved,
+_LEARNS: dict[type, _Taker] = {
+    effects.SummaryRead: _in("_compared", Rounds.summary),
+    effects.NewsRead: _in("_compared", Rounds.news),
+    effects.StagedRead: _in("_compared", Rounds.staged),
+    effects.ListingRead: _round(Repair.listing_read),
+    effects.Compared: _round(Repair.compared),
+    effects.SketchRead: _round(Repair.sketch_read),
+    effects.Differed: _round(Repair.differed),
+    effects.NamedRead: _round(Repair.named),
+    effects.LackingRead: _exchange(Exchange.lacking),
+    effects.ReachRead: _exchange(Exchange.reached),
+    effects.VectorsRead: _in("_exchange", Exchange.vectors_read),
+    effects.BlobsWantedRead: _in("_blobs", BlobExchange.wanted),
+    effects.BlobRead: _in("_blobs", BlobExchange.read),
+    effects.BlobSaved: _in("_blobs", BlobExchange.saved),
+    custody_effects.CustodyRead: _in("_custody", CustodyExchange.looked),
+    custody_effects.EntriesRead: _in("_custody", CustodyExchange.entries),
+    custody_effects.CustodySaved: _in("_custody", CustodyExchange.saved),
 }

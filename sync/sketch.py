@@ -46,6 +46,7 @@ SYMBOL_BYTES = 6
 CELL_BYTES = 9
 SECRET_BYTES = 16
 SALT_BYTES = 16
+KEY_NAME_BYTES = 4
 LISTED_BYTES = ID_BYTES + DIGEST_BYTES  # what a LISTING takes a document
 
 _DOMAIN = b"aidstation/sketch/1"
@@ -90,7 +91,7 @@ class SketchKey:
         keys = hashlib.sha512(_DOMAIN + secret + salt).digest()
         self._symbol_hash = hashlib.sha256(keys[:16])
         self._cell_hash = hashlib.sha512(keys[16:32])
-        self.name = keys[32:36]
+        self.name = keys[32 : 32 + KEY_NAME_BYTES]
 
     def symbol(self, document: DocumentId, digest: bytes) -> Symbol:
         """Symbol of a document (16-byte id) in the state of that digest (16 bytes)."""
@@ -356,12 +357,17 @@ def worth_sketching(ours: int, theirs: int) -> bool:
     return _cheaper(0, cells_for(gap), gap * SYMBOL_BYTES, min(ours, theirs))
 
 
+def least_size(have: int) -> int:
+    """Cells to have in all when `have` did not do: each step may cost a pass over all that is held."""
+    return have + max(STEP_CELLS_MIN, have // 4)
+
+
 def next_size(difference: Sketch, fewer: int) -> int | None:
     """Cells to have in all when these did not decode; None: list the `fewer` documents instead."""
     have = len(difference)
     guessed = differences_guessed(difference)
     guess = 4 * have if guessed is None else cells_for(guessed)
-    size = max(guess, have + max(STEP_CELLS_MIN, have // 4))
+    size = max(guess, least_size(have))
     return size if _cheaper(have, size, 0, fewer) else None
 
 

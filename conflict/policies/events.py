@@ -93,7 +93,9 @@ def near_pairs(
     One that leaves out the first of these fields is like no other.
     """
     near = timedelta(minutes=within_minutes)
-    telling = (one for one in standing if field_of(one, same[0]) not in (None, ""))
+    telling = [one for one in standing if field_of(one, same[0]) not in (None, "")]
+    if len({writer_of(one) for one in telling}) < 2:
+        return  # as in most records: nothing to compare
     for group in grouped(telling, lambda one: compared(one, same)).values():
         timed = sorted(
             ((moment.earliest, one.id, one) for one in group if (moment := moment_of(one))),

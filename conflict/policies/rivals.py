@@ -20,7 +20,7 @@ RIVALS_MAX = 64  # corrections that one finding names
 
 def with_rivals(slot: Slot, history: History, view: View) -> View:
     """The view with such findings added, and the readings that they are about marked."""
-    rivals = list(_rival_corrections(slot, history))
+    rivals = list(_rival_corrections(slot, history)) if history.superseded else ()
     if not rivals:
         return view
     disputed = {name for found in rivals for name in found.statements}

@@ -16,7 +16,7 @@ from conflict.identity import DocumentKind
 from conflict.policies import Events, Single
 from conflict.records.fields import CODED, LAST4
 from conflict.shape import Code, Flag, Group, Many, Moment, Number, Text, Whole
-from conflict.slot import Slot, declare
+from conflict.slot import Slot, Urgency, declare
 from conflict.statement import Json, Statement
 
 EPISODE = (DocumentKind.EPISODE,)
@@ -29,6 +29,7 @@ CARD = declare(
         policy=Single(field="status", safer=("open", "closed"), severity=Severity.LOW),
         shape=Group({"edition": Code(tuple(codes.EDITIONS)), "status": Code(("open", "closed"))}),
         absent="nobody said that a card was filled",
+        urgency=Urgency.SUMMARY,
         basis="DD Form 1380: the edition is a field of the record (CLINICAL.md §1.1)",
     )
 )
@@ -70,6 +71,7 @@ INJURY_TIME = declare(
         ),
         shape=Group({"time": Moment(), "approximate": Flag(), "description": Text(400)}),
         absent="not known",
+        urgency=Urgency.SUMMARY,
         basis="DD Form 1380, front: date and time of injury with L or Z",
     )
 )
@@ -83,6 +85,7 @@ MECHANISM = declare(
         policy=Events(),
         shape=Group({"mechanisms": Many(Code(tuple(codes.MECHANISMS))), "other": Text(200)}),
         absent="not recorded",
+        urgency=Urgency.SUMMARY,
         basis="DD Form 1380, front: mechanism of injury, all that apply",
     )
 )
@@ -106,6 +109,7 @@ INJURY = declare(
             }
         ),
         absent="no injury marked",
+        urgency=Urgency.SUMMARY,
         basis="DD Form 1380, front: mark on the body figure, burn %, line to its mechanisms",
     )
 )

@@ -10,7 +10,7 @@ from conflict.policies import Single
 from conflict.records.identity import PERSON
 from conflict.records.shared import BLOB
 from conflict.shape import Code, Flag, Group, Text
-from conflict.slot import Slot, declare
+from conflict.slot import Slot, Urgency, declare
 from conflict.statement import Json
 
 UNLIMITED = ("full-treatment", "revocation")
@@ -52,6 +52,7 @@ DIRECTIVE = declare(
             }
         ),
         absent="none written: full treatment, none is ever inferred",
+        urgency=Urgency.SUMMARY,
         basis="CLINICAL.md §3 DNR / directives; US Core ADI DocumentReference",
     )
 )

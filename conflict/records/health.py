@@ -15,7 +15,7 @@ from conflict.policies import Keyed, Ranked, field_of
 from conflict.records.fields import CODED, DOCUMENT
 from conflict.records.identity import PERSON
 from conflict.shape import Code, Field, Flag, Group, Many, Moment, Number, Text
-from conflict.slot import Slot, declare
+from conflict.slot import Slot, Urgency, declare
 from conflict.statement import Json, Statement
 from conflict.wording import raw
 
@@ -74,6 +74,7 @@ ALLERGY = declare(
         wording=_allergy_words,
         absent="not asked",
         rule=_allergy_rule,
+        urgency=Urgency.SUMMARY,
         basis="DD Form 1380 (NKDA: drugs only); CLINICAL.md §3; FHIR R4 ait-1, ait-2",
     )
 )
@@ -115,6 +116,7 @@ BLOOD_TYPE = declare(
         ),
         wording=_blood_type_words,
         absent=UNIVERSAL_ONLY,
+        urgency=Urgency.SUMMARY,
         basis="Mil Med 1999;164:785 (tags or cards wrong in 34 of 923 soldiers); CLINICAL.md §3",
     )
 )
@@ -252,6 +254,7 @@ FLAG = declare(
             }
         ),
         absent="none raised",
+        urgency=Urgency.SUMMARY,
         basis="CLINICAL.md §3 flags: add wins, removed only by one that saw it; FHIR R4 Flag",
     )
 )

@@ -12,7 +12,7 @@ from conflict.finding import Severity
 from conflict.identity import DocumentKind
 from conflict.policies import Keyed, Ranked
 from conflict.shape import Code, Day, Field, Group, Text
-from conflict.slot import Slot, declare
+from conflict.slot import Slot, Urgency, declare
 from conflict.wording import said
 
 PERSON = (DocumentKind.PERSON,)
@@ -39,6 +39,7 @@ def _identity(
             shape=Group({**fields, "evidence": Code(EVIDENCE)}),
             wording=lambda value: said(value, *fields),
             absent="not known",
+            urgency=Urgency.SUMMARY,
             basis=basis,
         )
     )
@@ -95,6 +96,7 @@ IDENTIFIER = declare(
         ),
         wording=lambda value: said(value, "system", "value", "name", "status"),
         absent="none given",
+        urgency=Urgency.SUMMARY,
         basis="CLINICAL.md §1.6, §3: identifiers are a union; FHIR R4 Patient.identifier",
     )
 )

@@ -11,7 +11,7 @@ from conflict.identity import DocumentKind
 from conflict.policies import Events, Single
 from conflict.records.fields import REFERENCE, one_course
 from conflict.shape import Code, Field, Group, Many, Moment, Text, Whole
-from conflict.slot import Slot, declare
+from conflict.slot import Slot, Urgency, declare
 
 EPISODE = (DocumentKind.EPISODE,)
 ROLE_OF_CARE = Code(tuple(codes.ROLES_OF_CARE))
@@ -24,6 +24,7 @@ TRIAGE = declare(
         policy=Single(field="category", safer=("immediate", "delayed", "minimal", "expectant")),
         shape=Group({"category": Code(tuple(codes.TRIAGE))}),
         absent="not triaged",
+        urgency=Urgency.URGENT,
         basis="Emergency War Surgery ch. 3; CLINICAL.md §3: expectant never wins by merge",
     )
 )
@@ -41,6 +42,7 @@ EVACUATION = declare(
         ),
         shape=Group({"precedence": Code(tuple(codes.PRECEDENCES))}),
         absent="none given",
+        urgency=Urgency.URGENT,
         basis="DD Form 1380, front: EVAC; MEDEVAC request line 3; CLINICAL.md §3",
     )
 )
@@ -63,6 +65,7 @@ MIST = declare(
             }
         ),
         absent="no report given",
+        urgency=Urgency.SUMMARY,
         basis="CLINICAL.md §1.2: MIST, ZMIST (zap: battle roster number), AT-MIST (age, time)",
     )
 )
@@ -97,6 +100,7 @@ MEDEVAC = declare(
             }
         ),
         absent="none requested",
+        urgency=Urgency.URGENT,
         basis="9-line MEDEVAC request (CLINICAL.md §1.2): lines 1 to 5 before launch",
     )
 )
@@ -134,6 +138,7 @@ MEDEVAC_STATUS = declare(
             }
         ),
         absent="no answer known",
+        urgency=Urgency.URGENT,
         basis="CLINICAL.md §1.2; that nobody comes is the more cautious reading",
     )
 )
@@ -157,6 +162,7 @@ HANDOVER = declare(
             }
         ),
         absent="nobody offered to hand over",
+        urgency=Urgency.SUMMARY,
         basis="CLINICAL.md §3: custody by an offer and accept pair",
     )
 )

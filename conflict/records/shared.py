@@ -9,7 +9,7 @@ from conflict.identity import DocumentKind, document_text, parse_document
 from conflict.policies import Events, Keyed, Single
 from conflict.records.fields import DOCUMENT, REFERENCE
 from conflict.shape import Anything, Code, Flag, Group, Many, Number, Text, Whole
-from conflict.slot import Slot, declare
+from conflict.slot import Slot, Urgency, declare
 from conflict.statement import Json
 
 PERSON_OR_EPISODE = (DocumentKind.PERSON, DocumentKind.EPISODE)
@@ -85,6 +85,7 @@ LINK = declare(
             }
         ),
         rule=_spelling,
+        urgency=Urgency.SUMMARY,
         basis="CLINICAL.md §3 same person?; FHIR R4 Patient.link; score: Fellegi-Sunter 1969",
     )
 )

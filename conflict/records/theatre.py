@@ -11,7 +11,7 @@ from conflict.identity import DocumentKind
 from conflict.policies import Keyed
 from conflict.records.shared import BLOB
 from conflict.shape import Code, Group, Many, Moment, Text
-from conflict.slot import Slot, declare
+from conflict.slot import Slot, Urgency, declare
 from conflict.wording import said
 
 THEATRE = (DocumentKind.THEATRE,)
@@ -40,6 +40,7 @@ ALERT = declare(
             }
         ),
         absent="none raised by what is held",
+        urgency=Urgency.URGENT,
         basis="CLINICAL.md §1.5: population health",
     )
 )

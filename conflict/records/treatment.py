@@ -16,7 +16,7 @@ from conflict.policies.comparing import alike, grouped, said, text_of
 from conflict.policies.events import duplicate, near_pairs
 from conflict.records.fields import CODED, REFERENCE, ROUTE, VOLUME
 from conflict.shape import Code, Group, Moment, Number, Text
-from conflict.slot import Slot, declare
+from conflict.slot import Slot, Urgency, declare
 from conflict.statement import Json, Statement
 from conflict.wording import raw
 from conflict.wording import said as fields_said
@@ -42,6 +42,7 @@ TOURNIQUET = declare(
             }
         ),
         absent="none recorded, not that none was applied",
+        urgency=Urgency.URGENT,
         basis="DD Form 1380: TQ; CLINICAL.md §3: the identity is the application, not the limb",
     )
 )
@@ -154,6 +155,7 @@ BLOOD_PRODUCT = declare(
             }
         ),
         absent="none recorded",
+        urgency=Urgency.URGENT,
         basis="DD Form 1380, back: C, blood product; ISBT 128 unit number as scanned",
     )
 )

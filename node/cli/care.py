@@ -76,13 +76,15 @@ def version(context: typer.Context, as_json: AsJson = False) -> None:  # noqa: A
 
 @contextmanager
 def _store(context: typer.Context) -> Iterator[SqlStore]:
+    from node.app import now_ms
     from node.home import hold_lock
     from storage import SqlStore
+    from sync.custody import new_epoch
 
     home, settings = home_of(context), settings_of(context)
     with hold_lock(home):
         url = settings.store.url or home.store
-        store = SqlStore.open(url, entropy=secrets.token_bytes(16))
+        store = SqlStore.open(url, entropy=new_epoch(now_ms(), secrets.token_bytes(16)))
         try:
             yield store
         finally:
@@ -105,10 +107,20 @@ def rebuild(context: typer.Context, as_json: AsJson = False) -> None:
 
     with _store(context) as store:
         outcome = store.rebuild(on_progress)
+        if outcome.problems:
+            _begin_epoch(store)
     _fold_all(context)
     if not as_json:
         say(f"Rebuilt {outcome.documents} documents from {outcome.lanes} lanes.")
     _say_problems(outcome.problems, "Nothing was damaged.", as_json=as_json)
+
+
+def _begin_epoch(store: SqlStore) -> None:
+    """Something is gone that others may have a receipt for: nobody goes on relying on those."""
+    from node.app import now_ms
+    from sync.custody import new_epoch
+
+    store.renew_epoch(new_epoch(now_ms(), secrets.token_bytes(16), store.epoch()))
 
 
 def _fold_all(context: typer.Context) -> None:

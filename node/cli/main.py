@@ -20,6 +20,7 @@ from node.cli import (
     demonstrating,
     identifying,
     importing,
+    keeping,
     reading,
     recording,
     reviewing,
@@ -42,6 +43,7 @@ app = typer.Typer(
 GROUPS = (
     running,
     reading,
+    keeping,
     charts,
     reviewing,
     recording,

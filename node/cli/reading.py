@@ -57,7 +57,9 @@ def _say_status(desk: Desk, *, as_json: bool) -> Any:
     say(f"{plain(found['name'])} ({plain(found['role'])}), node {plain(found['node'])}")
     names = ("documents", "statements", "waiting", "set_aside", "refused", "findings")
     say(", ".join(f"{name.replace('_', ' ')} {found.get(name, 0)}" for name in names))
-    say(f"digest {plain(found.get('digest'))}, version {plain(found.get('version'))}")
+    link = link_words(found.get("link"))
+    known = f"digest {plain(found.get('digest'))}, version {plain(found.get('version'))}"
+    say(f"{known}, link {link}" if link else known)
     if found.get("peers"):
         say()
         _say_peers(found["peers"])
@@ -81,7 +83,10 @@ def peers(context: typer.Context, as_json: AsJson = False) -> None:
 
 def _say_peers(found: list[Any]) -> None:
     present = now()
-    heads = ("name", "node", "role", "phase", "waiting", "equal at", "last contact", "cause")
+    heads = (
+        *("name", "node", "role", "link", "left today", "phase", "waiting"),
+        *("equal at", "last contact", "cause"),
+    )
     say_table(
         heads,
         (
@@ -89,6 +94,8 @@ def _say_peers(found: list[Any]) -> None:
                 one.get("name"),
                 str(one.get("node") or "")[:8],
                 one.get("role"),
+                link_words(one.get("link")),
+                left_words(one.get("link")),
                 one.get("phase"),
                 one.get("waiting"),
                 at_ms(one.get("equal_at_ms"), present) or "never",
@@ -98,6 +105,24 @@ def _say_peers(found: list[Any]) -> None:
             for one in found
         ),
     )
+
+
+def link_words(link: Any) -> str:
+    """`satcom 9,600 bit/s 600 ms` of a peer's `link` object."""
+    if not isinstance(link, dict):
+        return ""
+    words = [plain(link.get("kind"))]
+    if link.get("rate_bits_s"):
+        words.append(f"{link['rate_bits_s']:,.0f} bit/s {link.get('rtt_s', 0) * 1000:,.0f} ms")
+    return " ".join(words)
+
+
+def left_words(link: Any) -> str:
+    """`4,210 of 5,000 kB`; nothing where there is no budget."""
+    if not isinstance(link, dict) or not link.get("daily_bytes"):
+        return ""
+    left, daily = link.get("left_bytes") or 0, link["daily_bytes"]
+    return f"{left / 1000:,.0f} of {daily / 1000:,.0f} kB"
 
 
 def find(

@@ -34,6 +34,12 @@ def init(
     role: Annotated[str, typer.Option(help="field or garrison.")] = "field",
     sync_listen: SyncListen = None,
     api_listen: ApiListen = None,
+    theatre_secret: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", help="32 letters, the same on every node of the theatre; else none."
+        ),
+    ] = None,
     keep_config: Annotated[
         bool, typer.Option("--keep-config", help="Use the configuration that is there.")
     ] = False,
@@ -46,7 +52,10 @@ def init(
     home = home_of(context)
     if keep_config:
         load(home)
-    text = None if keep_config else write_toml(name or _host(), role, sync_listen, api_listen)
+    text = None
+    if not keep_config:
+        listens = sync_listen, api_listen
+        text = write_toml(name or _host(), role, *listens, theatre_secret=theatre_secret)
     key = homes.init(home, text)
     _say_made(home, key, load(home).settings.node.name, as_json=as_json)
 
@@ -82,5 +91,6 @@ def run(
 
 
 def _tell_ready(running: Running) -> None:
-    tell(f"Running as process {running.pid}: peers at {running.sync}, local API at {running.api}.")
+    peers = "silent to peers" if running.sync == "silent" else f"peers at {running.sync}"
+    tell(f"Running as process {running.pid}: {peers}, local API at {running.api}.")
     sys.stderr.flush()

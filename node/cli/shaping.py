@@ -14,8 +14,8 @@ import typer
 
 from node.cli.opening import AsJson
 from node.cli.output import plain, say, say_json, tell
-from node.cli.quantities import bits_per_second, seconds, share, size
 from node.errors import BadRequest
+from node.quantities import bits_per_second, seconds, share, size
 
 if TYPE_CHECKING:
     import asyncio

@@ -59,6 +59,8 @@ class _Api:
         router.add_get("/health/ready", self.ready)
         router.add_get("/api/status", self.status)
         router.add_get("/api/peers", self.peers)
+        router.add_get("/api/custody", self.custody)
+        router.add_get("/api/custody/{document}", self.record_custody)
         router.add_get("/api/findings", self.findings)
         router.add_get("/api/finding/{finding}", self.finding)
         router.add_get("/api/candidates/{document}", self.candidates)
@@ -95,6 +97,13 @@ class _Api:
 
     async def peers(self, _request: web.Request) -> web.Response:
         return answer(await asyncio.to_thread(self._desk.peers))
+
+    async def custody(self, _request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.custody))
+
+    async def record_custody(self, request: web.Request) -> web.Response:
+        document = decode_document(request.match_info["document"], "document")
+        return answer(await asyncio.to_thread(self._desk.record_custody, document))
 
     async def findings(self, _request: web.Request) -> web.Response:
         return answer(await asyncio.to_thread(self._desk.findings))

@@ -10,8 +10,13 @@ class Channel(Protocol):
 
     remote: str
 
+    def bound(self, *, bytes_in_buffer: int, rate_bits_s: float) -> None:
+        """What is known of the link: from the next frame on, about so many bytes wait below this
+        channel at most, and frames go no faster than the rate (0: not known)."""
+        ...
+
     async def send(self, frame: bytes) -> None:
-        """Put one frame on the wire, waiting while the other side is slow."""
+        """Put one frame on the wire. Returns when the link can take the next one: choose it then."""
         ...
 
     async def receive(self) -> bytes | None:

@@ -1,7 +1,8 @@
 """Frames over WebSocket, one binary message a frame, both ways on aiohttp.
 
 No per-message deflate: content is compressed already, and a bomb would be inflated before the codec
-sees it. TLS and enrolment wrap this transport later; until then proofs and signatures protect it.
+sees it. No buffers to speak of: a frame that was handed over cannot be overtaken any more. TLS and
+enrolment wrap this transport later; until then proofs and signatures protect it.
 """
 
 from __future__ import annotations
@@ -10,32 +11,66 @@ import asyncio
 import errno
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from sync.limits import FRAME_BYTES_MAX
+from sync.limits import FRAME_BYTES_MAX, STALL_S_MAX
+from sync.pace import Pace
+from sync.transport import tcp
 from sync.transport.channel import LinkFailed
 
 PATH = "/sync"
-HEARTBEAT_S = 20.0
+HEARTBEAT_S = 2 * STALL_S_MAX
+"""A ping after so long a silence; its answer may take half of that (aiohttp). So a link that stalls
+as long as a session bears it stays, and a peer that is gone from an idle one is noticed within
+`1.5 * HEARTBEAT_S`: 6 min, for about 50 bytes of ping and answer in every 4. End to end on purpose:
+TCP's own keepalive is answered by the nearest accelerator or relay."""
 CONNECT_S_MAX = 10.0
 CLOSE_S_MAX = 2.0
 
 _Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 
-class WebSocketChannel:
-    """A channel over an open WebSocket."""
+class _Dialled(aiohttp.ClientWebSocketResponse):
+    """A WebSocket whose sends wait for its transport as soon as that asks for it.
 
-    def __init__(self, socket: _Socket, remote: str) -> None:
+    aiohttp lets 256 KiB pass before it looks. Of a server that is an option (`writer_limit`), of a
+    client it is not, so the attribute that the option sets is set here.
+    """
+
+    def __init__(self, reader: Any, writer: Any, *args: Any, **kwargs: Any) -> None:
+        writer._limit = 0
+        self.transport: asyncio.Transport = writer.transport
+        super().__init__(reader, writer, *args, **kwargs)
+
+
+class WebSocketChannel:
+    """A channel over an open WebSocket, whose `transport` holds nothing back for itself."""
+
+    def __init__(
+        self, socket: _Socket, transport: asyncio.Transport | None, *, remote: str
+    ) -> None:
         self.remote = remote
         self._socket = socket
+        self._pace = Pace()
+        if transport is not None:
+            transport.set_write_buffer_limits(high=0)  # a send returns when the kernel has it all
+        tcp.open_link(socket.get_extra_info("socket"))
+
+    def bound(self, *, bytes_in_buffer: int, rate_bits_s: float) -> None:
+        """See `Channel`."""
+        self._pace = Pace(rate_bits_s)
+        tcp.bound(self._socket.get_extra_info("socket"), bytes_in_buffer)
 
     async def send(self, frame: bytes) -> None:
         """See `Channel`."""
         with suppress(ConnectionError, RuntimeError):  # the reader learns that it has ended
             await self._socket.send_bytes(frame)
+            now = asyncio.get_running_loop().time()
+            if (free := self._pace.sent(len(frame), now)) > now:
+                await asyncio.sleep(free - now)
 
     async def receive(self) -> bytes | None:
         """See `Channel`. A text message ends the connection: frames are binary."""
@@ -61,7 +96,9 @@ class Dialer:
         """Raises `LinkFailed`."""
         if self._http is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S_MAX)
-            self._http = aiohttp.ClientSession(timeout=timeout, trust_env=False)
+            self._http = aiohttp.ClientSession(
+                timeout=timeout, trust_env=False, ws_response_class=_Dialled
+            )
         try:
             socket = await asyncio.wait_for(
                 self._http.ws_connect(
@@ -75,7 +112,8 @@ class Dialer:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as fault:
             cause = type(fault).__name__ if isinstance(fault, TimeoutError) else str(fault)
             raise LinkFailed(f"{address} does not answer: {cause[:200]}") from fault
-        return WebSocketChannel(socket, address)
+        assert isinstance(socket, _Dialled)  # noqa: S101  the session makes no other
+        return WebSocketChannel(socket, socket.transport, remote=address)
 
     async def close(self) -> None:
         """Close every connection made here."""
@@ -116,10 +154,10 @@ class Listener:
 
     async def _handle(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(
-            max_msg_size=FRAME_BYTES_MAX, compress=False, heartbeat=HEARTBEAT_S
+            max_msg_size=FRAME_BYTES_MAX, compress=False, heartbeat=HEARTBEAT_S, writer_limit=0
         )
         await socket.prepare(request)
-        channel = WebSocketChannel(socket, request.remote or "unknown")
+        channel = WebSocketChannel(socket, request.transport, remote=request.remote or "unknown")
         try:
             await self._accept(channel)
         finally:

@@ -19,8 +19,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import cold_sync
 import folding
+import ingest
 import local_save
 import matching
+
+from tests.bench import becoming_equal, payload, sketching, thin_link
+from tests.bench.figures import print_rows
+from tests.bench.peers import comparison
+from tests.bench.peers.table import table as peers_table
 
 SEEDS = (1, 2, 3)
 Rows = list[dict[str, Any]]
@@ -31,8 +37,14 @@ def main() -> None:
     benches: dict[str, Callable[[argparse.Namespace], Rows]] = {
         "folding": _folding,
         "matching": _matching,
+        "sketching": _sketching,
+        "payload": _payload,
+        "becoming_equal": _becoming_equal,
+        "thin_link": _thin_link,
+        "ingest": _ingest,
         "cold_sync": _cold_sync,
         "local_save": _local_save,
+        "peers": _peers,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--charts", type=int, nargs="+", default=[1_000, 10_000])
@@ -57,6 +69,31 @@ def _matching(_chosen: argparse.Namespace) -> Rows:
     return [matching.matching_figures(seed) for seed in SEEDS]
 
 
+def _ingest(chosen: argparse.Namespace) -> Rows:
+    return [ingest.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)]
+
+
+def _sketching(_chosen: argparse.Namespace) -> Rows:
+    return [sketching.measure()]
+
+
+def _payload(chosen: argparse.Namespace) -> Rows:
+    return payload.measure(max(chosen.charts))
+
+
+def _thin_link(_chosen: argparse.Namespace) -> Rows:
+    return [thin_link.measure()]
+
+
+def _peers(chosen: argparse.Namespace) -> Rows:
+    return [comparison.measure(charts, repeat=max(chosen.repeat, 3)) for charts in chosen.charts]
+
+
+def _becoming_equal(chosen: argparse.Namespace) -> Rows:
+    charts = max(chosen.charts)
+    return becoming_equal.measure(10 * charts, nodes=charts)
+
+
 def _cold_sync(chosen: argparse.Namespace) -> Rows:
     return [cold_sync.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)]
 
@@ -67,6 +104,12 @@ def _local_save(chosen: argparse.Namespace) -> Rows:
 
 def _table(name: str, rows: Rows) -> None:
     print(f"\n{name}", file=sys.stderr)
+    if name == "peers":
+        print(peers_table(rows), file=sys.stderr)
+        return
+    if "goal" in rows[0]:
+        print_rows(rows)
+        return
     for key in rows[0]:
         values = "  ".join(f"{row[key]!s:>12}" for row in rows)
         print(f"  {key:<22}{values}", file=sys.stderr)

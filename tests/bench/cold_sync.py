@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,13 @@ def _cold(source: Actor, sink: Actor) -> dict[str, Any]:
     sink.desk.pause(paused=True)
     source.desk.pause(paused=False)
     held_s = None
-    with _memory(sink) as peaks:
+    with _memory(sink) as peaks, ThreadPoolExecutor(1) as asking:
         began = time.perf_counter()
         sink.desk.pause(paused=False)
-        asked = threading.Thread(target=sink.desk.sync, args=("garrison", SYNC_S_MAX))
-        asked.start()
+        asked = asking.submit(sink.desk.sync, "garrison", SYNC_S_MAX)
         while True:
+            if asked.done():
+                asked.result()  # a sync that failed ends the run now
             status = sink.desk.status()
             now = time.perf_counter() - began
             if held_s is None and status["digest"] == target["digest"]:
@@ -82,7 +84,7 @@ def _cold(source: Actor, sink: Actor) -> dict[str, Any]:
                 break
             assert now < SYNC_S_MAX, f"no convergence: {status}"
             time.sleep(POLL_S)
-        asked.join()
+        asked.result()
     status = sink.desk.status()
     assert status["statements"] == target["statements"]
     assert not status["refused"]

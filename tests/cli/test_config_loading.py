@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from node import config
 from node.config import Listen, Loaded, PeerSettings, known_keys, load, parse_listen, write_toml
 from node.errors import EXIT_USAGE, BadConfiguration
 from node.home import Home, find_home
+from sync.link_profile import LinkKind, LinkProfile
 from tests.cli.cli_lab import aidstation, made
 
 KEY = SigningKey.from_entropy(bytes(range(40)))
@@ -175,12 +177,119 @@ def test_two_peers_may_not_share_name_or_key(home: Home) -> None:
     assert "same node" in refused(home, f'{one}[[peers]]\nname = "c"\nnode = "{KEY.node.hex()}"\n')
 
 
+# --- links and the theatre ------------------------------------------------------------------------
+
+
+def linked(**fields: str) -> str:
+    return peer(name="b", key=KEY.public.hex(), **fields)
+
+
+def test_a_peer_has_the_link_that_it_describes_and_others_that_of_the_node(home: Home) -> None:
+    settings = given(home, linked(link="satcom", rate="9600", rtt="600ms", daily="5MB")).settings
+    (one,) = settings.peers
+    assert one.profile == LinkProfile(
+        kind=LinkKind.SATCOM, rate_bits_s=9600, rtt_s=0.6, daily_bytes=5_000_000
+    )
+    assert settings.sync.profile == LinkProfile.lan()
+    (other,) = given(home, linked()).settings.peers
+    assert other.profile is None
+
+
+def test_a_satcom_link_without_round_trip_is_geostationary(home: Home) -> None:
+    (one,) = given(home, linked(link="satcom", rate="64k")).settings.peers
+    assert one.profile is not None
+    assert one.profile.rtt_s == 0.6
+
+
+def test_a_rate_may_be_a_bare_number(home: Home) -> None:
+    sync = given(home, GOOD + '[sync]\nlink = "satcom"\nrate = 9600\n').settings.sync
+    assert sync.profile.rate_bits_s == 9600
+
+
+def test_links_can_be_set_in_the_environment(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIDSTATION_SYNC_LINK", "manual")
+    assert given(home, GOOD).settings.sync.profile.kind is LinkKind.MANUAL
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"link": "radio"}, "'lan', 'satcom', 'manual' or 'silent'"),
+        ({"link": "satcom"}, "rate: none was given"),
+        ({"rate": "9600"}, "rate: was given without link"),
+        ({"daily": "5MB"}, "daily: was given without link"),
+        ({"link": "satcom", "rate": "9600x"}, "rate: '9600x' was given; write bits per second"),
+        ({"link": "satcom", "rate": "50"}, "rate: 50 bit/s was given; the limits are 100"),
+        ({"link": "satcom", "rate": "9600", "rtt": "600"}, "rtt: '600' was given; write a time"),
+        ({"link": "satcom", "rate": "9600", "rtt": "61s"}, "rtt: 61 s was given"),
+        ({"link": "satcom", "rate": "9600", "daily": "5"}, "daily: '5' was given; write a size"),
+        ({"link": "satcom", "rate": "9600", "daily": "9kB"}, "daily: 9,000 B was given"),
+        ({"link": "lan", "rate": "9600"}, "rate: was given for a lan link"),
+    ],
+)
+def test_a_link_that_cannot_be_is_refused_by_field_and_value(
+    home: Home, fields: dict[str, str], said: str
+) -> None:
+    message = refused(home, linked(**fields))
+    assert said in message
+    assert str(home.config) in message
+    assert "peers.0" in message
+
+
+def test_the_nodes_own_link_is_held_to_the_same_rules(home: Home) -> None:
+    assert "sync: rate: none was given" in refused(home, GOOD + '[sync]\nlink = "satcom"\n')
+
+
+SECRET = "5ec7e7" * 5 + "ab"
+
+
+def test_the_theatre_secret_is_sixteen_bytes_or_the_public_default(home: Home) -> None:
+    assert given(home, GOOD).settings.theatre.secret_bytes == bytes(16)
+    theatre = given(home, f'{GOOD}[theatre]\nsecret = "{SECRET}"\n').settings.theatre
+    assert theatre.secret_bytes == bytes.fromhex(SECRET)
+
+
+@pytest.mark.parametrize("wrong", [SECRET[:-2], SECRET + "00", "zz" * 16, "0"])
+def test_a_wrong_secret_is_refused_without_being_told(home: Home, wrong: str) -> None:
+    home.config.write_text(f'{GOOD}[theatre]\nsecret = "{wrong}"\n')
+    with pytest.raises(BadConfiguration) as raised:
+        load(home)
+    message = str(raised.value)
+    assert "theatre.secret: write 32 hexadecimal letters" in message
+    shown = "".join(traceback.format_exception(raised.value))
+    assert wrong not in shown or len(wrong) < 8
+
+
+def test_the_secret_is_in_nothing_that_is_shown_or_printed(tmp_path: Path) -> None:
+    made = aidstation(tmp_path, "init", "--name", "a", "--theatre-secret", SECRET)
+    assert made.code == 0, made.err
+    assert SECRET in (tmp_path / "config.toml").read_text()
+    loaded = load(find_home(tmp_path))
+    assert loaded.settings.theatre.secret_bytes == bytes.fromhex(SECRET)
+    said = [made.out, made.err, repr(loaded), str(loaded.settings.model_dump())]
+    for words in (("--json",), ("--origin",), ()):
+        answer = aidstation(tmp_path, "config", "show", *words)
+        assert answer.code == 0
+        said += [answer.out, answer.err]
+    assert all(SECRET not in text for text in said)
+    shown = aidstation(tmp_path, "config", "show", "--json").result["theatre.secret"]
+    assert shown == {"value": "**********", "origin": str(tmp_path / "config.toml")}
+
+
+def test_init_refuses_a_secret_that_would_not_load(tmp_path: Path) -> None:
+    answer = aidstation(tmp_path, "init", "--name", "a", "--theatre-secret", SECRET[:-1])
+    assert answer.code == EXIT_USAGE
+    assert SECRET[:-1] not in answer.err
+    assert not (tmp_path / "config.toml").exists()
+
+
 # --- what is written and shown --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ['quote" and \\', "Ä ñ 站", "tab\tin"])
 def test_what_init_writes_is_what_load_reads(home: Home, name: str) -> None:
-    peers = (PeerSettings(name="b", key=KEY.public.hex(), role="garrison"),)
+    link = {"link": LinkKind.SATCOM, "rate": "9600", "daily": "5MB"}
+    peers = (PeerSettings(name="b", key=KEY.public.hex(), role="garrison", **link),)
     settings = given(home, write_toml(name, "garrison", "[::1]:0", None, peers)).settings
     assert (settings.node.name, settings.node.role) == (name, "garrison")
     assert settings.sync.address == Listen("::1", 0)

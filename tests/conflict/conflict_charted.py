@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,7 +45,7 @@ def write(
     """A statement in a document; `at` as `clock` takes it, or a whole clinical time."""
     when = clock(at) if at and len(at) == 5 else at
     one = say(slot, value, *names, by=by, at=when, ms=ms, void=void, source=source)
-    return replace(one, document=document)
+    return one._replace(document=document)
 
 
 def error(target: Statement, by: ActorId = ANNA) -> Statement:

@@ -5,8 +5,6 @@ Anna and Ben have not seen each other's entries unless one names the other's.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conflict.errors import ValueRefused
@@ -338,10 +336,10 @@ def test_addenda_follow_their_note_whatever_the_clocks_said() -> None:
 def test_addenda_that_name_each_other_or_nothing_are_shown() -> None:
     one = say("note", {"text": "one"})
     other = say("note", {"text": "other", "addendum_to": one.id}, by=BEN)
-    one = replace(one, value={"text": "one", "addendum_to": other.id})
+    one = one._replace(value={"text": "one", "addendum_to": other.id})
     lost = say("note", {"text": "lost", "addendum_to": "not held"}, by=ANNA)
     itself = say("note", {"text": "itself"})
-    itself = replace(itself, value={"text": "itself", "addendum_to": itself.id})
+    itself = itself._replace(value={"text": "itself", "addendum_to": itself.id})
     assert len(shown(one, other, lost, itself)) == 4
 
 

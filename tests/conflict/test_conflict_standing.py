@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,7 +129,7 @@ def test_what_was_entered_in_error_is_kept_visible_with_who_said_so() -> None:
 def test_a_fold_that_goes_on_from_an_earlier_one_keeps_the_views_of_other_slots() -> None:
     vitals = say("vitals", {"pulse": 88})
     before = fold_statements(EPISODE, [vitals])
-    triage = replace(say("triage", {"category": "delayed"}), document=EPISODE)
+    triage = say("triage", {"category": "delayed"})._replace(document=EPISODE)
     after = fold_statements(EPISODE, [vitals, triage], before=before)
     assert after.views["vitals"] is before.views["vitals"]
     assert after.projection() == fold_statements(EPISODE, [vitals, triage]).projection()

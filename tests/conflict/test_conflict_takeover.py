@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conflict.fold import fold_statements
@@ -83,17 +81,17 @@ def test_a_code_that_nobody_here_can_read_is_shown_before_the_least_cautious() -
 def test_two_people_at_one_laptop_may_have_written_one_dose_twice() -> None:
     dose = {"drug": "morphine", "route": "IV", "dose": "10", "unit": "mg"}
     one = say("medication_given", dose, at="2026-11-23T13:58Z")
-    other = replace(say("medication_given", dose, at="2026-11-23T13:59Z"), by="Okafor")
+    other = say("medication_given", dose, at="2026-11-23T13:59Z")._replace(by="Okafor")
     assert rules(one, other) == {"written-twice"}
     same = say("medication_given", dose, at="2026-11-23T13:59Z")
     assert not rules(one, same)
 
 
 def test_one_order_however_it_is_named_has_one_status() -> None:
-    order = replace(say("order", {"kind": "lab", "what": "lactate"}), document=EPISODE)
+    order = say("order", {"kind": "lab", "what": "lactate"})._replace(document=EPISODE)
     short = say("order_event", {"of": order.id, "status": "completed"})
     whole = say("order_event", {"of": order.name, "status": "cancelled"}, by=BEN)
-    found = fold_statements(EPISODE, [replace(each, document=EPISODE) for each in (short, whole)])
+    found = fold_statements(EPISODE, [each._replace(document=EPISODE) for each in (short, whole)])
     statuses = [one.value["status"] for one in found.readings("order_event")]
     assert statuses == ["cancelled", "completed"]
     assert {one.state for one in found.readings("order_event")} == {"safer", "also"}

@@ -132,7 +132,7 @@ def charts(draw: st.DrawFn) -> list[Statement]:
             ms=draw(st.integers(0, 3)),
             void=void,
         )
-        made.append(replace(one, id=statement_id(by, len(made) + 1)))
+        made.append(one._replace(id=statement_id(by, len(made) + 1)))
     return made
 
 
@@ -210,7 +210,7 @@ def test_what_names_nothing_stops_no_clock_lowers_no_total_and_hides_no_allergy(
     if isinstance(value, dict):
         value = {name: given for name, given in value.items() if name != "of"}
     by = data.draw(st.sampled_from((ANNA, BEN)))
-    new = replace(write(slot, value, at=data.draw(TIMES), by=by, ms=9), id=statement_id(by, 99))
+    new = write(slot, value, at=data.draw(TIMES), by=by, ms=9)._replace(id=statement_id(by, 99))
     before, after = charted(*statements, now=NOW), charted(*statements, new, now=NOW)
     on_before, on_after = _running(before), _running(after)
     assert on_before.items() <= on_after.items()

@@ -7,16 +7,19 @@ the same ones; what they hold must be equal, and equal to what a rebuild finds.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conflict.lane import LaneRun
+from conflict.identity import Lane
+from conflict.lane import LaneRun, ShortState
 from storage import MemoryStore, SqlStore, Store
+from sync.limits import SKETCH_CELLS_KEPT
 from sync.ports import Applied
+from sync.sketch import Sketch
 from tests.contracts.conftest import EPOCH, Postgres, wipe
 from tests.contracts.store_samples import (
     NOW_MS,
@@ -98,7 +101,16 @@ def deliver(store: Store, made: list[Delivery], batches: list[int]) -> list[Appl
 def content(store: Store) -> tuple[object, ...]:
     """Everything that peers compare, and everything that they are sent."""
     sent = [store.runs(one, {}, 0) for one in DOCUMENTS]
-    return store.summary(), store.listing(None, 10), store.vectors(DOCUMENTS), sent
+    cells = store.sketch(SKETCH_CELLS_KEPT).cells()
+    return store.summary(), store.listing(None, 10), store.vectors(DOCUMENTS), cells, sent
+
+
+def changes(runs: Iterable[LaneRun]) -> dict[Lane, list[tuple[int, bytes]]]:
+    """Numbered raw changes by lane, however they are cut into runs."""
+    found: dict[Lane, list[tuple[int, bytes]]] = {}
+    for run in runs:
+        found.setdefault(run.lane, []).extend(enumerate(run.changes, run.first_seq))
+    return found
 
 
 @given(made=deliveries, batches=in_batches)
@@ -115,6 +127,51 @@ def test_all_stores_answer_and_hold_the_same(
         assert other.counts() == memory.counts()
         assert other.dirty_documents() == memory.dirty_documents()
         assert other.check() == []
+        for source in (PEER, OTHER_PEER):
+            assert other.vectors(DOCUMENTS, source) == memory.vectors(DOCUMENTS, source)
+
+
+@given(made=deliveries, batches=in_batches)
+@relaxed
+def test_the_kept_sketch_is_the_one_made_anew_whatever_came_in_which_order(
+    sql_stores: list[SqlStore], made: list[Delivery], batches: list[int]
+) -> None:
+    for store in fresh(sql_stores):
+        deliver(store, made, batches)
+        kept = store.sketch(SKETCH_CELLS_KEPT)
+        anew = Sketch(kept.key, SKETCH_CELLS_KEPT)
+        for one in store.listing(None, 10):
+            anew.add(kept.key.symbol(one.document, one.digest))
+        assert kept.cells() == anew.cells()
+
+
+@given(made=deliveries, batches=in_batches, bytes_max=st.integers(0, 4000))
+@relaxed
+def test_runs_in_pieces_are_the_runs_that_are_lacking(
+    sql_stores: list[SqlStore], made: list[Delivery], batches: list[int], bytes_max: int
+) -> None:
+    receiver = MemoryStore(EPOCH)
+    deliver(receiver, made[::2], batches)
+    vectors = receiver.vectors(DOCUMENTS)
+    for store in fresh(sql_stores):
+        deliver(store, made, batches)
+        lacking, behind = store.lacking(list(vectors.items()), 0)
+        lanes: Sequence[tuple[Lane, ShortState]] = [(one.lane, one.have) for one in lacking]
+        found: list[LaneRun] = []
+        named = set(behind)
+        while lanes:
+            piece = store.reach(lanes, bytes_max)
+            found += piece.runs
+            named |= set(piece.behind)
+            assert sum(len(raw) for run in piece.runs for raw in run.changes) <= bytes_max or (
+                len(piece.runs) == 1
+            )
+            lanes = piece.rest
+        assert all(run.signature for run in found)
+        expected = [store.runs(one, vectors[one], 1 << 20) for one in sorted(DOCUMENTS)]
+        assert changes(found) == changes(run for runs, _ in expected for run in runs)
+        flags = zip(sorted(DOCUMENTS), expected, strict=True)
+        assert named == {one for one, (_, beyond) in flags if beyond}
 
 
 @given(made=deliveries, batches=in_batches, seed=st.integers(0, 1 << 32))
@@ -163,4 +220,4 @@ def test_what_one_store_sends_makes_another_equal(
         back = [receiver.runs(one, store.vectors([one])[one], 1 << 20) for one in DOCUMENTS]
         hold(store, *(run for runs, _ in back for run in runs))
         if not (receiver.set_aside_items() or store.set_aside_items()):
-            assert content(store)[:3] == content(receiver)[:3]
+            assert content(store)[:4] == content(receiver)[:4]

@@ -221,7 +221,7 @@ def test_a_connected_peer_is_not_dialled_and_a_settled_one_starts_afresh() -> No
     assert (_only(table).state, table.due(500.0)) == (PeerState.CONNECTED, ())
     table.disconnected(A, "link-lost", 500.0)
     assert (_only(table).cause, _only(table).last_seen) == ("link-lost", 500.0)
-    assert table.next_deadline() == 501.0
+    assert table.next_deadline() == 500.0 + 0.5 + LIMITS.reconnect_spread_s
 
 
 def test_a_connection_that_did_not_settle_goes_on_backing_off() -> None:
@@ -357,7 +357,7 @@ def test_loss_changes_nothing_for_connected_or_configured_peers() -> None:
     assert [peer.node for peer in table.due(1.0)] == [A]
     assert [peer.node for peer in table.peers()] == [A, B]
     table.disconnected(B, "closed", 20.0)
-    assert table.next_deadline() == 20.0 + 1, "it was there a moment ago"
+    assert table.next_deadline() == 20.0 + 0.5 + LIMITS.reconnect_spread_s, "it was there just now"
 
 
 def test_a_full_table_evicts_the_unheard_then_the_one_heard_longest_ago() -> None:
@@ -391,5 +391,5 @@ def test_a_flood_of_dialled_strangers_keeps_no_newcomer_out() -> None:
     table = _table(PeerLimits(peers_max=2))
     table.seen(_advert(A, AT_A), 1.0)
     table.seen(_advert(B, AT_A), 1.0)
-    assert len(table.due(1.0)) == 2
+    assert len(table.due(1.5)) == 2
     assert table.seen(_advert(C, AT_B), 2.0) is True

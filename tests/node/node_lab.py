@@ -141,6 +141,8 @@ def limit_pages(store: SqlStore, extra: int) -> None:
 class Meddling:
     """Workers that do something else, once, after they have opened a batch."""
 
+    width = 1
+
     def __init__(self) -> None:
         self.meddle: Callable[[], object] | None = None
 

@@ -18,10 +18,11 @@ from conflict.statement import Draft
 from node import authoring
 from node.authoring import CLOCK_SETTING
 from node.desk import Save
-from node.engine import Engine, Grown
+from node.engine import Engine, Growth
 from node.errors import BadRequest
 from storage.errors import CommitUncertain, DiskFull
 from storage.memory import MemoryStore
+from sync.ports import Precedence
 from tests.conflict import conflict_lab as lab
 from tests.conflict.conflict_lab import LabAuthor
 from tests.node.node_lab import (
@@ -127,8 +128,8 @@ def test_blobs_are_durable_with_the_save_that_names_them(engine: Engine) -> None
 
 
 def test_whoever_listens_hears_what_grew_and_from_whom(engine: Engine) -> None:
-    heard: list[tuple[Grown, object]] = []
-    stop = engine.on_grown(lambda grown, source: heard.append((grown, source)))
+    heard: list[Growth] = []
+    stop = engine.on_grown(heard.append)
     ((mine,),) = engine.save([Save(EPISODE, (pulse(80),))])
     peer = LabAuthor(1)
     lab.vitals_lane(peer, 2, EPISODE)
@@ -139,10 +140,10 @@ def test_whoever_listens_hears_what_grew_and_from_whom(engine: Engine) -> None:
     own = Lane(EPISODE, engine.store.lanes(EPISODE)[0].lane.actor)
     theirs = Lane(EPISODE, peer.actor)
     assert {one.lane for one in engine.store.lanes(EPISODE)} >= {own, theirs}
-    assert [source for _, source in heard] == [None, peer.node]
-    (((lane, first),), _), foreign = heard
-    assert (lane.actor.hex(), first) == (mine.partition(".")[0], 1)
-    assert foreign == (((theirs, 1),), peer.node)
+    ours, foreign = heard
+    ((lane, first),) = ours.lanes
+    assert (lane.actor.hex(), first, ours.source) == (mine.partition(".")[0], 1, None)
+    assert foreign == Growth(((theirs, 1),), peer.node, Precedence.ROUTINE)
 
 
 # Many saves -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from conflict.clock import Stamp
 from conflict.identity import DocumentId, DocumentKind
 from conflict.statement import Draft
 from node.desk import Save
-from node.engine import Engine, Grown
+from node.engine import Engine, Growth
 from node.projecting import BATCH_DOCUMENTS
 from node.workers import InlineWorkers, Opened, ProcessWorkers
 from node.writing import Urgency
@@ -167,6 +167,73 @@ def test_a_blob_that_is_not_what_it_was_named_is_discarded_and_said_so(
     assert engine.store.blob(name) == b"photo"
 
 
+def held(path: Path, count: int, changes: int = 1) -> SqlStore:
+    """A store that holds so many documents of one peer, not opened yet."""
+    peer = LabAuthor(1)
+    for number in range(count):
+        lab.vitals_lane(peer, changes, document(number))
+    store = open_sql(path)
+    with store.write() as transaction:
+        transaction.hold([peer.run(document(number)) for number in range(count)], peer.node, NOW_MS)
+    return store
+
+
+def test_every_worker_has_a_batch_at_the_same_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.projecting.BATCH_DOCUMENTS", 1)
+
+    class Meeting(InlineWorkers):
+        """Each batch is answered once three are open."""
+
+        width = 3
+        meeting = threading.Barrier(3)
+
+        def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
+            self.meeting.wait(PATIENCE_S)
+            return super().open(batch)
+
+    with running(held(path, 6), workers=Meeting()) as engine:
+        idle(engine)
+        assert_shown_is_the_fold(engine.store, *(document(number) for number in range(6)))
+
+
+def test_a_document_is_in_one_batch_at_a_time_while_its_lanes_grow(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.projecting.BATCH_DOCUMENTS", 2)
+    twice: list[DocumentId] = []
+
+    class Watched(InlineWorkers):
+        """Notes documents that are opened while they are open already."""
+
+        width = 4
+        under_way: set[DocumentId] = set()  # noqa: RUF012  one object
+        noting = threading.Lock()
+
+        def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
+            names = {work.document for work in batch}
+            with self.noting:
+                twice.extend(names & self.under_way)
+                self.under_way |= names
+            opened = super().open(batch)
+            with self.noting:
+                self.under_way -= names
+            return opened
+
+    documents = [document(number) for number in range(5)]
+    with running(open_sql(path), workers=Watched()) as engine:
+        for seed in range(1, 9):
+            peer = LabAuthor(seed)
+            for at in documents:
+                lab.vitals_lane(peer, 2, at)
+                hold(engine, peer.run(at), source=peer)
+        idle(engine)
+        assert twice == []
+        assert all(len(shown(engine, at)) == 16 for at in documents)
+        assert_shown_is_the_fold(engine.store, *documents)
+
+
 # Local saves against foreign work --------------------------------------------------------------
 
 
@@ -227,7 +294,7 @@ def test_a_local_save_is_committed_before_everything_that_is_queued(engine: Engi
     """By the order of commits: bulk, foreign and projection wait, one local save does not."""
     peer, run = from_peer(1, Stamp(1, 0), document(50))
     order: list[DocumentId] = []
-    engine.on_grown(lambda grown, _: order.append(grown[0][0].document))
+    engine.on_grown(lambda growth: order.append(growth.lanes[0][0].document))
     gate, waiting = threading.Event(), threading.Event()
 
     def under_way() -> None:
@@ -254,8 +321,8 @@ def test_a_local_save_comes_between_two_transactions_of_an_import(
     order: list[list[DocumentId]] = []
     local = []
 
-    def listen(grown: Grown, _source: object) -> None:
-        order.append([lane.document for lane, _ in grown])
+    def listen(growth: Growth) -> None:
+        order.append([lane.document for lane, _ in growth.lanes])
         if not local:
             local.append(queue(engine, Urgency.LOCAL, Save(document(99), (pulse(2),))))
 

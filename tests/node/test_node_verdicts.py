@@ -30,6 +30,8 @@ from tests.node.node_lab import (
 class Deadly:
     """Workers that die of every lane."""
 
+    width = 1
+
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """Each lane killed its worker."""
         return [Opened(work.document, tuple(map(_killed, work.lanes)), None) for work in batch]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from dataclasses import replace
+from typing import get_args
 
 from conflict.clock import Stamp
 from conflict.document import LaneWriter
@@ -21,22 +22,18 @@ from conflict.lane import LaneRun
 from conflict.signature import SigningKey, VerifyingKey, lane_message
 from conflict.statement import Draft
 from storage.memory import MemoryStore
-from sync import effects
+from sync import codec, custody, custody_effects, effects
+from sync.custody import CustodyEntry, Verdict
 from sync.effects import Effect, Phase
 from sync.handshake import Greeting
+from sync.link_profile import LinkProfile
+from sync.ports import Known, Precedence, Terms
 from sync.reading import perform
 from sync.session import Session
 
-READS = (
-    effects.ReadSummary,
-    effects.ReadListing,
-    effects.Compare,
-    effects.ReadContent,
-    effects.ReadLanes,
-    effects.ReadVectors,
-    effects.ReadBlobsWanted,
-    effects.ReadBlob,
-)
+READS = get_args(effects.Read)
+LAN = LinkProfile.lan()
+_NAMES = {number: kind.__name__ for kind, number in codec._TYPES.items()}
 
 
 class Keys(dict[NodeId, VerifyingKey]):
@@ -64,6 +61,8 @@ class Node:
         self.lanes: dict[DocumentId, LaneWriter] = {}
         self.acknowledged: list[tuple[DocumentId, bytes]] = []
         self.sessions: list[Endpoint] = []
+        self.known: dict[NodeId, Known] = {}
+        self.sparing = False
 
     def run(self, document: DocumentId, pulse: int, *, saves: int = 1) -> LaneRun:
         """The next signed run of our own lane."""
@@ -84,19 +83,48 @@ class Node:
         )
         return replace(run, signature=self.key.sign(lane_message(run)))
 
-    def save(self, document: DocumentId, pulse: int = 80, *, saves: int = 1) -> None:
+    def save(
+        self,
+        document: DocumentId,
+        pulse: int = 80,
+        *,
+        saves: int = 1,
+        precedence: Precedence = Precedence.ROUTINE,
+    ) -> None:
         """A local save: durable, then offered to every live session."""
         run = self.run(document, pulse, saves=saves)
         with self.store.write() as transaction:
             applied = transaction.hold([run], None, 1)
         assert not applied.set_aside
         self.acknowledged.append((document, run.head))
-        self.grown(applied.grown, None)
+        self.grown(applied.grown, None, precedence)
 
-    def grown(self, lanes: tuple[tuple[Lane, int], ...], source: NodeId | None) -> None:
+    def grown(
+        self, lanes: tuple[tuple[Lane, int], ...], source: NodeId | None, precedence: Precedence
+    ) -> None:
         for endpoint in self.sessions:
             if lanes and endpoint.session.peer != source:
-                endpoint.perform(endpoint.session.grown(lanes, endpoint.link.now))
+                relayed = source is not None
+                now = endpoint.link.now
+                endpoint.perform(
+                    endpoint.session.grown(lanes, now, precedence=precedence, relayed=relayed)
+                )
+
+    def write_custody(self) -> CustodyEntry | None:
+        """A garrison's next entry, told to every live session."""
+        with self.store.write() as transaction:
+            entry = transaction.write_custody(
+                self.key.node, self.store.epoch(), 1, lambda one: custody.signed(one, self.key)
+            )
+        if entry is not None:
+            self.custody_grown(None)
+        return entry
+
+    def custody_grown(self, source: NodeId | None) -> None:
+        for endpoint in self.sessions:
+            if endpoint.session.peer != source:
+                relayed = source is not None
+                endpoint.perform(endpoint.session.custody_grown(endpoint.link.now, relayed=relayed))
 
     def holds(self, document: DocumentId, head: bytes) -> bool:
         """True when the lane chain in this store reaches that change."""
@@ -112,19 +140,34 @@ class Endpoint:
     def __init__(self, node: Node, link: Link, *, leader: bool) -> None:
         self.node, self.link, self.leader = node, link, leader
         greeting = Greeting(
-            epoch=node.store.epoch(), nonce=node.random.randbytes(16), catalogue=1, clock_ms=1
+            epoch=node.store.epoch(),
+            nonce=node.random.randbytes(16),
+            catalogue=1,
+            clock_ms=1,
+            sketch_key=node.store.sketch(1).key.name,
         )
         self.session = Session(
-            signer=node.key, keyring=node.keys, greeting=greeting, leader=leader, now=link.now
+            signer=node.key,
+            keyring=node.keys,
+            greeting=greeting,
+            terms=self.terms,
+            leader=leader,
+            now=link.now,
         )
         self.outgoing: deque[bytes] = deque()
         self.notices: list[Effect] = []
         self.bytes_out = 0
+        self.said: Counter[str] = Counter()  # bytes by name of message
         self.frames_out = 0
         self.deaf = False
         self.busy = False
         self.todo: deque[Effect] = deque()
         node.sessions.append(self)
+
+    def terms(self, peer: NodeId | None) -> Terms:
+        """What this node remembers of the peer, on the lab's link."""
+        known = self.node.known.get(peer) if peer is not None else None
+        return Terms(self.link.profiles[not self.leader], known, self.node.sparing)
 
     def perform(self, todo: list[Effect]) -> None:
         """Perform effects in order; answers come after, as they do from a real driver."""
@@ -135,13 +178,18 @@ class Endpoint:
         while self.todo and not self.deaf:
             self._one(self.todo.popleft())
         self.busy = False
+        self.transmit()
+
+    def transmit(self) -> None:
+        """Frames that may leave now."""
+        while not self.deaf and (frame := self.session.transmit()) is not None:
+            self.outgoing.append(frame)
+            self.bytes_out += len(frame)
+            self.frames_out += 1
+            self.said[_NAMES[codec.type_of(frame)]] += len(frame)
 
     def _one(self, effect: Effect) -> None:
         match effect:
-            case effects.Send(frame):
-                self.outgoing.append(frame)
-                self.bytes_out += len(frame)
-                self.frames_out += 1
             case effects.Close():
                 self.notices.append(effect)
             case effects.Hold():
@@ -149,8 +197,16 @@ class Endpoint:
             case effects.SaveReceipts(holder, epoch, receipts):
                 with self.node.store.write() as transaction:
                     transaction.save_receipts(holder, epoch, receipts, 1)
+            case effects.Outdated():
+                self.node.known.pop(self.session.peer, None)
             case effects.SaveBlobPart():
                 self._blob(effect)
+            case custody_effects.SaveCustody():
+                self._custody(effect)
+            case effects.Entered(Phase.EQUAL):
+                self.notices.append(effect)
+                if (known := self.session.proved) is not None and self.session.peer is not None:
+                    self.node.known[self.session.peer] = known
             case _ if isinstance(effect, READS):
                 answer = perform(effect, self.node.store)
                 self.perform(self.session.answer(effect.ticket, answer, self.link.now))
@@ -165,7 +221,15 @@ class Endpoint:
                 transaction.set_aside([one for one, _ in effect.set_aside], kept, effect.source, 1)
         done = effects.HoldDone(applied)
         self.perform(self.session.answer(effect.ticket, done, self.link.now))
-        self.node.grown(applied.grown, effect.source)
+        self.node.grown(applied.grown, effect.source, effect.precedence)
+
+    def _custody(self, effect: custody_effects.SaveCustody) -> None:
+        with self.node.store.write() as transaction:
+            verdict, position = transaction.save_custody(effect.entry, 1)
+        saved = custody_effects.CustodySaved(effect.entry, verdict, position)
+        self.perform(self.session.answer(effect.ticket, saved, self.link.now))
+        if verdict is Verdict.KEPT:
+            self.node.custody_grown(self.session.peer)
 
     def _blob(self, effect: effects.SaveBlobPart) -> None:
         with self.node.store.write() as transaction:
@@ -179,8 +243,16 @@ class Endpoint:
 class Link:
     """Two endpoints. `step` carries one frame; `cut` ends both sessions wherever they are."""
 
-    def __init__(self, leader: Node, follower: Node, now: float = 0.0) -> None:
+    def __init__(
+        self,
+        leader: Node,
+        follower: Node,
+        now: float = 0.0,
+        profile: LinkProfile = LAN,
+        followers: LinkProfile | None = None,
+    ) -> None:
         self.now = now
+        self.profiles = (profile, followers or profile)
         self.ends = (Endpoint(leader, self, leader=True), Endpoint(follower, self, leader=False))
         for end in self.ends:
             end.perform(end.session.start())
@@ -229,6 +301,11 @@ class Link:
             end.deaf = True
             end.outgoing.clear()
             end.node.sessions.remove(end)
+
+    @property
+    def said(self) -> Counter[str]:
+        """Bytes by name of message, both ways together."""
+        return self.ends[0].said + self.ends[1].said
 
     @property
     def phases(self) -> tuple[Phase, Phase]:

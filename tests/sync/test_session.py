@@ -17,6 +17,8 @@ from session_lab import Keys, Link, Node, document
 
 from sync import codec, effects, limits, messages
 from sync.effects import Phase
+from sync.payload import LAYOUT
+from sync.ports import Precedence
 
 
 def nodes(count: int) -> list[Node]:
@@ -91,10 +93,10 @@ def test_an_idle_check_is_one_round_trip() -> None:
 def test_a_change_reaches_a_third_node_through_the_second() -> None:
     a, b, c = nodes(3)
     first, second = Link(a, b), Link(b, c)
-    first.quiet(), second.quiet()
+    first.settle(), second.settle()
     a.save(document(1))
     for _ in range(4):
-        first.quiet(), second.quiet()
+        first.settle(), second.settle()
     assert len(summaries(a, b, c)) == 1
 
 
@@ -137,7 +139,7 @@ def test_a_mis_signed_run_is_set_aside_and_blocks_nothing() -> None:
     link = Link(a, b)
     link.quiet()
     forged = replace(bad, signature=good.signature)
-    frame = codec.encode(messages.Content(1, (forged, good)))
+    frame = codec.encode(messages.Content(1, Precedence.ROUTINE, (forged, good)))
     link.ends[1].perform(link.ends[1].session.receive(frame, 0.0))
     assert [row.item.code for row in b.store.set_aside_items()] == ["bad-signature"]
     assert b.store.summary().documents == 1
@@ -178,7 +180,9 @@ def test_a_peer_that_lies_about_its_name_is_refused() -> None:
         (b"\x00" * (limits.FRAME_BYTES_MAX + 1), "frame-too-large"),
         (codec.encode(messages.Finished(4)), "out-of-turn"),
         (
-            codec.encode(messages.Hello(1, 1, b"n" * 16, b"e" * 16, b"o" * 16, 1, 1, 1)),
+            codec.encode(
+                messages.Hello(1, 1, b"n" * 16, b"e" * 16, b"o" * 16, 1, 1, b"k" * 4, 1, 1)
+            ),
             "out-of-turn",
         ),
     ],
@@ -199,7 +203,8 @@ def test_bad_frames_end_the_session_with_a_named_fault(frame: bytes, code: str) 
 def test_a_deflate_bomb_is_refused() -> None:
     from backports import zstd
 
-    bomb = codec._pack([6, 1, zstd.compress(b"\x00" * (64 << 20))])
+    squeezed = zstd.compress(bytes(64 << 20))[4:]  # a payload has no magic number
+    bomb = codec._pack([6, 1, Precedence.ROUTINE, bytes([LAYOUT]) + squeezed])
     a, b = nodes(2)
     link = Link(a, b)
     link.quiet()
@@ -263,3 +268,22 @@ def test_any_interleaving_cut_and_resume_ends_equal_and_loses_nothing(data: st.D
     for writer in party:
         for doc, head in writer.acknowledged:
             assert all(node.holds(doc, head) for node in party)
+
+
+def test_the_rest_of_a_budget_is_kept_for_what_is_urgent() -> None:
+    a, b = nodes(2)
+    a.sparing = True
+    a.save(document(1))
+    link = Link(b, a)
+    link.quiet()
+    for _ in range(6):
+        link.tick()
+    assert b.store.summary().documents == 0
+    said = sum(end.bytes_out for end in link.ends)
+    a.save(document(2), precedence=Precedence.URGENT)
+    a.save(document(3))
+    for _ in range(3):
+        link.tick()
+    assert b.holds(*a.acknowledged[1])
+    assert b.store.summary().documents == 1
+    assert sum(end.bytes_out for end in link.ends) - said < 800

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from conflict.fold import Catalogue
 from conflict.identity import DocumentId, NodeId
@@ -19,14 +20,18 @@ from node.acquaintance import Acquaintance
 from node.app import now_ms
 from node.desk import Save
 from node.engine import Engine
+from node.herald import Air
 from node.keyring import ConfiguredKeys
 from node.local_desk import LocalDesk
-from node.peering import Air, Peering
+from node.peering import Peering
 from node.workers import InlineWorkers
 from storage import SqlStore
+from sync.custody import new_epoch
+from sync.link_profile import LinkProfile
 
 LOOPBACK = "127.0.0.1"
 WAIT_S_MAX = 60.0
+CUSTODY_PACE_S = 0.02
 
 
 @dataclass
@@ -55,59 +60,84 @@ async def nodes(
     static: bool = True,
     mdns: bool = False,
     catalogues: Sequence[Catalogue] = (),
+    links: Mapping[tuple[int, int], LinkProfile] | None = None,
+    clock: Callable[[], int] = now_ms,
+    garrisons: Collection[int] = (),
+    keys: Sequence[SigningKey] = (),
 ) -> AsyncIterator[list[Node]]:
     """Nodes that know one another's keys. `static`: the first one's address is configured.
 
     `catalogues`: what each folds with, as older and newer software does; else this one's own.
+    `keys`: who they are, where that matters; else new ones.
+    `garrisons`: numbers of those that are; their logs are written at once.
+    `links`: what a node's configuration says of its link to another, by their numbers; else LAN.
     """
-    keys = [SigningKey.from_entropy(secrets.token_bytes(48)) for _ in urls]
+    keys = keys or [SigningKey.from_entropy(secrets.token_bytes(48)) for _ in urls]
     async with AsyncExitStack() as stack:
         made: list[Node] = []
         for number, (url, key) in enumerate(zip(urls, keys, strict=True)):
             first = made[0] if made and static else None
             address = [(Address(LOOPBACK, first.peering.port), keys[0].node)] if first else []
             catalogue = catalogues[number] if catalogues else CATALOGUE
-            node = await _node(f"n{number}", url, key, keys, address, catalogue, mdns=mdns)
+            profiles = {
+                keys[other].node: profile
+                for (one, other), profile in (links or {}).items()
+                if one == number
+            }
+            made_of = _Parts(
+                f"n{number}", url, key, keys, address, catalogue, profiles, clock, garrisons
+            )
+            node = await _node(made_of, mdns=mdns)
             stack.push_async_callback(_stop, node)
             made.append(node)
         yield made
 
 
-async def _node(
-    name: str,
-    url: str | Path,
-    key: SigningKey,
-    keys: Sequence[SigningKey],
-    static: Iterable[tuple[Address, NodeId]],
-    catalogue: Catalogue,
-    *,
-    mdns: bool,
-) -> Node:
-    store = SqlStore.open(url, entropy=secrets.token_bytes(16))
+class _Parts(NamedTuple):
+    name: str
+    url: str | Path
+    key: SigningKey
+    keys: Sequence[SigningKey]
+    static: Iterable[tuple[Address, NodeId]]
+    catalogue: Catalogue
+    profiles: Mapping[NodeId, LinkProfile]
+    clock: Callable[[], int]
+    garrisons: Collection[int]
+
+
+async def _node(parts: _Parts, *, mdns: bool) -> Node:
+    epoch = new_epoch(parts.clock(), secrets.token_bytes(16))
+    store = SqlStore.open(parts.url, entropy=epoch)
+    store.trust([parts.keys[number].node for number in parts.garrisons])
     engine = Engine(
-        key=key,
+        key=parts.key,
         store=store,
-        workers=InlineWorkers(catalogue),
-        now_ms=now_ms,
+        workers=InlineWorkers(parts.catalogue),
+        now_ms=parts.clock,
         entropy=secrets.token_bytes,
-        catalogue=catalogue,
+        catalogue=parts.catalogue,
     )
     known = {
-        one.node: Acquaintance(one.node, f"n{number}")
-        for number, one in enumerate(keys)
-        if one is not key
+        one.node: Acquaintance(
+            one.node, f"n{number}", "garrison" if number in parts.garrisons else "field"
+        )
+        for number, one in enumerate(parts.keys)
+        if one is not parts.key
     }
     peering = Peering(
         engine=engine,
-        keyring=ConfiguredKeys([one.public for one in keys]),
+        keyring=ConfiguredKeys([one.public for one in parts.keys]),
         known=known,
-        static=static,
+        static=parts.static,
         entropy=secrets.token_bytes,
-        now_ms=now_ms,
+        now_ms=parts.clock,
+        profiles=parts.profiles,
     )
+    if parts.key.node in store.custody_positions():
+        engine.custody.begin(CUSTODY_PACE_S)
     await peering.start(Air(host=LOOPBACK, port=0, mdns=mdns, interfaces=(LOOPBACK,)))
-    desk = LocalDesk(engine, name, "field", peering, asyncio.get_running_loop())
-    return Node(name, engine, peering, desk)
+    desk = LocalDesk(engine, parts.name, "field", peering, asyncio.get_running_loop())
+    return Node(parts.name, engine, peering, desk)
 
 
 async def _stop(node: Node) -> None:

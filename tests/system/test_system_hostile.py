@@ -24,13 +24,17 @@ from sync import codec, messages
 from sync.effects import Phase
 from sync.handshake import Greeting
 from sync.limits import FRAME_BYTES_MAX
+from sync.link_profile import LinkProfile
+from sync.ports import Terms
 from sync.session import Session
 from sync.transport.memory import MemoryChannel, memory_pair
 from sync.transport.websocket import Dialer
 from tests.system.node_lab import LOOPBACK, equal, nodes, until
 
 GARBAGE = random.Random("garbage")
-HELLO = messages.Hello(1, 1, b"n" * 16, b"e" * 16, b"o" * 16, 1, 1, FRAME_BYTES_MAX)
+HELLO = messages.Hello(
+    1, 1, b"n" * 16, b"e" * 16, b"o" * 16, 1, 1, b"k" * 4, FRAME_BYTES_MAX, 2 * FRAME_BYTES_MAX
+)
 
 
 def episode() -> DocumentId:
@@ -120,12 +124,17 @@ def _link(
     leader: bool,
 ) -> Link:
     greeting = Greeting(
-        epoch=engine.epoch, nonce=secrets.token_bytes(16), catalogue=1, clock_ms=now_ms()
+        epoch=engine.epoch,
+        nonce=secrets.token_bytes(16),
+        catalogue=1,
+        clock_ms=now_ms(),
+        sketch_key=engine.store.sketch(1).key.name,
     )
     session = Session(
         signer=engine.key,
         keyring=ring,
         greeting=greeting,
+        terms=lambda _node: Terms(LinkProfile.lan()),
         leader=leader,
         now=asyncio.get_running_loop().time(),
     )

@@ -1,0 +1,165 @@
+"""Garrisons' custody logs on a node: keeps what sessions bring, and writes its own where it is one.
+
+An entry is written when something new is durable, at most every two seconds unless a backlog fills
+them; it is signed in the transaction that makes it. Everything that writes runs on the writer thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from conflict.identity import NodeId
+from conflict.signature import SigningKey
+from node.writing import Urgency, WriterThread
+from storage.ports import Store
+from sync import custody, limits
+from sync.custody import CustodyEntry, Verdict
+from sync.custody_effects import CustodyRefused, CustodySaved, SaveCustody
+from sync.ports import Position
+
+PACE_S = 2.0
+"""Between two entries: what is saved meanwhile goes into one."""
+
+log = structlog.get_logger("custody")
+
+
+class CustodyNews(NamedTuple):
+    """A log grew here, by an entry of ours (`source` None) or through a peer. `renewed`: our store
+    has a new epoch, as it had lost something; sessions of the old one must end."""
+
+    source: NodeId | None
+    renewed: bool = False
+
+
+Listener = Callable[[CustodyNews], None]
+
+
+class CustodyLogs:
+    """`begin` on a garrison; `stirred` when something became durable."""
+
+    def __init__(
+        self,
+        key: SigningKey,
+        store: Store,
+        writer: WriterThread,
+        now_ms: Callable[[], int],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._key = key
+        self._store = store
+        self._writer = writer
+        self._now_ms = now_ms
+        self._entropy = entropy
+        self._listeners: list[Listener] = []
+        self._listening = threading.Lock()
+        self._stirred = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def on_news(self, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` (on a thread of this class or the writer's); undo by calling."""
+        with self._listening:
+            self._listeners.append(listener)
+
+        def stop() -> None:
+            with self._listening:
+                self._listeners.remove(listener)
+
+        return stop
+
+    def _tell(self, news: CustodyNews) -> None:
+        with self._listening:
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener(news)
+
+    # What sessions bring ----------------------------------------------------------------------
+
+    def save(self, effect: SaveCustody, source: NodeId | None) -> Future[CustodySaved]:
+        """Keep an entry that its garrison signed; the future resolves after commit."""
+        return self._writer.submit(Urgency.FOREIGN, partial(self._save, effect.entry, source))
+
+    def refused(self, effect: CustodyRefused) -> None:
+        """An entry that a peer passed on was not taken. Nothing else is held up."""
+        garrison = effect.garrison.hex()[:8]
+        log.warning("entry refused", garrison=garrison, number=effect.number, code=effect.code)
+
+    def _save(self, entry: CustodyEntry, source: NodeId | None) -> CustodySaved:
+        if entry.garrison == self._key.node:
+            return self._returned(entry)
+        with self._store.write() as transaction:
+            verdict, position = transaction.save_custody(entry, self._now_ms())
+        if verdict is Verdict.KEPT:
+            self._tell(CustodyNews(source))
+        return CustodySaved(entry, verdict, position)
+
+    def _returned(self, entry: CustodyEntry) -> CustodySaved:
+        """Our own log comes back to us. Where it is further than we have it, this store was restored
+        from an older backup: nobody may go on believing what it said since."""
+        epoch = self._store.epoch()
+        held = self._store.custody_positions().get(self._key.node, Position(epoch))
+        if entry.position <= max(held, Position(epoch)):
+            return CustodySaved(entry, Verdict.KNOWN, held)
+        renewed = custody.new_epoch(self._now_ms(), self._entropy(16), max(entry.epoch, epoch))
+        self._store.renew_epoch(renewed)
+        log.warning("own custody log surpassed: new epoch", entry=entry.number, held=held.number)
+        self._tell(CustodyNews(None, renewed=True))
+        self.stirred()
+        return CustodySaved(entry, Verdict.SURPASSED, held)
+
+    # Our own ----------------------------------------------------------------------------------
+
+    def begin(self, pace_s: float = PACE_S) -> None:
+        """This node is a garrison: write what is durable here into its log, from now on."""
+        self._stirred.set()
+        self._thread = threading.Thread(
+            target=self._run, args=(pace_s,), name="custody", daemon=True
+        )
+        self._thread.start()
+
+    def stirred(self) -> None:
+        """Something is durable that may not be in our log yet."""
+        self._stirred.set()
+
+    def stop(self) -> None:
+        """No entry is written after this."""
+        self._stopping.set()
+        self._stirred.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, pace_s: float) -> None:
+        while True:
+            self._stirred.wait()
+            self._stirred.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                entry = self._writer.submit(Urgency.PROJECTION, self._write).result()
+            except CancelledError:
+                return
+            except Exception as fault:  # noqa: BLE001  a full disk must not end the log for good
+                log.error("custody entry not written", code=getattr(fault, "code", "internal"))
+                entry = None
+                self._stirred.set()
+            if entry is not None:
+                self._stirred.set()  # there may be more
+                self._tell(CustodyNews(None))
+            full = entry is not None and len(entry.lanes) >= limits.CUSTODY_LANES_MAX
+            if not full and self._stopping.wait(pace_s):
+                return
+
+    def _write(self) -> CustodyEntry | None:
+        with self._store.write() as transaction:
+            return transaction.write_custody(
+                self._key.node,
+                self._store.epoch(),
+                self._now_ms(),
+                lambda entry: custody.signed(entry, self._key),
+            )

@@ -1,0 +1,189 @@
+"""What sessions read of a `MemoryStore`: the questions of `LaneReader` over its dicts.
+
+Functions over rows, called under the store's lock; only `memory.py` uses them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+
+from conflict.identity import ActorId, DocumentId, Lane, NodeId
+from conflict.lane import LaneRun, LaneState, Vector
+from storage import holding, reaching, shipping, sketches
+from storage.memory_rows import DocumentCache, Rows
+from storage.reaching import Part, Standing
+from sync.limits import SKETCH_CELLS_KEPT
+from sync.ports import BlobWanted, Lacking, Listed
+from sync.sketch import Sketch, Symbol
+
+
+def states(rows: Rows, document: DocumentId) -> dict[ActorId, LaneState]:
+    """Held lanes, ascending by actor."""
+    lanes = rows.lanes.get(document, {})
+    return {actor: row.held for actor, row in sorted(lanes.items())}
+
+
+def stored(rows: Rows, lane: Lane) -> list[LaneRun]:
+    """The stored runs of a lane."""
+    return [one.run for one in rows.runs.get(lane, ())]
+
+
+def listing(
+    rows: Rows, ids: Sequence[DocumentId], after: DocumentId | None, last: DocumentId | None
+) -> Iterator[Listed]:
+    """(document, digest) of a range of the ascending ids."""
+    start = bisect_right(ids, after) if after is not None else 0
+    stop = bisect_right(ids, last) if last is not None else len(ids)
+    return (Listed(ids[at], rows.documents[ids[at]].digest) for at in range(start, stop))
+
+
+def news(rows: Rows, since: int, limit: int) -> list[tuple[Lane, int]] | None:
+    """Lanes that grew after arrival number `since` and from which change on, latest first."""
+    found: dict[Lane, int] = {}
+    for number in range(rows.tally.get("arrival", 0), max(since, 0), -1):
+        lane = rows.arrivals[number]
+        found[lane] = next(one.run.first_seq for one in rows.runs[lane] if one.arrival == number)
+        if len(found) > limit:
+            return None
+    return list(found.items())
+
+
+def vectors(
+    rows: Rows, documents: Sequence[DocumentId], source: NodeId | None
+) -> dict[DocumentId, Vector]:
+    """What is held, and of one peer what is staged."""
+    found = {
+        one: {actor: state.short for actor, state in states(rows, one).items()} for one in documents
+    }
+    staged = rows.staged.items() if source is not None else ()
+    for (peer, lane), row in staged:
+        vector = found.get(lane.document)
+        if peer == source and vector is not None:
+            mine = vector.get(lane.actor)
+            if mine is None or mine.length < row.run.last_seq:
+                vector[lane.actor] = row.run.state.short
+    return {one: dict(sorted(vector.items())) for one, vector in found.items()}
+
+
+def staged(rows: Rows, source: NodeId) -> list[DocumentId]:
+    """Documents of which one peer has staged something."""
+    return sorted({lane.document for peer, lane in rows.staged if peer == source})
+
+
+def runs(
+    rows: Rows, document: DocumentId, have: Vector, bytes_max: int
+) -> tuple[list[LaneRun], bool]:
+    """What a peer lacks of a document."""
+    wanted, beyond = shipping.lacking(states(rows, document), have)
+    due = [
+        run
+        for actor, seq in wanted.items()
+        for run in stored(rows, Lane(document, actor))
+        if run.last_seq >= seq
+    ]
+    found, branches = shipping.missing(due, have, bytes_max)
+    return found, beyond or branches
+
+
+def lacking(
+    rows: Rows, wanted: Sequence[tuple[DocumentId, Vector]], urgent_since_ms: int
+) -> tuple[list[Lacking], list[DocumentId]]:
+    """What peers with these vectors lack, lane by lane."""
+    found: list[Lacking] = []
+    behind: list[DocumentId] = []
+    for one, have in sorted(dict(wanted).items()):
+        lanes = sorted(rows.lanes.get(one, {}).items())
+        standing = {actor: Standing(row.held, *row.urgency) for actor, row in lanes}
+        some, beyond = reaching.lacking(one, standing, have, urgent_since_ms)
+        found += some
+        behind += [one] * beyond
+    return found, behind
+
+
+def urgent(rows: Rows, since_ms: int, limit: int) -> list[Lane]:
+    """Lanes with an urgent statement of late, latest first."""
+    recent = [(-ms, lane) for lane, ms in rows.urgent.items() if ms >= since_ms]
+    return [lane for _, lane in sorted(recent)[:limit]]
+
+
+class Shelf:
+    """Stored runs as `reaching.reach` asks for them."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def parts(self, lanes: Sequence[Lane]) -> dict[Lane, list[Part]]:
+        """See `reaching.Shelf`."""
+        return {lane: [_part(run) for run in stored(self._rows, lane)] for lane in lanes}
+
+    def read(self, parts: Sequence[Part]) -> list[LaneRun]:
+        """See `reaching.Shelf`."""
+        found = {
+            (lane, run.first_seq): run
+            for lane in dict.fromkeys(part.lane for part in parts)
+            for run in stored(self._rows, lane)
+        }
+        return [found[part.lane, part.first_seq] for part in parts]
+
+
+def _part(run: LaneRun) -> Part:
+    return Part(run.lane, run.first_seq, run.last_seq, run.head, sum(map(len, run.changes)))
+
+
+def blobs_wanted(rows: Rows, limit: int) -> list[BlobWanted]:
+    """Blobs that are named and not complete."""
+    found: list[BlobWanted] = []
+    for name, sizes in sorted(rows.needs.items()):
+        row = rows.blobs.get(name)
+        if sizes and not (row and row.complete) and len(found) < limit:
+            have = len(row.data) if row else 0
+            found.append(BlobWanted(name, min(sizes.values()), have))
+    return found
+
+
+# The sketch --------------------------------------------------------------------------------------
+
+
+def sketch(rows: Rows, size: int) -> Sketch:
+    """The first `size` cells."""
+    kept = Sketch.from_bytes(rows.cells.key, rows.cells.to_bytes())
+    return sketches.resized(kept, (row.symbol for row in rows.documents.values()), size)
+
+
+def salted_sketch(rows: Rows, salt: bytes, size: int) -> tuple[Sketch, dict[Symbol, DocumentId]]:
+    """Cells under a salt, and whose symbols are whose."""
+    held = ((one, row.digest) for one, row in rows.documents.items())
+    return sketches.salted_over(held, sketches.secret_of(rows.settings), salt, size)
+
+
+def named(rows: Rows, symbols: Iterable[Symbol]) -> dict[Symbol, DocumentId]:
+    """Held documents by symbol; of two that share one, the lower id."""
+    owners = ((one, rows.owners.get(one)) for one in sorted(set(symbols)))
+    return {symbol: min(owned) for symbol, owned in owners if owned}
+
+
+def renew_sketch(rows: Rows, secret: bytes) -> None:
+    """Every symbol and all cells under a secret."""
+    key = sketches.key_of(secret)
+    rows.cells = Sketch(key, SKETCH_CELLS_KEPT)
+    rows.owners.clear()
+    for one, row in list(rows.documents.items()):
+        rows.mark(one, row._replace(symbol=key.symbol(one, row.digest)))
+        rows.cells.add(rows.documents[one].symbol)
+    rows.settings[sketches.SETTING] = secret
+
+
+def cells_from_truth(rows: Rows) -> Sketch:
+    """Cells from the stored runs alone."""
+    found = Sketch(rows.cells.key, SKETCH_CELLS_KEPT)
+    for one in rows.documents:
+        found.add(found.key.symbol(one, holding.digest_of(one, states(rows, one))))
+    return found
+
+
+def fresh_cache(rows: Rows, document: DocumentId) -> DocumentCache:
+    """The row of a document that was not admitted yet, from its held lanes."""
+    digest = holding.digest_of(document, states(rows, document))
+    symbol = rows.cells.key.symbol(document, digest)
+    return DocumentCache(digest, 0, rows.documents[document].arrival, symbol)

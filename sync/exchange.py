@@ -1,0 +1,185 @@
+"""Content both ways within a session: what is asked, sent and receipted, what comes in and is held.
+
+Knows nothing of checks and rounds; `Session` tells it when it may speak. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from conflict.identity import DocumentId, Lane, NodeId
+from sync import effects, limits, messages
+from sync.effects import Effect
+from sync.errors import FrameTooLarge, OutOfTurn
+from sync.inbound import Inbound
+from sync.link_profile import LinkProfile
+from sync.messages import Message
+from sync.outbox import Outbox
+from sync.ports import Keyring, Precedence, Signer
+from sync.receipts import check_receipts, refusal
+from sync.relays import Relays
+from sync.vectors import ambiguous, chunks
+
+Say = Callable[[Message], None]
+
+
+class Exchange:
+    """One side's content. `progress`: something became durable since it was last set to False."""
+
+    def __init__(
+        self,
+        *,
+        signer: Signer,
+        keyring: Keyring,
+        epoch: bytes,
+        leader: bool,
+        profile: LinkProfile,
+        ticket: Callable[[], int],
+        say: Say,
+    ) -> None:
+        self.outbox = Outbox(profile)
+        self.inbound = Inbound(signer, keyring, epoch, profile.receipt_delay_s)
+        self.relays = Relays(leader=leader)
+        self.progress = False
+        self.moved = False  # content has gone or come since it was last set to False
+        self._keyring = keyring
+        self._ticket = ticket
+        self._say = say
+        self._vector_reads = 0
+        self._answered: set[DocumentId] = set()  # documents whose vectors both sides have said
+        self._refusals = 0
+        self._number, self._whole = 0, False
+
+    def next_round(self, number: int, *, whole: bool) -> None:
+        """Nothing has been said yet. `whole`: vectors are neither cut nor count what is staged."""
+        self.progress, self._number, self._whole = False, number, whole
+        self._answered.clear()
+        self.outbox.next_round()
+
+    @property
+    def asking(self) -> bool:
+        """We are about to say vectors."""
+        return bool(self._vector_reads)
+
+    @property
+    def busy(self) -> bool:
+        """Something is queued, on the way, or not yet durable."""
+        return not self.outbox.idle or self.inbound.holding or self.relays.due is not None
+
+    # Out ------------------------------------------------------------------------------------
+
+    def grown(
+        self,
+        lanes: Iterable[tuple[Lane, int]],
+        precedence: Precedence,
+        now: float,
+        *,
+        relayed: bool,
+    ) -> Iterable[Effect]:
+        """Lanes grew here: send them on, what came through a third node after a moment."""
+        for lane, first_seq in lanes:
+            if relayed:
+                self.relays.put(lane, first_seq, precedence, now)
+            else:
+                self.outbox.push(lane, first_seq, precedence)
+        return ()
+
+    def asked(self, vectors: messages.Vectors) -> None:
+        """The peer said what it holds."""
+        for document, vector in vectors.vectors:
+            self.outbox.ask(document, vector, told=vectors.answer)
+            if len(self._answered) >= limits.QUEUE_DOCUMENTS_MAX:
+                most = limits.QUEUE_DOCUMENTS_MAX
+                raise FrameTooLarge(f"vectors of over {most} documents (QUEUE_DOCUMENTS_MAX)")
+            if vectors.answer:
+                self._answered.add(document)
+
+    def pump(
+        self, now: float, urgent_since_ms: int, waiting_bytes: Mapping[Precedence, int]
+    ) -> Iterator[Effect]:
+        """What is due: relays, reads, receipts."""
+        for lane, first_seq, precedence in self.relays.ready(now):
+            self.outbox.push(lane, first_seq, precedence)
+        yield from self.outbox.reads(self._ticket, urgent_since_ms, waiting_bytes)
+        self.receipt(now)
+
+    def lacking(self, answer: effects.LackingRead, peer: NodeId) -> Iterator[Effect]:
+        """What the peer lacks of what it asked for; where it has more than we, we ask in turn."""
+        self.outbox.found(answer)
+        yield from self._ask_back(answer.behind, peer)
+
+    def reached(self, answer: effects.ReachRead, peer: NodeId) -> Iterator[Effect]:
+        """A burst of content has been read."""
+        for content in self.outbox.read(answer):
+            self._say(content)
+            yield from self._move()
+        yield from self._ask_back(answer.reach.behind, peer)
+
+    def _move(self) -> Iterator[Effect]:
+        if not self.moved:
+            self.moved = True
+            yield effects.Outdated()
+
+    def _ask_back(self, behind: Iterable[DocumentId], peer: NodeId) -> Iterator[Effect]:
+        """Once a round for each document: of a branch both sides are behind for ever."""
+        ask = tuple(one for one in dict.fromkeys(behind) if one not in self._answered)
+        self._answered.update(ask)
+        yield from self._read_vectors(ask, peer)
+
+    def _read_vectors(self, documents: tuple[DocumentId, ...], peer: NodeId) -> Iterator[Effect]:
+        if documents:
+            self._vector_reads += 1
+            source = None if self._whole else peer
+            yield effects.ReadVectors(self._ticket(), source, documents)
+
+    def vectors_read(self, answer: effects.VectorsRead) -> None:
+        """Our vectors, for the peer to send from there on."""
+        self._vector_reads -= 1
+        for chunk, _ in chunks(answer.vectors):
+            whole = self._whole or ambiguous(chunk)
+            self._say(messages.Vectors(self._number, chunk, answer=True, whole=whole, final=False))
+
+    def receipted(self, message: messages.Receipts, peer: messages.Hello) -> Iterator[Effect]:
+        """The peer says what is durable there."""
+        receipts = self.outbox.receipted(message.frames, message.refused)
+        check_receipts(message, receipts, peer, self._keyring)
+        if receipts:
+            self.progress = True
+            yield effects.SaveReceipts(peer.node, peer.epoch, receipts)
+
+    def refused(self, refused: messages.Refused) -> Iterator[Effect]:
+        """The peer set a run aside. Raises `OutOfTurn` for more of them than it was sent."""
+        self._refusals += 1
+        if self._refusals > self.outbox.runs_sent:
+            raise OutOfTurn("more runs refused than were sent")
+        lane = Lane(refused.document, refused.actor)
+        self.outbox.refused(lane)
+        yield effects.PeerRefused(lane, refused.first_seq, refused.code, refused.detail)
+
+    # In -------------------------------------------------------------------------------------
+
+    def content(self, content: messages.Content, peer: NodeId) -> Iterator[Effect]:
+        """Vet it, hold what is good."""
+        for run in content.runs:
+            self.relays.heard(run)
+        yield from self._move()
+        hold, refused = self.inbound.take(content, self._ticket(), peer)
+        for fault in refused:
+            self._say(refusal(fault))
+        yield hold
+
+    def held(
+        self, ticket: int, answer: effects.HoldDone, peer: NodeId, now: float
+    ) -> Iterator[Effect]:
+        """It is durable."""
+        for aside in answer.applied.set_aside:
+            self._say(refusal(aside))
+        self.inbound.held(ticket, answer, now)
+        self.progress = self.progress or bool(answer.applied.grown)
+        documents = tuple(dict.fromkeys(lane.document for lane in answer.applied.gaps))
+        yield from self._read_vectors(documents, peer)
+
+    def receipt(self, now: float) -> None:
+        """Say what is durable, if it is time."""
+        if (receipt := self.inbound.receipt(now)) is not None:
+            self._say(receipt)

@@ -1,0 +1,101 @@
+"""Numbers in as few bytes as they need (LEB128, unsigned), and a reader that checks every length.
+
+Signed numbers are folded first (0, -1, 1, -2 … become 0, 1, 2, 3 …). A number in more bytes than it
+needs is refused, so that there is one encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sync.errors import BadFrame
+
+NUMBER_BYTES_MAX = 8
+
+
+def number(value: int) -> bytes:
+    """LEB128 of a number from 0."""
+    return numbers((value,))
+
+
+def numbers(values: Iterable[int]) -> bytes:
+    """Several, one after the other."""
+    out = bytearray()
+    append = out.append
+    for value in values:
+        rest = value
+        while rest >= 0x80:
+            append(rest & 0x7F | 0x80)
+            rest >>= 7
+        append(rest)
+    return bytes(out)
+
+
+def fold(values: Iterable[int]) -> list[int]:
+    """Signed numbers as numbers from 0."""
+    return [value << 1 ^ value >> 63 for value in values]
+
+
+def unfold(value: int) -> int:
+    """Inverse of `fold`, for one."""
+    return ~(value >> 1) if value & 1 else value >> 1
+
+
+class Reader:
+    """Takes bytes apart from the front. Every method raises `BadFrame` past the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def number(self) -> int:
+        """The next number, below 2^56."""
+        data, at = self._data, self._at
+        shift = value = 0
+        try:
+            while (byte := data[at]) >= 0x80 and shift < 7 * (NUMBER_BYTES_MAX - 1):
+                value |= (byte & 0x7F) << shift
+                shift += 7
+                at += 1
+        except IndexError as fault:
+            raise BadFrame("content ends inside a number") from fault
+        if byte >= 0x80:
+            raise BadFrame(f"a number of over {NUMBER_BYTES_MAX} bytes (NUMBER_BYTES_MAX)")
+        if shift and not byte:
+            raise BadFrame("a number in more bytes than it needs")
+        self._at = at + 1
+        return value | byte << shift
+
+    def numbers(self, count: int) -> list[int]:
+        """The next `count` numbers."""
+        plain = self._data[self._at : self._at + count]
+        if len(plain) < count:
+            raise BadFrame("content ends inside its numbers")
+        if plain.isascii():  # the common case: one byte each
+            self._at += count
+            return list(plain)
+        return [self.number() for _ in range(count)]
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        part = self._data[self._at : self._at + size]
+        if len(part) != size:
+            raise BadFrame("content ends inside a field")
+        self._at += size
+        return part
+
+    def lines(self, count: int) -> list[str]:
+        """The next `count` lines, each ended by a line feed, as Latin-1."""
+        data, start = self._data, self._at
+        if data.count(b"\n", start) < count:
+            raise BadFrame("content ends inside its texts")
+        at = start
+        for _ in range(count):
+            at = data.index(b"\n", at) + 1
+        self._at = at
+        return data[start : max(at - 1, start)].decode("latin-1").split("\n") if count else []
+
+    def end(self) -> None:
+        """Nothing may be left."""
+        if self._at != len(self._data):
+            raise BadFrame("content goes on after its end")

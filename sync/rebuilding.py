@@ -1,0 +1,220 @@
+"""A lane's change and the statements in it, each made from the other byte for byte.
+
+What a lane change says beside its statements follows from its place: magic, checksum, lengths,
+actor, sequence number, operation counter, keys. `build` writes the chunk as the pinned Automerge
+binding does (binary format, chunk type 1); `parse` guesses what `build` would need, and only
+equal bytes prove it right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from itertools import chain, groupby
+from typing import NamedTuple
+
+HASH_BYTES = 32
+HASH_FROM = 8
+"""A change's hash is SHA-256 over its chunk without magic and checksum."""
+_MAGIC = b"\x85\x6f\x4a\x83"
+_NUMBER_DIGITS_MAX = 9
+_STRING = 6  # type code of text in the value metadata column; the length stands above it
+_HEADER_END = b"\x00\x00\x00\x06"  # time 0, empty message, no other actors; six columns
+_SPECIFICATIONS = (b"\x15", b"4", b"B", b"V", b"W", b"p")
+"""Keys, inserts, actions, value metadata, values, predecessors."""
+
+# One statement: sizes and contents of its columns; all runs have length one.
+_LONE = b"%b" + _HEADER_END + b"\x15%c4\x01B\x02V%cW%bp\x02\x7f%c%b\x01\x7f\x01\x7f%b%b\x7f\x00"
+_LONE_SEEN = re.compile(
+    rb"p\x02\x7f[^/]([^/\"]{1,64})/[0-9a-f]{32}\.([0-9]{1,9})\x01\x7f\x01\x7f[\x80-\xff]*[^\x80-\xff]"
+    rb"(\{.*\})\x7f\x00",
+    re.DOTALL,
+)
+
+
+class Said(NamedTuple):
+    """What a change adds: number of its first statement, slot names and texts."""
+
+    number: int
+    slots: Sequence[bytes]
+    texts: Sequence[bytes]
+
+
+def change_hash(chunk: bytes) -> bytes:
+    """32 bytes: the name of a change."""
+    return hashlib.sha256(memoryview(chunk)[HASH_FROM:]).digest()
+
+
+def dependency(chunk: bytes) -> bytes:
+    """Hash of the change before this one; empty if the chunk has no room for it."""
+    at = 9
+    while chunk[at : at + 1] >= b"\x80":
+        at += 1
+    return chunk[at + 2 : at + 2 + HASH_BYTES]
+
+
+def build(before: bytes, actor: bytes, seq: int, said: Said) -> tuple[bytes, bytes]:
+    """The raw change that says this, and its hash. `before`: hash of the one before it, or empty."""
+    number, slots, texts = said
+    start = b"".join(
+        (b"\x01" + before if before else b"\x00", b"\x10", actor, _uleb(seq), _uleb(number))
+    )
+    marked = f"/{actor.hex()}."
+    if len(texts) == 1:
+        key = slots[0] + f"{marked}{number}".encode()
+        text = texts[0]
+        if len(key) < 127 and len(text) < 1000:
+            values = _ULEB[len(text) << 4 | _STRING]
+            body = _LONE % (
+                start, len(key) + 2, len(values) + 1, _ULEB[len(text)],
+                len(key), key, values, text,
+            )  # fmt: skip
+            return _chunk(body)
+    return _chunk(start + _columns(marked, said))
+
+
+def _chunk(body: bytes) -> tuple[bytes, bytes]:
+    hashed = b"\x01" + _uleb(len(body)) + body
+    name = hashlib.sha256(hashed).digest()
+    return _MAGIC + name[:4] + hashed, name
+
+
+def _columns(marked: str, said: Said) -> bytes:
+    """Column specifications with their sizes, then the columns (in the order of `_LONE`)."""
+    count = len(said.texts)
+    times = b"\x7f" if count == 1 else _sleb(count)
+    text = b"".join(said.texts)
+    keys, values = _keys(marked, said), _lengths(said.texts)
+    columns = (keys, _uleb(count), times + b"\x01", values, text, times + b"\x00")
+    sizes = map(_uleb, map(len, columns))
+    specifications = b"".join(chain.from_iterable(zip(_SPECIFICATIONS, sizes, strict=True)))
+    return _HEADER_END + specifications + b"".join(columns)
+
+
+def _keys(marked: str, said: Said) -> bytes:
+    keys = [
+        slot + f"{marked}{number}".encode() for number, slot in enumerate(said.slots, said.number)
+    ]
+    return _sleb(-len(keys)) + b"".join([_uleb(len(key)) + key for key in keys])
+
+
+def _lengths(texts: Sequence[bytes]) -> bytes:
+    """Run-length encoding of the value metadata: equal neighbours are a run, others a literal."""
+    out: list[bytes] = []
+    lone: list[bytes] = []
+    for length, group in groupby(map(len, texts)):
+        times, value = sum(1 for _ in group), _uleb(length << 4 | _STRING)
+        if times == 1:
+            lone.append(value)
+            continue
+        if lone:
+            out += (_sleb(-len(lone)), *lone)
+            lone = []
+        out += (_sleb(times), value)
+    if lone:
+        out += (_sleb(-len(lone)), *lone)
+    return b"".join(out)
+
+
+_ULEB = tuple(bytes((n,)) for n in range(128)) + tuple(
+    bytes((n & 0x7F | 0x80, n >> 7)) for n in range(128, 1 << 14)
+)
+
+
+def _uleb(number: int) -> bytes:
+    if number < 1 << 14:
+        return _ULEB[number]
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _sleb(number: int) -> bytes:
+    out = bytearray()
+    while not -64 <= number < 64:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number & 0x7F)
+    return bytes(out)
+
+
+def parse(chunk: bytes, actor_hex: bytes) -> Said | None:
+    """What `build` needs to make this change, if it has the common form; to be proved by building."""
+    lone = _LONE_SEEN.search(chunk, 28)
+    if lone is not None:
+        slot, number, text = lone.groups()
+        if lone.end() == len(chunk):
+            return Said(int(number), (slot,), (text,))
+    try:
+        return _parse_columns(chunk, actor_hex)
+    except (IndexError, ValueError):
+        return None
+
+
+def _parse_columns(chunk: bytes, actor_hex: bytes) -> Said | None:
+    header = chunk.index(b"\x00\x00\x00\x06\x15", 28) + 5
+    key_bytes, at = _read_uleb(chunk, header)
+    sizes = []
+    for _ in range(5):
+        size, at = _read_uleb(chunk, at + 1)
+        sizes.append(size)
+    inserts, actions, values, texts, _ = sizes
+    keys = _read_keys(chunk[at : at + key_bytes], actor_hex)
+    if any(b'"' in slot for slot, _ in keys):
+        return None  # a slot's name is never taken for text
+    first = keys[0][1]
+    if not first.isdigit() or len(first) > _NUMBER_DIGITS_MAX:
+        return None
+    at += key_bytes + inserts + actions
+    lengths = _read_lengths(chunk[at : at + values], len(keys))
+    at += values
+    if sum(lengths) != texts:
+        return None
+    parts = []
+    for length in lengths:
+        parts.append(chunk[at : at + length])
+        at += length
+    return Said(int(first), [slot for slot, _ in keys], parts)
+
+
+def _read_keys(column: bytes, actor_hex: bytes) -> list[tuple[bytes, bytes]]:
+    """(slot, number) of each key."""
+    count, at = _read_sleb(column, 0)
+    keys = []
+    for _ in range(-count):
+        size, at = _read_uleb(column, at)
+        slot, _, rest = column[at : at + size].partition(b"/")
+        number = rest[len(actor_hex) + 1 :]
+        keys.append((slot, number))
+        at += size
+    return keys
+
+
+def _read_lengths(column: bytes, count: int) -> list[int]:
+    lengths: list[int] = []
+    at = 0
+    while len(lengths) < count:
+        times, at = _read_sleb(column, at)
+        for _ in range(max(-times, 1)):
+            value, at = _read_uleb(column, at)
+            lengths += [value >> 4] * min(max(times, 1), count)
+    return lengths
+
+
+def _read_uleb(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while (byte := data[at]) >= 0x80 and shift < 35:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        at += 1
+    return value | byte << shift, at + 1
+
+
+def _read_sleb(data: bytes, at: int) -> tuple[int, int]:
+    value, end = _read_uleb(data, at)
+    bits = 7 * (end - at)
+    return (value - (1 << bits) if value >> (bits - 1) else value), end

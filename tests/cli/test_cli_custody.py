@@ -1,0 +1,71 @@
+"""`aidstation custody`: safe to wipe or not and why, who holds one record, exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from node.errors import EXIT_DEGRADED
+from node.home import find_home, read_key
+from tests.cli.cli_lab import Answer, aidstation, made, running
+from tests.cli.test_cli_sync import address_of
+
+WORDS = ("triage", "--new", "episode", "category=immediate", "--by", "Ruiz", "--json")
+
+
+def _introduce(home: Path, other: Path, name: str, role: str, address: str = "") -> None:
+    key = read_key(find_home(other)).public.hex()
+    with (home / "config.toml").open("a") as file:
+        file.write(f'\n[[peers]]\nname = "{name}"\nkey = "{key}"\nrole = "{role}"\n')
+        file.write(f'address = "{address}"\n')
+
+
+def _garrison(home: Path) -> Path:
+    made(home, "role3")
+    config = home / "config.toml"
+    config.write_text(config.read_text().replace('role = "field"', 'role = "garrison"'))
+    return home
+
+
+def _opened(home: Path) -> Answer:
+    """What it says once everything is opened: until then it is in doubt, and says so."""
+    for _ in range(100):
+        answer = aidstation(home, "custody", "--json")
+        if [one["code"] for one in answer.result["reasons"]] != ["waiting"]:
+            break
+    return answer
+
+
+def test_a_node_alone_is_never_safe_to_wipe_and_says_why(tmp_path: Path) -> None:
+    home = made(tmp_path / "alpha")
+    saved = aidstation(home, "record", *WORDS).result
+    answer = aidstation(home, "custody")
+    assert answer.code == EXIT_DEGRADED
+    assert "Safe to wipe: no" in answer.out
+    assert "No garrison is known here" in answer.out
+    assert "1 change in 1 document known to be at no garrison" in answer.out
+    record = aidstation(home, "custody", saved["document"])
+    assert record.code == EXIT_DEGRADED
+    assert "Nobody else is known to hold any of it." in record.out
+
+
+def test_a_garrison_s_receipt_makes_it_safe_and_a_new_statement_unsafe_again(
+    tmp_path: Path,
+) -> None:
+    alpha, garrison = made(tmp_path / "alpha", "alpha"), _garrison(tmp_path / "role3")
+    _introduce(garrison, alpha, "alpha", "field")
+    with running(garrison):
+        _introduce(alpha, garrison, "role3", "garrison", address_of(garrison))
+        saved = aidstation(alpha, "record", *WORDS).result
+        with running(alpha):
+            assert aidstation(alpha, "sync", "role3", "--timeout", "60").code == 0
+            answer = _opened(alpha)
+            assert answer.result["safe_to_wipe"], answer.out
+            assert answer.code == 0
+            assert "At garrison as of" in aidstation(alpha, "status").out
+            held = aidstation(alpha, "custody", saved["document"])
+            assert held.code == 0
+            assert "Also on garrison role3: 1 of 1, told directly" in held.out
+        aidstation(alpha, "record", *WORDS)
+        answer = aidstation(alpha, "custody", "--json")
+        assert answer.code == EXIT_DEGRADED
+        assert answer.result["documents"] == 1

@@ -1,0 +1,187 @@
+"""Little waits below a channel, so that what is urgent can still go first; stalls are borne."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from sync.limits import STALL_S_MAX
+from sync.transport import tcp
+from sync.transport.websocket import HEARTBEAT_S, PATH, Dialer, Listener, WebSocketChannel
+
+LOOPBACK = "127.0.0.1"
+FRAME = bytes(256)
+BOUND_BYTES = 2_000
+RECEIVER_BYTES = 4_096  # SO_RCVBUF of who does not read; Linux doubles it
+MUCH_BYTES = 3 << 20  # what Linux would take for a reader who never reads: 2 to 4 MB
+ROUNDS = 200  # of the event loop: nothing moves any more
+
+
+@asynccontextmanager
+async def pair() -> AsyncIterator[tuple[WebSocketChannel, WebSocketChannel]]:
+    """Who dialled, who accepted."""
+    accepted: asyncio.Queue[WebSocketChannel] = asyncio.Queue()
+    over = asyncio.Event()
+
+    async def accept(channel: WebSocketChannel) -> None:
+        accepted.put_nowait(channel)
+        await over.wait()
+
+    listener, dialer = Listener(accept), Dialer()
+    await listener.listen(LOOPBACK, 0)
+    try:
+        dialled = await dialer.dial(f"{LOOPBACK}:{listener.port}")
+        yield dialled, await accepted.get()
+    finally:
+        over.set()
+        await dialer.close()
+        await listener.close()
+
+
+async def _head(raw: socket.socket) -> bytes:
+    read = b""
+    while b"\r\n\r\n" not in read:
+        read += await asyncio.get_running_loop().sock_recv(raw, 1)
+    return read
+
+
+@asynccontextmanager
+async def dialled_to_the_deaf() -> AsyncIterator[WebSocketChannel]:
+    """A channel to a peer that answers the upgrade and reads nothing ever after."""
+    loop, dialer = asyncio.get_running_loop(), Dialer()
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVER_BYTES)
+        listening.bind((LOOPBACK, 0))
+        listening.listen()
+        listening.setblocking(False)
+
+        async def answer() -> socket.socket:
+            raw, _ = await loop.sock_accept(listening)
+            key = (await _head(raw)).partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0]
+            guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            proof = base64.b64encode(hashlib.sha1(key + guid).digest())  # noqa: S324  RFC 6455
+            await loop.sock_sendall(
+                raw,
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                b"Upgrade: websocket\r\nSec-WebSocket-Accept: " + proof + b"\r\n\r\n",
+            )
+            return raw
+
+        answering = asyncio.create_task(answer())
+        channel = await dialer.dial(f"{LOOPBACK}:{listening.getsockname()[1]}")
+        with await answering:
+            yield channel
+    await dialer.close()
+
+
+@asynccontextmanager
+async def accepted_from_the_deaf() -> AsyncIterator[WebSocketChannel]:
+    """The same the other way round."""
+    accepted: asyncio.Queue[WebSocketChannel] = asyncio.Queue()
+    over = asyncio.Event()
+
+    async def accept(channel: WebSocketChannel) -> None:
+        accepted.put_nowait(channel)
+        await over.wait()
+
+    listener = Listener(accept)
+    await listener.listen(LOOPBACK, 0)
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVER_BYTES)
+        raw.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(raw, (LOOPBACK, listener.port))
+        await loop.sock_sendall(
+            raw,
+            f"GET {PATH} HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode(),
+        )
+        await _head(raw)
+        yield await accepted.get()
+        over.set()
+    await listener.close()
+
+
+async def settled(task: asyncio.Task[None]) -> bool:
+    """Whether it is done, once nothing more can move by itself."""
+    for _ in range(ROUNDS):
+        await asyncio.sleep(0)
+    return task.done()
+
+
+async def taken_before_blocking(channel: WebSocketChannel) -> int:
+    """Bytes of frames whose sending returned."""
+    taken = 0
+    while taken < MUCH_BYTES:
+        sending = asyncio.create_task(channel.send(FRAME))
+        await asyncio.sleep(0)
+        if not sending.done() and not await settled(sending):
+            sending.cancel()
+            return taken
+        taken += len(FRAME)
+    return taken
+
+
+Deaf = Callable[[], AbstractAsyncContextManager[WebSocketChannel]]
+DEAF = pytest.mark.parametrize("deaf", [dialled_to_the_deaf, accepted_from_the_deaf])
+
+
+@DEAF
+async def test_on_a_thin_link_sending_waits_as_soon_as_the_link_is_full(deaf: Deaf) -> None:
+    async with deaf() as channel:
+        channel.bound(bytes_in_buffer=BOUND_BYTES, rate_bits_s=0)
+        taken = await taken_before_blocking(channel)
+        assert 0 < taken <= 2 * BOUND_BYTES + 2 * RECEIVER_BYTES
+
+
+@DEAF
+async def test_on_any_link_sending_waits_long_before_megabytes(deaf: Deaf) -> None:
+    async with deaf() as channel:
+        taken = await taken_before_blocking(channel)
+        assert taken <= 2 * tcp.UNSENT_BYTES
+
+
+async def test_a_paced_frame_keeps_the_next_one_back_for_its_time_on_the_link() -> None:
+    async with pair() as (dialled, accepted):
+        for channel, other in ((dialled, accepted), (accepted, dialled)):
+            assert await settled(asyncio.create_task(channel.send(b"at once")))
+            channel.bound(bytes_in_buffer=BOUND_BYTES, rate_bits_s=100)  # 84 s for one frame
+            sending = asyncio.create_task(channel.send(FRAME * 4))
+            assert await other.receive() == b"at once"
+            assert await other.receive() == FRAME * 4
+            assert not await settled(sending)
+            sending.cancel()
+
+
+async def test_both_ends_keep_little_in_the_kernel() -> None:
+    async with pair() as ends:
+        for channel in ends:
+            one = channel._socket.get_extra_info("socket")
+            assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == tcp.UNSENT_BYTES
+            channel.bound(bytes_in_buffer=BOUND_BYTES, rate_bits_s=9_600)
+            assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == BOUND_BYTES
+            assert one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 4 * BOUND_BYTES
+
+
+async def test_a_stall_that_a_session_bears_is_borne_by_the_socket() -> None:
+    assert HEARTBEAT_S / 2 >= STALL_S_MAX >= 70, "aiohttp waits half of it for an answer"
+    async with pair() as ends:
+        for channel in ends:
+            assert channel._socket._heartbeat == HEARTBEAT_S, "and both ends look, now and then"
+
+
+async def test_a_text_message_or_the_end_ends_the_channel() -> None:
+    async with pair() as (dialled, accepted):
+        await dialled._socket.send_str("hello")
+        assert await accepted.receive() is None
+        _, heard = await asyncio.gather(accepted.close(), dialled.receive())
+        assert heard is None
+        await dialled.send(FRAME)  # the reader has learned it; nothing is raised here
