@@ -305,7 +305,7 @@ class Session:
             return
         waiting = self._flow.waiting_bytes
         yield from self._open.pump(self._at.now, self._urgent_since_ms, waiting)
-        yield from self._compared.pump(self._flow.waiting(Precedence.SUMMARY))
+        yield from self._compared.pump(waiting[Precedence.SUMMARY])
         yield from self._custody.pump(self._at.now, waiting)
 
     @property

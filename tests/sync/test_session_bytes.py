@@ -14,6 +14,7 @@ from session_lab import Keys, Link, Node, document
 
 from sync.effects import Phase
 from sync.link_profile import LinkKind, LinkProfile
+from sync.ports import Precedence
 
 SATCOM = LinkProfile(kind=LinkKind.SATCOM, rate_bits_s=9600, rtt_s=0.6)
 DOCUMENTS = 600
@@ -155,3 +156,22 @@ def test_on_a_thin_link_no_frame_is_longer_than_its_profile_says() -> None:
             link.tick()
     assert a.store.summary() == b.store.summary()
     assert longest <= SATCOM.frame_bytes_max
+
+
+def test_a_listing_is_read_page_by_page_as_the_link_takes_it() -> None:
+    """Else it would stand before every summary that comes later."""
+    a, b = equal_pair()
+    b.store.sketch_with(b"another theatre!")
+    a.save(document(3))
+    link = Link(a, b, profile=SATCOM)
+    most = 0
+    for turn in range(100_000):
+        waiting = [end.session._flow.waiting_bytes[Precedence.SUMMARY] for end in link.ends]
+        most = max(most, *waiting)
+        if not link.step(turn % 2):
+            if link.phases == (Phase.EQUAL, Phase.EQUAL):
+                break
+            link.tick()
+    assert a.store.summary() == b.store.summary()
+    assert link.said["Listing"] + link.said["Part"] > 32 * DOCUMENTS
+    assert most <= 3 * SATCOM.frame_bytes_max
