@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from conflict import limits
@@ -72,6 +72,20 @@ class LaneRun:
     def state(self) -> LaneState:
         """State of the lane once this run is held."""
         return LaneState(self.last_seq, self.head)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its raw changes."""
+        return sum(map(len, self.changes))
+
+    def since(self, first_seq: int) -> LaneRun:
+        """The run without what comes before change `first_seq`, at most its last: the signature over
+        the head covers every front."""
+        if first_seq <= self.first_seq:
+            return self
+        return replace(
+            self, first_seq=first_seq, changes=self.changes[first_seq - self.first_seq :]
+        )
 
 
 class CheckedRun(NamedTuple):

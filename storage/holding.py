@@ -128,7 +128,7 @@ def _stage(draft: _Draft, run: LaneRun) -> None:
     if state and run.last_seq <= length and _same_head(draft, run, state):
         return
     joined = _join(draft.staged(run.lane), run) or (run if run.first_seq <= length + 1 else None)
-    if joined is None or _size(joined) > limits.STAGED_BYTES_MAX_PER_PEER:
+    if joined is None or joined.size > limits.STAGED_BYTES_MAX_PER_PEER:
         draft.gaps[run.lane] = None
     else:
         draft.stage[run.lane] = joined
@@ -150,7 +150,7 @@ def _take(draft: _Draft, run: LaneRun) -> None:
         if not _same_head(draft, run, state):
             _branch(draft, run, length)
         return
-    tail = _tail(run, length)
+    tail = run.since(length + 1)  # what is new of it
     if state and read_header(tail.changes[0]).dependency != state.head:
         _branch(draft, run, length)
         return
@@ -164,13 +164,6 @@ def _same_head(draft: _Draft, run: LaneRun, state: LaneState) -> bool:
     """Whether a run that reaches no further than what is held is part of it (hashes chain)."""
     held = state.head if run.last_seq == state.length else draft.hash_at(run.lane, run.last_seq)
     return run.head == held
-
-
-def _tail(run: LaneRun, length: int) -> LaneRun:
-    """What is new of a run: the head's signature covers every earlier change of the chain."""
-    if run.first_seq == length + 1:
-        return run
-    return replace(run, first_seq=length + 1, changes=run.changes[length + 1 - run.first_seq :])
 
 
 def _join(staged: LaneRun | None, run: LaneRun) -> LaneRun | None:
@@ -190,9 +183,8 @@ def _branch(draft: _Draft, run: LaneRun, length: int) -> None:
     pairs = zip(seqs, mine, strict=False)
     differing = (seq for seq, one in pairs if one != draft.hash_at(run.lane, seq))
     first = next(differing, max(run.first_seq, length + 1))
-    branch = replace(run, first_seq=first, changes=run.changes[first - run.first_seq :])
     item = SetAside(run.lane, first, EQUIVOCATION, _BRANCH_DETAIL)
-    draft.branches.append((item, branch))
+    draft.branches.append((item, run.since(first)))
 
 
 def _finish(
@@ -247,10 +239,6 @@ def digest_of(document: DocumentId, lanes: Mapping[ActorId, LaneState]) -> bytes
 
 def _length(state: LaneState | None) -> int:
     return state.length if state else 0
-
-
-def _size(run: LaneRun) -> int:
-    return sum(map(len, run.changes))
 
 
 def evict(staged: Sequence[tuple[Lane, int]]) -> list[Lane]:

@@ -128,7 +128,7 @@ class Shelf:
 
 
 def _part(run: LaneRun) -> Part:
-    return Part(run.lane, run.first_seq, run.last_seq, run.head, sum(map(len, run.changes)))
+    return Part(run.lane, run.first_seq, run.last_seq, run.head, run.size)
 
 
 def blobs_wanted(rows: Rows, limit: int) -> list[BlobWanted]:

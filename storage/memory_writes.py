@@ -91,7 +91,7 @@ class MemoryTransaction:
             return
         mine = [(key[1], row) for key, row in staged.items() if key[0] == source]
         mine.sort(key=lambda pair: (pair[1].at_ms, pair[0]))
-        sizes = [(lane, sum(map(len, row.run.changes))) for lane, row in mine]
+        sizes = [(lane, row.run.size) for lane, row in mine]
         for lane in holding.evict(sizes):
             staged.drop((source, lane))
 

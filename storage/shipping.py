@@ -78,7 +78,7 @@ def after(runs: Sequence[LaneRun], have: ShortState) -> tuple[list[LaneRun], boo
     inside = [run for run in runs if run.last_seq >= have.length]
     if have.length and not (inside and _agrees(inside[0], have)):
         return inside, True
-    return [_cut(run, have.length + 1) for run in inside if run.last_seq > have.length], False
+    return [run.since(have.length + 1) for run in inside if run.last_seq > have.length], False
 
 
 def _agrees(run: LaneRun, theirs: ShortState) -> bool:
@@ -91,12 +91,6 @@ def _agrees(run: LaneRun, theirs: ShortState) -> bool:
     return head.startswith(theirs.head)
 
 
-def _cut(run: LaneRun, first_seq: int) -> LaneRun:
-    if run.first_seq >= first_seq:
-        return run
-    return replace(run, first_seq=first_seq, changes=run.changes[first_seq - run.first_seq :])
-
-
 def join(
     runs: Sequence[LaneRun], bytes_max: int, changes_max: int = LANE_CHANGES_MAX
 ) -> Iterator[LaneRun]:
@@ -104,7 +98,7 @@ def join(
     group: list[LaneRun] = []
     size = count = 0
     for run in runs:
-        more = sum(map(len, run.changes))
+        more = run.size
         if group and (size + more > bytes_max or count + len(run.changes) > changes_max):
             yield _joined(group)
             group, size, count = [], 0, 0

@@ -126,7 +126,7 @@ def _row(source: NodeId | None, run: LaneRun, now_ms: int) -> dict[str, Any]:
         "author": run.author,
         "nonce": run.nonce,
         "head": run.head,
-        "size": sum(map(len, run.changes)),
+        "size": run.size,
         "at_ms": now_ms,
         "changes": frame(run.changes),
     }

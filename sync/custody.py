@@ -143,9 +143,13 @@ def from_bytes(data: bytes) -> CustodyEntry:
     previous = reader.take(LINK_BYTES)
     number, at_ms = reader.number(), reader.number()
     sizes = reader.number(), reader.number(), reader.number()
-    actors = [ActorId(reader.take(ID_BYTES)) for _ in range(_bounded(sizes[0], sizes[1]))]
-    lanes = tuple(_lane(reader, actors) for _ in range(_lanes(sizes[1])))
-    blobs = tuple(reader.take(BLOB_BYTES) for _ in range(_blobs(sizes[2])))
+    leb128.bound(sizes[1], limits.CUSTODY_LANES_MAX, "lanes in an entry", "CUSTODY_LANES_MAX")
+    leb128.bound(sizes[2], limits.CUSTODY_BLOBS_MAX, "blobs in an entry", "CUSTODY_BLOBS_MAX")
+    if sizes[0] > sizes[1]:
+        raise BadFrame("an actor that no claim names")
+    actors = [ActorId(reader.take(ID_BYTES)) for _ in range(sizes[0])]
+    lanes = tuple(_lane(reader, actors) for _ in range(sizes[1]))
+    blobs = tuple(reader.take(BLOB_BYTES) for _ in range(sizes[2]))
     entry = CustodyEntry(
         garrison=garrison,
         epoch=epoch,
@@ -168,24 +172,6 @@ def _lane(reader: leb128.Reader, actors: Sequence[ActorId]) -> Receipt:
     if place >= len(actors) or not 1 <= length <= LANE_CHANGES_MAX:
         raise BadFrame("a claim names an actor of its entry and how many changes")
     return Receipt(Lane(document, actors[place]), ShortState(length, reader.take(HEAD_SHORT_BYTES)))
-
-
-def _bounded(actors: int, lanes: int) -> int:
-    if actors > lanes:
-        raise BadFrame("an actor that no claim names")
-    return actors
-
-
-def _lanes(count: int) -> int:
-    if count > limits.CUSTODY_LANES_MAX:
-        raise FrameTooLarge(f"{count} lanes in an entry (CUSTODY_LANES_MAX)")
-    return count
-
-
-def _blobs(count: int) -> int:
-    if count > limits.CUSTODY_BLOBS_MAX:
-        raise FrameTooLarge(f"{count} blobs in an entry (CUSTODY_BLOBS_MAX)")
-    return count
 
 
 def _check(entry: CustodyEntry, actors: Sequence[ActorId]) -> None:

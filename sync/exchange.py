@@ -12,10 +12,9 @@ from sync import effects, limits, messages
 from sync.effects import Effect
 from sync.errors import FrameTooLarge, OutOfTurn
 from sync.inbound import Inbound
-from sync.link_profile import LinkProfile
 from sync.messages import Message
 from sync.outbox import Outbox
-from sync.ports import Keyring, Precedence, Signer
+from sync.ports import Keyring, Precedence, Signer, Terms
 from sync.receipts import check_receipts, refusal
 from sync.relays import Relays
 from sync.vectors import ambiguous, chunks
@@ -33,12 +32,12 @@ class Exchange:
         keyring: Keyring,
         epoch: bytes,
         leader: bool,
-        profile: LinkProfile,
+        terms: Terms,
         ticket: Callable[[], int],
         say: Say,
     ) -> None:
-        self.outbox = Outbox(profile)
-        self.inbound = Inbound(signer, keyring, epoch, profile.receipt_delay_s)
+        self.outbox = Outbox(terms)
+        self.inbound = Inbound(signer, keyring, epoch, terms.profile.receipt_delay_s)
         self.relays = Relays(leader=leader)
         self.progress = False
         self.moved = False  # content has gone or come since it was last set to False

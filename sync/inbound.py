@@ -110,7 +110,7 @@ class Inbound:
 
 
 def _size(content: messages.Content) -> int:
-    return sum(len(chunk) for run in content.runs for chunk in run.changes)
+    return sum(run.size for run in content.runs)
 
 
 def _branches(run: LaneRun, branches: set[tuple[Lane, int]]) -> bool:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sync.errors import BadFrame
+from sync.errors import BadFrame, FrameTooLarge
 
 NUMBER_BYTES_MAX = 8
+_SHORT = tuple(bytes((n,)) for n in range(128)) + tuple(
+    bytes((n & 0x7F | 0x80, n >> 7)) for n in range(128, 1 << 14)
+)
 
 
 def number(value: int) -> bytes:
     """LEB128 of a number from 0."""
-    return numbers((value,))
+    return _SHORT[value] if value < len(_SHORT) else numbers((value,))
 
 
 def numbers(values: Iterable[int]) -> bytes:
@@ -95,7 +98,18 @@ class Reader:
         self._at = at
         return data[start : max(at - 1, start)].decode("latin-1").split("\n") if count else []
 
+    @property
+    def ended(self) -> bool:
+        """Nothing is left."""
+        return self._at >= len(self._data)
+
     def end(self) -> None:
         """Nothing may be left."""
-        if self._at != len(self._data):
+        if not self.ended:
             raise BadFrame("content goes on after its end")
+
+
+def bound(count: int, most: int, what: str, name: str) -> None:
+    """Raises `FrameTooLarge` above the limit of that name."""
+    if count > most:
+        raise FrameTooLarge(f"{count} {what}, at most {most} ({name})")

@@ -7,7 +7,6 @@ a receipt. So a slow receiver bounds the sender's memory. Pure: it returns reads
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,13 +18,12 @@ from conflict.lane import LaneRun, ShortState, Vector
 from sync import limits
 from sync.effects import LackingRead, ReachRead, Read, ReadLacking, ReadReach
 from sync.errors import FrameTooLarge, OutOfTurn
-from sync.link_profile import LinkProfile
 from sync.messages import Content
-from sync.ports import Precedence, Receipt
+from sync.ports import Precedence, Receipt, Terms
+from sync.rebuilding import change_hash
 from sync.vectors import packed, unpacked
 
 _RUN_OVERHEAD_BYTES = 160
-_HASH_FROM = 8  # a change's hash is SHA-256 over its chunk without magic and checksum
 CONTENT = (Precedence.URGENT, Precedence.SUMMARY, Precedence.ROUTINE)
 
 
@@ -40,9 +38,10 @@ class _Flying(NamedTuple):
 class Outbox:
     """Queues, the reads under way, and content not yet receipted."""
 
-    def __init__(self, profile: LinkProfile) -> None:
-        self.profile = profile
-        self.least = Precedence.ROUTINE  # what is below waits for another day
+    def __init__(self, terms: Terms) -> None:
+        self._profile = terms.profile
+        # what is below waits for another day
+        self._least = Precedence.URGENT if terms.sparing else Precedence.ROUTINE
         self.runs_sent = 0
         self._asked: dict[DocumentId, bytes] = {}
         self._asked_bytes = 0
@@ -52,8 +51,8 @@ class Outbox:
         }
         self._flying: dict[int, _Flying] = {}
         self._weights = dict.fromkeys(CONTENT, 0)
-        self._looking: tuple[DocumentId, ...] = ()  # documents of the lookup under way
-        self._reading: tuple[int, Precedence] | None = None
+        self._looking = False  # a lookup is under way
+        self._reading: Precedence | None = None  # of the burst under way
         self._last_frame = 0
         self._refused: set[Lane] = set()  # at most one for each run sent
 
@@ -107,7 +106,7 @@ class Outbox:
     def sent(self) -> bool:
         """Nothing is left to look up or to read."""
         waits = self._asked or any(self._due.values())
-        return not (waits or self._looking or self._reading)
+        return not (waits or self._looking or self._reading is not None)
 
     @property
     def idle(self) -> bool:
@@ -136,37 +135,37 @@ class Outbox:
             for document, vector in wanted:
                 del self._asked[document]
                 self._asked_bytes -= len(vector)
-            self._looking = tuple(document for document, _ in wanted)
+            self._looking = True
             vectors = tuple((document, unpacked(vector)) for document, vector in wanted)
             yield ReadLacking(ticket(), vectors, urgent_since_ms)
         if self._reading is None and (chosen := self._next(waiting_bytes)) is not None:
             lanes = tuple(islice(self._due[chosen].items(), limits.READ_LANES))
             for lane, _ in lanes:
                 del self._due[chosen][lane]
-            self._reading = ticket(), chosen
-            yield ReadReach(self._reading[0], lanes, self._burst_bytes())
+            self._reading = chosen
+            yield ReadReach(ticket(), lanes, self._burst_bytes())
 
     def _next(self, waiting_bytes: Mapping[Precedence, int]) -> Precedence | None:
         """The first precedence with lanes due, room on the way, and little waiting to be sent."""
         for one in CONTENT:
-            room = self._weights[one] < self.profile.window_bytes
+            room = self._weights[one] < self._profile.window_bytes
             if (
-                one <= self.least
+                one <= self._least
                 and self._due[one]
                 and room
-                and waiting_bytes[one] < self.profile.frame_bytes_max
+                and waiting_bytes[one] < self._profile.frame_bytes_max
             ):
                 return one
         return None
 
     def _burst_bytes(self) -> int:
         return min(
-            self.profile.window_bytes, limits.BURST_MESSAGES * self.profile.content_raw_bytes
+            self._profile.window_bytes, limits.BURST_MESSAGES * self._profile.content_raw_bytes
         )
 
     def found(self, answer: LackingRead) -> None:
         """The lookup has come back."""
-        self._looking = ()
+        self._looking = False
         for lane, have, precedence in answer.lanes:
             if lane not in self._refused:
                 self._queue(lane, have, precedence)
@@ -174,12 +173,11 @@ class Outbox:
     def read(self, answer: ReachRead) -> Iterator[Content]:
         """The burst has come back: its runs as numbered messages."""
         assert self._reading is not None  # noqa: S101  one burst at a time
-        precedence = self._reading[1]
-        self._reading = None
+        precedence, self._reading = self._reading, None
         for lane, have in reversed(answer.reach.rest):
             now = self._queue(lane, have, precedence)
             self._due[now].move_to_end(lane, last=False)
-        for group in _grouped(answer.reach.runs, self.profile.content_raw_bytes):
+        for group in _grouped(answer.reach.runs, self._profile.content_raw_bytes):
             self._last_frame += 1
             self.runs_sent += len(group)
             weight = sum(map(_weight, group))
@@ -209,7 +207,7 @@ class Outbox:
 
 
 def _weight(run: LaneRun) -> int:
-    return sum(map(len, run.changes)) + _RUN_OVERHEAD_BYTES
+    return run.size + _RUN_OVERHEAD_BYTES
 
 
 def _claim(run: LaneRun) -> Receipt | None:
@@ -240,14 +238,10 @@ def _pieces(run: LaneRun, bytes_max: int) -> Iterator[LaneRun]:
             yield _prefix(run, first, at)
             first, size = at, 0
         size += len(chunk)
-    yield run if not first else _cut(run, first)
+    yield run.since(run.first_seq + first)
 
 
 def _prefix(run: LaneRun, first: int, stop: int) -> LaneRun:
-    head = hashlib.sha256(run.changes[stop - 1][_HASH_FROM:]).digest()
     changes = run.changes[first:stop]
+    head = change_hash(changes[-1])
     return replace(run, first_seq=run.first_seq + first, changes=changes, head=head, signature=None)
-
-
-def _cut(run: LaneRun, first: int) -> LaneRun:
-    return replace(run, first_seq=run.first_seq + first, changes=run.changes[first:])

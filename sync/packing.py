@@ -16,7 +16,7 @@ from conflict.lane import LaneRun
 from conflict.signature import SIGNATURE_BYTES
 from sync import columns, limits, payload
 from sync.errors import BadFrame
-from sync.leb128 import numbers
+from sync.leb128 import bound, numbers
 from sync.payload import ACTOR_START_BYTES, HEAD_START_BYTES, read_payload
 from sync.rebuilding import build, change_hash, dependency, parse
 from sync.squeezing import squeeze
@@ -144,7 +144,7 @@ class _Packer:
 
     def finish(self) -> tuple[list[bytes], bytes]:
         """See `lay_out`."""
-        payload.bound(self._runs, limits.CONTENT_RUNS_MAX, "runs", "CONTENT_RUNS_MAX")
+        bound(self._runs, limits.CONTENT_RUNS_MAX, "runs", "CONTENT_RUNS_MAX")
         payload.bound_changes(len(self._counts))
         payload.bound_statements(len(self._lines))
         known = (*self._documents, *self._actors)

@@ -15,8 +15,8 @@ from conflict.lane import LaneRun
 from conflict.limits import CHANGE_BYTES_MAX, START_OP_MAX
 from conflict.signature import SIGNATURE_BYTES
 from sync import columns, limits
-from sync.errors import BadFrame, FrameTooLarge
-from sync.leb128 import Reader
+from sync.errors import BadFrame
+from sync.leb128 import Reader, bound
 from sync.rebuilding import HASH_BYTES, Said, build, change_hash
 from sync.squeezing import unsqueeze
 
@@ -226,12 +226,6 @@ def _changes(run: _Run, actor: ActorId, head: bytes) -> tuple[list[bytes], bytes
         changes.append(chunk)
         number += len(lines)
     return changes, head
-
-
-def bound(count: int, most: int, what: str, name: str) -> None:
-    """Raises `FrameTooLarge` above the limit of that name."""
-    if count > most:
-        raise FrameTooLarge(f"{count} {what}, at most {most} ({name})")
 
 
 def bound_changes(count: int) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from itertools import chain, groupby
 from typing import NamedTuple
 
+from sync import leb128
+
 HASH_BYTES = 32
 HASH_FROM = 8
 """A change's hash is SHA-256 over its chunk without magic and checksum."""
@@ -58,16 +60,22 @@ def build(before: bytes, actor: bytes, seq: int, said: Said) -> tuple[bytes, byt
     """The raw change that says this, and its hash. `before`: hash of the one before it, or empty."""
     number, slots, texts = said
     start = b"".join(
-        (b"\x01" + before if before else b"\x00", b"\x10", actor, _uleb(seq), _uleb(number))
+        (
+            b"\x01" + before if before else b"\x00",
+            b"\x10",
+            actor,
+            leb128.number(seq),
+            leb128.number(number),
+        )
     )
     marked = f"/{actor.hex()}."
     if len(texts) == 1:
         key = slots[0] + f"{marked}{number}".encode()
         text = texts[0]
         if len(key) < 127 and len(text) < 1000:
-            values = _ULEB[len(text) << 4 | _STRING]
+            values = leb128.number(len(text) << 4 | _STRING)
             body = _LONE % (
-                start, len(key) + 2, len(values) + 1, _ULEB[len(text)],
+                start, len(key) + 2, len(values) + 1, leb128.number(len(text)),
                 len(key), key, values, text,
             )  # fmt: skip
             return _chunk(body)
@@ -75,7 +83,7 @@ def build(before: bytes, actor: bytes, seq: int, said: Said) -> tuple[bytes, byt
 
 
 def _chunk(body: bytes) -> tuple[bytes, bytes]:
-    hashed = b"\x01" + _uleb(len(body)) + body
+    hashed = b"\x01" + leb128.number(len(body)) + body
     name = hashlib.sha256(hashed).digest()
     return _MAGIC + name[:4] + hashed, name
 
@@ -86,8 +94,8 @@ def _columns(marked: str, said: Said) -> bytes:
     times = b"\x7f" if count == 1 else _sleb(count)
     text = b"".join(said.texts)
     keys, values = _keys(marked, said), _lengths(said.texts)
-    columns = (keys, _uleb(count), times + b"\x01", values, text, times + b"\x00")
-    sizes = map(_uleb, map(len, columns))
+    columns = (keys, leb128.number(count), times + b"\x01", values, text, times + b"\x00")
+    sizes = map(leb128.number, map(len, columns))
     specifications = b"".join(chain.from_iterable(zip(_SPECIFICATIONS, sizes, strict=True)))
     return _HEADER_END + specifications + b"".join(columns)
 
@@ -96,7 +104,7 @@ def _keys(marked: str, said: Said) -> bytes:
     keys = [
         slot + f"{marked}{number}".encode() for number, slot in enumerate(said.slots, said.number)
     ]
-    return _sleb(-len(keys)) + b"".join([_uleb(len(key)) + key for key in keys])
+    return _sleb(-len(keys)) + b"".join([leb128.number(len(key)) + key for key in keys])
 
 
 def _lengths(texts: Sequence[bytes]) -> bytes:
@@ -104,7 +112,7 @@ def _lengths(texts: Sequence[bytes]) -> bytes:
     out: list[bytes] = []
     lone: list[bytes] = []
     for length, group in groupby(map(len, texts)):
-        times, value = sum(1 for _ in group), _uleb(length << 4 | _STRING)
+        times, value = sum(1 for _ in group), leb128.number(length << 4 | _STRING)
         if times == 1:
             lone.append(value)
             continue
@@ -115,22 +123,6 @@ def _lengths(texts: Sequence[bytes]) -> bytes:
     if lone:
         out += (_sleb(-len(lone)), *lone)
     return b"".join(out)
-
-
-_ULEB = tuple(bytes((n,)) for n in range(128)) + tuple(
-    bytes((n & 0x7F | 0x80, n >> 7)) for n in range(128, 1 << 14)
-)
-
-
-def _uleb(number: int) -> bytes:
-    if number < 1 << 14:
-        return _ULEB[number]
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 def _sleb(number: int) -> bytes:

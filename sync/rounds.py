@@ -14,7 +14,7 @@ from sync.effects import Effect, Phase
 from sync.errors import OutOfTurn
 from sync.exchange import Exchange
 from sync.messages import Message
-from sync.ports import Known, Precedence, Summary, Terms
+from sync.ports import Known, Summary, Terms
 from sync.repair import Method, Repair, Sides
 from sync.sketch import CELL_BYTES, LISTED_BYTES
 from sync.vectors import ambiguous, chunks
@@ -72,8 +72,6 @@ class Rounds:
         self.due: float | None = None  # the next check
         self._at = standing
         self._exchange = exchange
-        if company.terms.sparing:
-            exchange.outbox.least = Precedence.URGENT
         self._ticket = ticket
         self._say = say
         self._method = Method.SKETCH
@@ -181,13 +179,7 @@ class Rounds:
             self._ticket,
             self._say,
             min(max(cells, FIRST_CELLS_MIN), FIRST_CELLS_MAX),
-            max(
-                1,
-                min(
-                    company.terms.profile.frame_bytes_max // LISTED_BYTES,
-                    limits.LISTING_ENTRIES_MAX,
-                ),
-            ),
+            min(company.terms.profile.frame_bytes_max // LISTED_BYTES, limits.LISTING_ENTRIES_MAX),
             company.secret,
         )
         method = self._method if company.same_key else Method.LISTING

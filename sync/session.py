@@ -228,7 +228,7 @@ class Session:
             keyring=self._keyring,
             epoch=greeting.epoch,
             leader=self.leader,
-            profile=self.profile,
+            terms=self._agreed,
             ticket=self._ticket,
             say=self._say,
         )

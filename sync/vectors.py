@@ -14,7 +14,8 @@ from conflict.identity import ID_BYTES, ActorId
 from conflict.lane import HEAD_SHORT_BYTES, ShortState, Vector
 from conflict.limits import LANE_CHANGES_MAX
 from sync import limits
-from sync.errors import BadFrame, FrameTooLarge
+from sync.errors import BadFrame
+from sync.leb128 import Reader, bound, number
 
 ACTOR_SHORT_BYTES = 8
 HEAD_CUT_BYTES = 4
@@ -27,9 +28,9 @@ def vectors_to_bytes(vectors: Iterable[tuple[bytes, Vector]], *, whole: bool) ->
     actor_bytes, head_bytes = _widths(whole=whole)
     parts: list[bytes] = []
     for name, vector in vectors:
-        parts += (name, _number(len(vector)))
+        parts += (name, number(len(vector)))
         for actor, state in sorted(vector.items()):
-            parts += (actor[:actor_bytes], _number(state.length), state.head[:head_bytes])
+            parts += (actor[:actor_bytes], number(state.length), state.head[:head_bytes])
     return b"".join(parts)
 
 
@@ -39,21 +40,22 @@ def vectors_from_bytes(
     """Inverse of `vectors_to_bytes`. Raises `BadFrame`, `FrameTooLarge`."""
     actor_bytes, head_bytes = _widths(whole=whole)
     found: list[tuple[bytes, dict[ActorId, ShortState]]] = []
-    reader = _Reader(data)
+    reader = Reader(data)
     while not reader.ended:
-        name, count = reader.take(name_bytes), reader.number(limits.VECTOR_LANES_MAX)
+        name, count = reader.take(name_bytes), reader.number()
+        bound(count, limits.VECTOR_LANES_MAX, "lanes in a vector", "VECTOR_LANES_MAX")
         lanes: dict[ActorId, ShortState] = {}
         last = b""
         for _ in range(count):
             actor = reader.take(actor_bytes)
-            length = reader.number(LANE_CHANGES_MAX)
+            length = reader.number()
+            bound(length, LANE_CHANGES_MAX, "changes in a lane", "LANE_CHANGES_MAX")
             lanes[ActorId(actor)] = ShortState(length, reader.take(head_bytes))
             if actor <= last:
                 raise BadFrame("the lanes of a vector ascend")
             last = actor
         found.append((name, lanes))
-        if len(found) > limits.VECTORS_DOCUMENTS_MAX:
-            raise FrameTooLarge(f"over {limits.VECTORS_DOCUMENTS_MAX} (VECTORS_DOCUMENTS_MAX)")
+        bound(len(found), limits.VECTORS_DOCUMENTS_MAX, "documents", "VECTORS_DOCUMENTS_MAX")
     return tuple(found)
 
 
@@ -97,45 +99,3 @@ def chunks(
 
 def _widths(*, whole: bool) -> tuple[int, int]:
     return (ID_BYTES, HEAD_SHORT_BYTES) if whole else (ACTOR_SHORT_BYTES, HEAD_CUT_BYTES)
-
-
-def _number(value: int) -> bytes:
-    """Seven bits a byte, lowest first."""
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 0
-
-    @property
-    def ended(self) -> bool:
-        return self._at >= len(self._data)
-
-    def take(self, size: int) -> bytes:
-        part = self._data[self._at : self._at + size]
-        if len(part) != size:
-            raise BadFrame("vectors that end too early")
-        self._at += size
-        return part
-
-    def number(self, most: int) -> int:
-        value = shift = 0
-        while True:
-            byte = self.take(1)[0]
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-            if shift > 28:
-                raise BadFrame("a number in more bytes than it needs")
-        if not byte and shift > 7:
-            raise BadFrame("a number in more bytes than it needs")
-        if value > most:
-            raise FrameTooLarge(f"{value} where {most} is the most of a vector")
-        return value
