@@ -22,6 +22,7 @@ from conflict.records import (
     SCOPE,
     TRIAGE,
 )
+from conflict.scope import members
 from conflict.slot import CATALOGUE
 from conflict.statement import Json, Statement
 from storage.limits import BLOB_BYTES_MAX
@@ -101,6 +102,7 @@ def _row(folded: Folded) -> ProjectionRow:
         body=folded.projection(),
         links=linked(folded),
         blobs=tuple(sorted(set(_blobs(folded)))),
+        members=members(folded),
     )
 
 

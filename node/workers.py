@@ -320,4 +320,5 @@ def _row(document: DocumentId, row: Mapping[str, Json] | None) -> ProjectionRow 
         row["body"].encode(),
         tuple(DocumentId(bytes.fromhex(one)) for one in row["links"]),
         tuple((bytes.fromhex(name), size) for name, size in row["blobs"]),
+        tuple(DocumentId(bytes.fromhex(one)) for one in row["members"]),
     )

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, delete, exists, false, func, insert, select, 
 
 from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
 from conflict.lane import HEAD_SHORT_BYTES, ShortState
-from storage import coverage, ingest, receipts
+from storage import coverage, receipts
+from storage.locks import lock_everything, lock_rows
 from storage.shapes import Custody, Uncovered
 from storage.tables import (
     blob,
@@ -144,7 +145,7 @@ def figures(connection: Connection, most: int) -> Custody:
 
 def trust(connection: Connection, nodes: Collection[NodeId]) -> None:
     """See `Store.trust`."""
-    ingest.lock_everything(connection)
+    lock_everything(connection)
     for node in sorted(set(nodes)):
         epoch = receipts.epoch_of(connection, node)
         if epoch is not None and _log(connection, node) is None:
@@ -164,13 +165,13 @@ def save_receipts(
     known = receipts.epoch_of(connection, node)
     if known != epoch:
         if counts:
-            ingest.lock_everything(connection)
+            lock_everything(connection)
             _met_in(connection, node, epoch)
         receipts.enter_epoch(connection, node, epoch, known)
         if counts and known is not None:
             coverage.recount(connection)
     documents = [claim.lane.document for claim in claims]
-    ingest.lock_rows(connection, documents)
+    lock_rows(connection, documents)
     receipts.save(connection, node, epoch, claims, receipts.Source(now_ms))
     if counts and claims:
         receipts.mark_told(connection, node, now_ms)
@@ -195,9 +196,9 @@ def save(connection: Connection, entry: CustodyEntry, now_ms: int) -> tuple[Verd
         return Verdict.NO_GARRISON, Position()
     documents = [claim.lane.document for claim in entry.lanes]
     if receipts.epoch_of(connection, garrison) != entry.epoch:
-        ingest.lock_everything(connection)
+        lock_everything(connection)
     else:
-        ingest.lock_rows(connection, [garrison, *documents])
+        lock_rows(connection, [garrison, *documents])
     log = _log(connection, garrison) or Log()
     raw = custody.to_bytes(entry)
     verdict = judge(entry, log, len(raw))
@@ -265,7 +266,7 @@ def write(
     log = _log(connection, garrison)
     if log is not None and log.epoch == epoch and log.number and not _has_news(connection, epoch):
         return None
-    ingest.lock_everything(connection)
+    lock_everything(connection)
     log = _log(connection, garrison) or Log()
     if log.epoch != epoch:
         _forget(connection, garrison)

@@ -9,21 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
-from storage import aside, counting, coverage, holding, lanes, staging
-from storage.database import is_sqlite
+from conflict.scope import NOBODY
+from storage import aside, audiences, counting, coverage, holding, lanes, staging
 from storage.framing import frame, pack_evidence
+from storage.locks import lock_rows
 from storage.tables import document, lane, run
 from storage.upsert import upsert
 from sync.ports import Applied
-from sync.sketch import Symbol
-
-_LOCK_STRIPES = 1024  # document locks of one PostgreSQL transaction, bounded by its lock table
-_LOCK_SPACE = 0x41494453
-_REBUILD_LOCK = 0x4149445352  # writers share it, a rebuild has it alone
 
 
 class _Lookup:
@@ -60,26 +56,10 @@ def hold(
     return plan.applied
 
 
-def lock_rows(connection: Connection, names: Sequence[bytes]) -> None:
-    """On PostgreSQL, let no other writer near these documents or blobs; SQLite has one writer."""
-    if is_sqlite(connection) or not names:
-        return
-    connection.execute(select(func.pg_advisory_xact_lock_shared(_REBUILD_LOCK)))
-    stripes = sorted({int.from_bytes(one[-4:], "big") % _LOCK_STRIPES for one in names})
-    connection.execute(
-        text("SELECT pg_advisory_xact_lock(:space, one) FROM unnest(CAST(:stripes AS int[])) one"),
-        {"space": _LOCK_SPACE, "stripes": stripes},
-    )
-
-
-def lock_everything(connection: Connection) -> None:
-    """On PostgreSQL, let no other writer near any document."""
-    if not is_sqlite(connection):
-        connection.execute(select(func.pg_advisory_xact_lock(_REBUILD_LOCK)))
-
-
 def _write(connection: Connection, plan: holding.Plan, now_ms: int) -> None:
-    counted = counting.count(connection, plan)
+    held = [one.document for one in plan.documents if one.before is not None]
+    new = [one.document for one in plan.documents if one.before is None]
+    counted = counting.count(connection, plan, audiences.of(connection, held, new))
     numbered = list(zip(counted.arrivals, plan.tails, strict=True))
     connection.execute(
         upsert(connection, run), [_run_row(tail, at, now_ms) for at, tail in numbered]
@@ -93,15 +73,15 @@ def _write(connection: Connection, plan: holding.Plan, now_ms: int) -> None:
     connection.execute(
         upsert(connection, document, *_WRITTEN),
         [
-            _document_row(one, at[one.document], symbol, lacks[one.document])
-            for one, symbol in zip(plan.documents, counted.symbols, strict=True)
+            _document_row(one, at[one.document], counted, lacks[one.document])
+            for one in plan.documents
         ],
     )
 
 
 _WRITTEN = (
     *("digest", "lanes", "changes", "arrival", "dirty", "symbol"),
-    *("lacking", "lacking_ms"),
+    *("lacking", "lacking_ms", "audience"),
 )
 
 
@@ -122,7 +102,7 @@ def _run_row(tail: LaneRun, arrival_number: int, now_ms: int) -> dict[str, Any]:
 
 
 def _document_row(
-    one: holding.DocumentPlan, arrival_number: int, symbol: Symbol, lacks: coverage.Lack
+    one: holding.DocumentPlan, arrival_number: int, counted: counting.Counted, lacks: coverage.Lack
 ) -> dict[str, Any]:
     return {
         "document": one.document,
@@ -131,7 +111,8 @@ def _document_row(
         "changes": one.changes,
         "arrival": arrival_number,
         "dirty": True,
-        "symbol": symbol,
+        "symbol": counted.symbols[one.document],
+        "audience": counted.audiences.get(one.document, NOBODY),
         "lacking": lacks.changes,
         "lacking_ms": lacks.since_ms,
     }

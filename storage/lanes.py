@@ -16,6 +16,7 @@ from conflict.lane import LaneRun, LaneState, Vector
 from storage import reaching, shipping, staging
 from storage.framing import framed_size, unframe
 from storage.reaching import Part, Standing
+from storage.sharing import Audiences, of, within
 from storage.tables import document, lane, run
 from storage.upsert import among, chunks
 from sync.ports import Lacking, Listed
@@ -52,9 +53,12 @@ _PARTS = select(
 ).order_by(run.c.document, run.c.actor, run.c.first_seq)
 
 
-def listing(connection: Connection, after: DocumentId | None, limit: int) -> list[Listed]:
+def listing(
+    connection: Connection, after: DocumentId | None, limit: int, audiences: Audiences
+) -> list[Listed]:
     """A page of (document, digest)."""
-    query = select(document.c.document, document.c.digest).order_by(document.c.document)
+    query = within(select(document.c.document, document.c.digest), audiences)
+    query = query.order_by(document.c.document)
     if after is not None:
         query = query.where(document.c.document > after)
     return [
@@ -63,10 +67,14 @@ def listing(connection: Connection, after: DocumentId | None, limit: int) -> lis
 
 
 def listing_between(
-    connection: Connection, after: DocumentId | None, last: DocumentId | None
+    connection: Connection,
+    after: DocumentId | None,
+    last: DocumentId | None,
+    audiences: Audiences,
 ) -> list[Listed]:
     """(document, digest) of a range."""
-    query = select(document.c.document, document.c.digest).order_by(document.c.document)
+    query = within(select(document.c.document, document.c.digest), audiences)
+    query = query.order_by(document.c.document)
     if after is not None:
         query = query.where(document.c.document > after)
     if last is not None:
@@ -123,20 +131,24 @@ def lacking(
     return found, behind
 
 
-def urgent(connection: Connection, since_ms: int, limit: int) -> list[Lane]:
+def urgent(connection: Connection, since_ms: int, limit: int, audiences: Audiences) -> list[Lane]:
     """Lanes with an urgent statement of late, by the partial index (`LaneReader.urgent`)."""
-    rows = connection.execute(_URGENT, {"since_ms": since_ms, "rows_max": limit})
+    query = _URGENT if audiences is None else _URGENT.where(of(lane, audiences))
+    rows = connection.execute(query, {"since_ms": since_ms, "rows_max": limit})
     return [Lane(DocumentId(one), ActorId(actor)) for one, actor in rows]
 
 
-def news(connection: Connection, since: int, limit: int) -> list[tuple[Lane, int]] | None:
+def news(
+    connection: Connection, since: int, limit: int, audiences: Audiences
+) -> list[tuple[Lane, int]] | None:
     """Lanes that grew lately, by the index on arrival (`LaneReader.news`)."""
+    query = _NEWS if audiences is None else _NEWS.where(of(run, audiences))
     found: dict[Lane, int] = {}
     page = limit + 1
     before = _NO_ARRIVAL
     while True:
         where = {"since": since, "before": before, "rows_max": page}
-        rows = connection.execute(_NEWS, where).all()
+        rows = connection.execute(query, where).all()
         for one, actor, first_seq, _ in rows:
             found[Lane(DocumentId(one), ActorId(actor))] = first_seq
         if len(found) > limit:

@@ -7,16 +7,16 @@ it to them. One lock serves readers and writers; a failed transaction is taken b
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 
 from conflict.document import Entry
-from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
-from conflict.lane import LaneRun, ShortState, Vector, set_item
-from storage import chains, figures, limits, memory_lanes, reaching, shipping, sketches
+from conflict.identity import ActorId, DocumentId, DocumentKind, Lane
+from conflict.lane import set_item
+from storage import chains, figures, limits, memory_lanes, sketches
 from storage.framing import frame
-from storage.memory_custody import MemoryCustody, recount
+from storage.memory_custody import recount
+from storage.memory_reader import EPOCH, MemoryReader
 from storage.memory_rows import LaneRow, Rows
 from storage.memory_writes import MemoryTransaction
 from storage.shapes import (
@@ -30,20 +30,16 @@ from storage.shapes import (
     SetAsideRow,
 )
 from storage.sketches import pack_steps, pour
-from sync.ports import BlobWanted, Lacking, Listed, Reach, Summary
-from sync.sketch import Sketch, Symbol
+from sync.ports import View
 
-_EPOCH = "epoch"
 _MODULUS = 1 << 64
 
 
-class MemoryStore(MemoryCustody):
+class MemoryStore(MemoryReader):
     """Implements `storage.ports.Store`. `entropy`: 16 bytes, the epoch."""
 
     def __init__(self, entropy: bytes) -> None:
-        self._rows = Rows()
-        self._lock = threading.RLock()
-        self._sorted: list[DocumentId] = []
+        super().__init__(Rows(), threading.RLock())
         self.renew_epoch(entropy)
 
     def clone(self) -> MemoryStore:
@@ -73,113 +69,9 @@ class MemoryStore(MemoryCustody):
             self._rows.commit()
             pour(self._rows.cells, pack_steps(transaction.steps))
 
-    # --- what sessions read (sync.ports.LaneReader) ---------------------------------------------
-
-    def epoch(self) -> bytes:
-        """See `LaneReader.epoch`."""
-        return self._rows.settings[_EPOCH]
-
-    def summary(self) -> Summary:
-        """See `LaneReader.summary`."""
-        with self._lock:
-            digest = self._rows.tally.get("digest", 0)
-            return Summary(len(self._rows.documents), digest.to_bytes(8, "big"))
-
-    def _ids(self) -> list[DocumentId]:
-        """Held ids ascending; they only grow, so their number says whether they changed."""
-        if len(self._sorted) != len(self._rows.documents):
-            self._sorted = sorted(self._rows.documents)
-        return self._sorted
-
-    def listing(self, after: DocumentId | None, limit: int) -> list[Listed]:
-        """See `LaneReader.listing`."""
-        with self._lock:
-            return list(islice(memory_lanes.listing(self._rows, self._ids(), after, None), limit))
-
-    def listing_between(self, after: DocumentId | None, last: DocumentId | None) -> list[Listed]:
-        """See `LaneReader.listing_between`."""
-        with self._lock:
-            return list(memory_lanes.listing(self._rows, self._ids(), after, last))
-
-    def arrival(self) -> int:
-        """See `LaneReader.arrival`."""
-        with self._lock:
-            return self._rows.tally.get("arrival", 0)
-
-    def news(self, since: int, limit: int) -> list[tuple[Lane, int]] | None:
-        """See `LaneReader.news`."""
-        with self._lock:
-            return memory_lanes.news(self._rows, since, limit)
-
-    def sketch(self, size: int) -> Sketch:
-        """See `LaneReader.sketch`."""
-        with self._lock:
-            return memory_lanes.sketch(self._rows, size)
-
-    def salted_sketch(self, salt: bytes, size: int) -> tuple[Sketch, dict[Symbol, DocumentId]]:
-        """See `LaneReader.salted_sketch`."""
-        with self._lock:
-            return memory_lanes.salted_sketch(self._rows, salt, size)
-
-    def named(self, symbols: Iterable[Symbol]) -> dict[Symbol, DocumentId]:
-        """See `LaneReader.named`."""
-        with self._lock:
-            return memory_lanes.named(self._rows, symbols)
-
-    def vectors(
-        self, documents: Sequence[DocumentId], source: NodeId | None = None
-    ) -> dict[DocumentId, Vector]:
-        """See `LaneReader.vectors`."""
-        with self._lock:
-            return memory_lanes.vectors(self._rows, documents, source)
-
-    def staged(self, source: NodeId) -> list[DocumentId]:
-        """See `LaneReader.staged`."""
-        with self._lock:
-            return memory_lanes.staged(self._rows, source)
-
-    def runs(
-        self, document: DocumentId, have: Vector, bytes_max: int
-    ) -> tuple[list[LaneRun], bool]:
-        """See `LaneReader.runs`."""
-        with self._lock:
-            return memory_lanes.runs(self._rows, document, have, bytes_max)
-
-    def lacking(
-        self, wanted: Sequence[tuple[DocumentId, Vector]], urgent_since_ms: int
-    ) -> tuple[list[Lacking], list[DocumentId]]:
-        """See `LaneReader.lacking`."""
-        with self._lock:
-            return memory_lanes.lacking(self._rows, wanted, urgent_since_ms)
-
-    def urgent(self, since_ms: int, limit: int) -> list[Lane]:
-        """See `LaneReader.urgent`."""
-        with self._lock:
-            return memory_lanes.urgent(self._rows, since_ms, limit)
-
-    def reach(self, lanes: Sequence[tuple[Lane, ShortState]], bytes_max: int) -> Reach:
-        """See `LaneReader.reach`."""
-        with self._lock:
-            return reaching.reach(lanes, memory_lanes.Shelf(self._rows), bytes_max)
-
-    def runs_from(self, lane: Lane, first_seq: int, bytes_max: int) -> list[LaneRun]:
-        """See `LaneReader.runs_from`."""
-        with self._lock:
-            due = [run for run in self._stored(lane) if run.last_seq >= first_seq]
-            return list(shipping.join(due, bytes_max))
-
-    def _stored(self, lane: Lane) -> list[LaneRun]:
-        return memory_lanes.stored(self._rows, lane)
-
-    def blobs_wanted(self, limit: int) -> list[BlobWanted]:
-        """See `LaneReader.blobs_wanted`."""
-        with self._lock:
-            return memory_lanes.blobs_wanted(self._rows, limit)
-
-    def blob_part(self, blob_hash: bytes, offset: int, size: int) -> tuple[bytes, int] | None:
-        """See `LaneReader.blob_part`."""
-        data = self.blob(blob_hash)
-        return None if data is None else (data[offset : offset + size], len(data))
+    def shared(self, view: View | None) -> MemoryReader:
+        """See `Store.shared`."""
+        return MemoryReader(self._rows, self._lock, view)
 
     # --- what the node reads --------------------------------------------------------------------
 
@@ -334,6 +226,7 @@ class MemoryStore(MemoryCustody):
             rows.projections.clear()
             rows.named_by.clear()
             rows.needs.clear()
+            rows.belongs.clear()
             rows.urgent.clear()
             for document, lanes in list(rows.lanes.items()):
                 fresh = {
@@ -387,4 +280,4 @@ class MemoryStore(MemoryCustody):
         if len(entropy) != limits.EPOCH_BYTES:
             raise ValueError(f"an epoch takes {limits.EPOCH_BYTES} random bytes")
         with self.write() as transaction:
-            transaction.set_setting(_EPOCH, entropy)
+            transaction.set_setting(EPOCH, entropy)

@@ -6,7 +6,7 @@ Functions over rows, called under the store's lock; only `memory.py` uses them.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, Vector
@@ -38,11 +38,17 @@ def listing(
     return (Listed(ids[at], rows.documents[ids[at]].digest) for at in range(start, stop))
 
 
-def news(rows: Rows, since: int, limit: int) -> list[tuple[Lane, int]] | None:
+Shows = Callable[[DocumentId], bool]
+"""Whether a held document is in the view that is read."""
+
+
+def news(rows: Rows, since: int, limit: int, shows: Shows) -> list[tuple[Lane, int]] | None:
     """Lanes that grew after arrival number `since` and from which change on, latest first."""
     found: dict[Lane, int] = {}
     for number in range(rows.tally.get("arrival", 0), max(since, 0), -1):
         lane = rows.arrivals[number]
+        if not shows(lane.document):
+            continue
         found[lane] = next(one.run.first_seq for one in rows.runs[lane] if one.arrival == number)
         if len(found) > limit:
             return None
@@ -101,10 +107,10 @@ def lacking(
     return found, behind
 
 
-def urgent(rows: Rows, since_ms: int, limit: int) -> list[Lane]:
+def urgent(rows: Rows, since_ms: int, limit: int, shows: Shows) -> list[Lane]:
     """Lanes with an urgent statement of late, latest first."""
     recent = [(-ms, lane) for lane, ms in rows.urgent.items() if ms >= since_ms]
-    return [lane for _, lane in sorted(recent)[:limit]]
+    return [lane for _, lane in sorted(recent) if shows(lane.document)][:limit]
 
 
 class Shelf:
@@ -131,12 +137,12 @@ def _part(run: LaneRun) -> Part:
     return Part(run.lane, run.first_seq, run.last_seq, run.head, run.size)
 
 
-def blobs_wanted(rows: Rows, limit: int) -> list[BlobWanted]:
+def blobs_wanted(rows: Rows, limit: int, shows: Shows) -> list[BlobWanted]:
     """Blobs that are named and not complete."""
     found: list[BlobWanted] = []
     for name, sizes in sorted(rows.needs.items()):
         row = rows.blobs.get(name)
-        if sizes and not (row and row.complete) and len(found) < limit:
+        if any(map(shows, sizes)) and not (row and row.complete) and len(found) < limit:
             have = len(row.data) if row else 0
             found.append(BlobWanted(name, min(sizes.values()), have))
     return found
@@ -151,16 +157,19 @@ def sketch(rows: Rows, size: int) -> Sketch:
     return sketches.resized(kept, (row.symbol for row in rows.documents.values()), size)
 
 
-def salted_sketch(rows: Rows, salt: bytes, size: int) -> tuple[Sketch, dict[Symbol, DocumentId]]:
+def salted_sketch(
+    rows: Rows, salt: bytes, size: int, shows: Shows
+) -> tuple[Sketch, dict[Symbol, DocumentId]]:
     """Cells under a salt, and whose symbols are whose."""
-    held = ((one, row.digest) for one, row in rows.documents.items())
+    held = ((one, row.digest) for one, row in rows.documents.items() if shows(one))
     return sketches.salted_over(held, sketches.secret_of(rows.settings), salt, size)
 
 
-def named(rows: Rows, symbols: Iterable[Symbol]) -> dict[Symbol, DocumentId]:
+def named(rows: Rows, symbols: Iterable[Symbol], shows: Shows) -> dict[Symbol, DocumentId]:
     """Held documents by symbol; of two that share one, the lower id."""
-    owners = ((one, rows.owners.get(one)) for one in sorted(set(symbols)))
-    return {symbol: min(owned) for symbol, owned in owners if owned}
+    owners = ((one, rows.owners.get(one, ())) for one in sorted(set(symbols)))
+    shown = ((one, [each for each in owned if shows(each)]) for one, owned in owners)
+    return {symbol: min(owned) for symbol, owned in shown if owned}
 
 
 def renew_sketch(rows: Rows, secret: bytes) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, ShortState
+from conflict.scope import Scopes
 from conflict.urgency import ROUTINE_LANE, LaneUrgency
 from storage.coverage import Lack
 from storage.custody import Log
@@ -131,6 +132,7 @@ class Rows:
     projections: Table[DocumentId, ProjectionRow] = field(default_factory=Table)
     named_by: Table[DocumentId, frozenset[DocumentId]] = field(default_factory=Table)
     needs: Table[bytes, Mapping[DocumentId, int]] = field(default_factory=Table)
+    belongs: Table[DocumentId, Scopes] = field(default_factory=Table)
     tally: Table[str, int] = field(default_factory=Table)
     arrivals: Table[int, Lane] = field(default_factory=Table)
     urgent: Table[Lane, int] = field(default_factory=Table)

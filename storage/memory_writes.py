@@ -14,7 +14,7 @@ from storage.errors import BlobMismatch
 from storage.framing import pack_evidence
 from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun
 from storage.shapes import ProjectionRow, Refusal, SetAsideRow
-from storage.sketches import Step, step
+from storage.sketches import Step
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, Position, Receipt, SetAside
 
@@ -54,7 +54,9 @@ class MemoryTransaction:
             before = self._rows.documents.get(one.document)
             arrival = arrivals[one.document]
             statements = before.statements if before else 0
-            went, came = step(self._rows.cells.key, one.document, one.before, one.digest)
+            key = self._rows.cells.key
+            went = None if one.before is None else key.symbol(one.document, one.before)
+            came = key.symbol(one.document, one.digest)
             self.steps.append(Step(went, came))
             self._rows.mark(one.document, DocumentCache(one.digest, statements, arrival, came))
             self._rows.dirty[one.document] = arrival
@@ -195,8 +197,13 @@ class MemoryTransaction:
             rows.named_by[other] = rows.named_by.get(other, frozenset()) | {document}
         for name, size in needs:
             rows.needs[name] = {**rows.needs.get(name, {}), document: size}
+        gone, here = set(before.members if before else ()), set(row.members)
+        for one in gone - here:
+            rows.belongs[one] = rows.belongs[one] - {document}
+        for one in here - gone:
+            rows.belongs[one] = rows.belongs.get(one, frozenset()) | {document}
         rows.projections[document] = ProjectionRow(
-            document, row.label, row.open_findings, row.body, links, needs
+            document, row.label, row.open_findings, row.body, links, needs, tuple(sorted(here))
         )
 
     def mark_clean(self, document: DocumentId) -> None:

@@ -26,7 +26,7 @@ from storage.shapes import (
     SetAsideRow,
 )
 from sync.custody import CustodyEntry, Sign, Verdict
-from sync.ports import Applied, LaneReader, Position, Receipt, Receipts, SetAside
+from sync.ports import Applied, LaneReader, Position, Receipt, Receipts, SetAside, View
 
 
 class Transaction(Protocol):
@@ -149,6 +149,10 @@ class Store(LaneReader, Protocol):
 
     def write(self) -> AbstractContextManager[Transaction]:
         """One transaction: durable when the block ends; on any error nothing has changed."""
+        ...
+
+    def shared(self, view: View | None) -> LaneReader:
+        """What a session with a peer may read; None: everything."""
         ...
 
     def work(self, limit: int, skip: Collection[DocumentId] = ()) -> list[DocumentWork]:

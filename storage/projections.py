@@ -24,7 +24,8 @@ from sqlalchemy import (
 
 from conflict.identity import DocumentId, DocumentKind
 from storage.shapes import ProjectionRow
-from storage.tables import blob, blob_need, link, projection
+from storage.sharing import Audiences, of
+from storage.tables import blob, blob_need, link, member, projection
 from storage.upsert import chunks, upsert
 from sync.ports import BlobWanted
 
@@ -91,7 +92,7 @@ def blob_arrived(connection: Connection, name: bytes) -> None:
     connection.execute(update(blob_need).where(blob_need.c.hash == name).values(missing=False))
 
 
-def blobs_wanted(connection: Connection, limit: int) -> list[BlobWanted]:
+def blobs_wanted(connection: Connection, limit: int, audiences: Audiences) -> list[BlobWanted]:
     """Blobs to ask for, ascending by hash, by the partial index."""
     query = (
         select(blob_need.c.hash, blob_need.c.size, blob.c.have)
@@ -101,6 +102,8 @@ def blobs_wanted(connection: Connection, limit: int) -> list[BlobWanted]:
         .distinct()
         .limit(limit)
     )
+    if audiences is not None:
+        query = query.where(of(blob_need, audiences))
     found: dict[bytes, BlobWanted] = {}
     for name, size, have in connection.execute(query):
         found.setdefault(name, BlobWanted(name, size, have or 0))
@@ -138,7 +141,8 @@ def page(
 
 
 def _filled(connection: Connection, rows: Sequence[Any]) -> list[ProjectionRow]:
-    """Rows with their links and blobs."""
+    """Rows with their links, blobs and members."""
+    members: dict[bytes, list[DocumentId]] = {}
     links: dict[bytes, list[DocumentId]] = {}
     blobs: dict[bytes, list[tuple[bytes, int]]] = {}
     for part in chunks([row.document for row in rows]):
@@ -148,6 +152,9 @@ def _filled(connection: Connection, rows: Sequence[Any]) -> list[ProjectionRow]:
         needs = select(blob_need).where(blob_need.c.document.in_(part)).order_by(blob_need.c.hash)
         for need in connection.execute(needs):
             blobs.setdefault(need.document, []).append((need.hash, need.size))
+        inside = select(member).where(member.c.scope.in_(part)).order_by(member.c.document)
+        for scope, one in connection.execute(inside):
+            members.setdefault(scope, []).append(DocumentId(one))
     return [
         ProjectionRow(
             document=DocumentId(row.document),
@@ -156,6 +163,7 @@ def _filled(connection: Connection, rows: Sequence[Any]) -> list[ProjectionRow]:
             body=row.body,
             links=tuple(links.get(row.document, ())),
             blobs=tuple(blobs.get(row.document, ())),
+            members=tuple(members.get(row.document, ())),
         )
         for row in rows
     ]

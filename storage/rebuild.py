@@ -13,9 +13,10 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select
 
 from conflict.identity import document_text
 from conflict.lane import set_item
-from storage import aside, chains, counting, coverage, holding, ingest, lanes, sketches
+from storage import aside, audiences, chains, counting, coverage, holding, lanes, sketches
 from storage.chains import Chain, DocumentChains
 from storage.database import is_sqlite
+from storage.locks import lock_everything
 from storage.shapes import Problem, Rebuilt
 from storage.tables import CACHES, document, lane, run, set_aside
 from storage.upsert import insert_new
@@ -29,7 +30,7 @@ _ADVICE = "Run `aidstation db rebuild`: it recreates every cache from the signed
 
 def rebuild(connection: Connection, progress: Callable[[int], None] | None) -> Rebuilt:
     """Recreate every cache (`Store.rebuild`)."""
-    ingest.lock_everything(connection)
+    lock_everything(connection)
     last = max(counting.arrival(connection), lanes.latest_arrival(connection))
     cells = Sketch(sketches.key_of(connection.scalar(sketches.SECRET)), SKETCH_CELLS_KEPT)
     for table in CACHES:
@@ -56,6 +57,7 @@ def rebuild(connection: Connection, progress: Callable[[int], None] | None) -> R
     sketches.start(connection, cells)
     coverage.recount(connection)
     counting.begin(connection, documents=documents, digest=total, arrival=last)
+    audiences.recount(connection)
     return Rebuilt(documents, lane_count, tuple(problems))
 
 
@@ -160,6 +162,7 @@ def check(connection: Connection) -> list[Problem]:
         problems.append(Problem("set-digest", subject, _ADVICE))
     if kept.cells() != cells.cells():
         problems.append(Problem("sketch", subject, _ADVICE))
+    problems += (Problem("audience", one, _ADVICE) for one in audiences.wrong(connection))
     wrong = coverage.wrong(connection)
     return problems + [Problem("custody", document_text(one), _ADVICE) for one in wrong]
 

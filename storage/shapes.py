@@ -21,7 +21,8 @@ class ProjectionRow:
     """What is shown of one document: the fold's result, ready to read.
 
     `label` is what lists show and search; `body` is opaque here; `links` are the documents it
-    names; `blobs` are (SHA-256, size in bytes) of what its statements name.
+    names; `blobs` are (SHA-256, size in bytes) of what its statements name; `members` are the documents
+    that a unit's says belong to it.
     """
 
     document: DocumentId
@@ -30,6 +31,7 @@ class ProjectionRow:
     body: bytes
     links: tuple[DocumentId, ...] = ()
     blobs: tuple[tuple[bytes, int], ...] = ()
+    members: tuple[DocumentId, ...] = ()
 
 
 class Refusal(NamedTuple):

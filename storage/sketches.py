@@ -13,9 +13,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, literal, select, union_all, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    bindparam,
+    delete,
+    literal,
+    select,
+    union_all,
+    update,
+)
 
 from conflict.identity import DocumentId
+from conflict.scope import NOBODY, Audience
+from storage.sharing import Audiences, within
 from storage.tables import document, setting, sketch, tally
 from storage.upsert import chunks, upsert
 from sync.limits import SKETCH_CELLS_KEPT
@@ -40,10 +51,10 @@ def key_of(secret: bytes | None) -> SketchKey:
 
 
 class Step(NamedTuple):
-    """A document's symbol before (None: it was not held) and after a transaction."""
+    """A document's symbol before and after a transaction; None: it was not there."""
 
     went: Symbol | None
-    came: Symbol
+    came: Symbol | None
 
 
 def step(key: SketchKey, one: DocumentId, before: bytes | None, after: bytes) -> Step:
@@ -58,7 +69,8 @@ def pack_steps(steps: Iterable[Step]) -> bytes:
     for went, came in steps:
         if went is not None:
             found.append(went << 1 | 1)
-        found.append(came << 1)
+        if came is not None:
+            found.append(came << 1)
     return struct.pack(f">{len(found)}q", *found)
 
 
@@ -86,21 +98,30 @@ def _net(steps: bytes) -> Counter[int]:
     return counts
 
 
-def settle(connection: Connection, key: SketchKey, shard: int, steps: bytes) -> bytes:
-    """Steps that stay in a shard's row of the tally, which is locked; too many go into its cells."""
+class Place(NamedTuple):
+    """Which row of cells: an audience (0: everything), a shard."""
+
+    audience: Audience
+    shard: int
+
+
+def settle(connection: Connection, key: SketchKey, place: Place, steps: bytes) -> bytes:
+    """Steps that stay in that row of the tally, which is locked; too many go into its cells."""
     if len(steps) <= STEPS_BYTES_MAX:
         return steps
     steps = shortened(steps)
     if len(steps) <= STEPS_BYTES_MAX // 2:
         return steps
-    cells = connection.scalar(_CELLS, {"its_shard": shard})
-    found = _sketch(key, cells)
+    where = {"its_audience": place.audience, "its_shard": place.shard}
+    found = _sketch(key, connection.scalar(_CELLS, where))
     pour(found, steps)
-    _save(connection, shard, found)
+    _save(connection, place, found)
     return b""
 
 
-_CELLS = select(sketch.c.cells).where(sketch.c.shard == bindparam("its_shard"))
+_CELLS = select(sketch.c.cells).where(
+    sketch.c.audience == bindparam("its_audience"), sketch.c.shard == bindparam("its_shard")
+)
 
 
 def _sketch(key: SketchKey, cells: bytes | None) -> Sketch:
@@ -110,17 +131,19 @@ def _sketch(key: SketchKey, cells: bytes | None) -> Sketch:
     return Sketch.from_bytes(key, cells)
 
 
-def _save(connection: Connection, shard: int, found: Sketch) -> None:
-    connection.execute(upsert(connection, sketch), {"shard": shard, "cells": found.to_bytes()})
+def _save(connection: Connection, place: Place, found: Sketch) -> None:
+    row = {**place._asdict(), "cells": found.to_bytes()}
+    connection.execute(upsert(connection, sketch), row)
 
 
 # Reading -----------------------------------------------------------------------------------------
 
 SECRET = select(setting.c.value).where(setting.c.key == SETTING)
+_AUDIENCES: BindParameter[Any] = bindparam("audiences", expanding=True)
 _KEPT = union_all(
     select(literal(0), setting.c.value).where(setting.c.key == SETTING),
-    select(literal(1), sketch.c.cells),
-    select(literal(2), tally.c.steps),
+    select(literal(1), sketch.c.cells).where(sketch.c.audience.in_(_AUDIENCES)),
+    select(literal(2), tally.c.steps).where(tally.c.audience.in_(_AUDIENCES)),
 )
 _NAMED = select(document.c.symbol, document.c.document).where(
     document.c.symbol.in_(bindparam("symbols", expanding=True))
@@ -129,9 +152,10 @@ _SYMBOLS = select(document.c.symbol).execution_options(yield_per=_PAGE)
 _STATES = select(document.c.document, document.c.digest).execution_options(yield_per=_PAGE)
 
 
-def kept(connection: Connection) -> Sketch:
-    """The first `SKETCH_CELLS_KEPT` cells: a few small rows."""
-    rows = [tuple(row) for row in connection.execute(_KEPT)]
+def kept(connection: Connection, audiences: Audiences = None) -> Sketch:
+    """The first `SKETCH_CELLS_KEPT` cells of audiences (None: everything): a few small rows."""
+    asked = {"audiences": (NOBODY,) if audiences is None else audiences}
+    rows = [tuple(row) for row in connection.execute(_KEPT, asked)]
     key = key_of(next((value for kind, value in rows if kind == 0), None))
     found = Sketch(key, SKETCH_CELLS_KEPT)
     for kind, value in rows:
@@ -141,9 +165,9 @@ def kept(connection: Connection) -> Sketch:
     return found
 
 
-def read(connection: Connection, size: int) -> Sketch:
+def read(connection: Connection, size: int, audiences: Audiences) -> Sketch:
     """The first `size` cells (`LaneReader.sketch`)."""
-    return resized(kept(connection), _symbols(connection), size)
+    return resized(kept(connection, audiences), _symbols(connection, audiences), size)
 
 
 def resized(found: Sketch, symbols: Iterable[Symbol], size: int) -> Sketch:
@@ -156,18 +180,19 @@ def resized(found: Sketch, symbols: Iterable[Symbol], size: int) -> Sketch:
     return first
 
 
-def _symbols(connection: Connection) -> Iterator[Symbol]:
+def _symbols(connection: Connection, audiences: Audiences) -> Iterator[Symbol]:
     """All of them, read only when the first is asked for."""
-    for one in connection.scalars(_SYMBOLS):
+    for one in connection.scalars(within(_SYMBOLS, audiences)):
         yield Symbol(one)
 
 
 def salted(
-    connection: Connection, salt: bytes, size: int
+    connection: Connection, salt: bytes, size: int, audiences: Audiences
 ) -> tuple[Sketch, dict[Symbol, DocumentId]]:
     """Cells under a salt, and whose symbols are whose (`LaneReader.salted_sketch`)."""
     secret = connection.scalar(SECRET)
-    return salted_over(connection.execute(_STATES), secret or NO_SECRET, salt, size)
+    states = connection.execute(within(_STATES, audiences))
+    return salted_over(states, secret or NO_SECRET, salt, size)
 
 
 def salted_over(
@@ -184,11 +209,14 @@ def salted_over(
     return found, owners
 
 
-def named(connection: Connection, symbols: Iterable[Symbol]) -> dict[Symbol, DocumentId]:
+def named(
+    connection: Connection, symbols: Iterable[Symbol], audiences: Audiences
+) -> dict[Symbol, DocumentId]:
     """Held documents by symbol; of two that share one, the lower id."""
     found: dict[Symbol, DocumentId] = {}
+    query = within(_NAMED, audiences)
     for part in chunks(sorted(set(symbols))):
-        rows = connection.execute(_NAMED, {"symbols": part}).all()
+        rows = connection.execute(query, {"symbols": part}).all()
         found |= {Symbol(symbol): DocumentId(one) for symbol, one in sorted(rows, reverse=True)}
     return found
 
@@ -224,9 +252,9 @@ _MARK = (
 )
 
 
-def start(connection: Connection, found: Sketch) -> None:
-    """Cells of everything, where no shard has any yet."""
-    _save(connection, _SHARD, found)
+def start(connection: Connection, found: Sketch, audience: Audience = NOBODY) -> None:
+    """Cells of everything or of an audience, where no shard has any yet."""
+    _save(connection, Place(audience, _SHARD), found)
 
 
 def _pages(connection: Connection) -> Iterator[Sequence[Any]]:

@@ -7,36 +7,32 @@ knows. Acknowledge after the `write()` block has ended, never before.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from conflict.document import Entry
-from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
-from conflict.lane import LaneRun, ShortState, Vector
+from conflict.identity import ActorId, DocumentId, DocumentKind, NodeId
 from storage import (
     admission,
     aside,
+    audiences,
     blobs,
-    counting,
     coverage,
     custody,
     figures,
-    ingest,
-    lanes,
     limits,
     projections,
-    reaching,
     rebuild,
     receipts,
+    settings,
     sketches,
-    staging,
 )
 from storage.database import is_sqlite, reading, writing
-from storage.errors import DatabaseCorrupt
-from storage.lanes import Shelf
+from storage.locks import lock_everything
+from storage.reader import SqlReader
 from storage.schema import open_database
 from storage.shapes import (
     Counts,
@@ -50,19 +46,16 @@ from storage.shapes import (
     SetAsideRow,
 )
 from storage.tables import setting
-from storage.transaction import SqlTransaction, read_setting
+from storage.transaction import SqlTransaction
 from storage.upsert import insert_new
-from sync.ports import BlobWanted, Lacking, Listed, Position, Reach, Receipts, Summary
-from sync.sketch import Sketch, Symbol
-
-EPOCH_KEY = "epoch"
+from sync.ports import Receipts, View
 
 
-class SqlStore:
+class SqlStore(SqlReader):
     """Implements `storage.ports.Store`. Reads on any thread; one writer at a time on SQLite."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+        super().__init__(engine)
         self._writer = threading.RLock()
 
     @classmethod
@@ -75,7 +68,7 @@ class SqlStore:
         store = cls(open_database(url))
         _check_entropy(entropy)
         with writing(store.engine) as connection:
-            row = {"key": EPOCH_KEY, "value": entropy}
+            row = {"key": settings.EPOCH, "value": entropy}
             connection.execute(insert_new(connection, setting), row)
         if store.setting(sketches.SETTING) is None:  # new, or of a schema without sketches
             store._renew_sketch(sketches.NO_SECRET)
@@ -115,117 +108,9 @@ class SqlStore:
                 for name in spoiled:
                     blobs.discard(connection, name)
 
-    # --- what sessions read (sync.ports.LaneReader) ---------------------------------------------
-
-    def epoch(self) -> bytes:
-        """See `LaneReader.epoch`."""
-        value = self.setting(EPOCH_KEY)
-        if value is None:
-            raise DatabaseCorrupt("The database has no epoch. Restore it from a backup.")
-        return value
-
-    def summary(self) -> Summary:
-        """See `LaneReader.summary`."""
-        with reading(self.engine) as connection:
-            return counting.summary(connection)
-
-    def listing(self, after: DocumentId | None, limit: int) -> list[Listed]:
-        """See `LaneReader.listing`."""
-        with reading(self.engine) as connection:
-            return lanes.listing(connection, after, limit)
-
-    def listing_between(self, after: DocumentId | None, last: DocumentId | None) -> list[Listed]:
-        """See `LaneReader.listing_between`."""
-        with reading(self.engine) as connection:
-            return lanes.listing_between(connection, after, last)
-
-    def arrival(self) -> int:
-        """See `LaneReader.arrival`."""
-        with reading(self.engine) as connection:
-            return counting.arrival(connection)
-
-    def news(self, since: int, limit: int) -> list[tuple[Lane, int]] | None:
-        """See `LaneReader.news`."""
-        with reading(self.engine) as connection:
-            return lanes.news(connection, since, limit)
-
-    def sketch(self, size: int) -> Sketch:
-        """See `LaneReader.sketch`."""
-        with reading(self.engine) as connection:
-            return sketches.read(connection, size)
-
-    def salted_sketch(self, salt: bytes, size: int) -> tuple[Sketch, dict[Symbol, DocumentId]]:
-        """See `LaneReader.salted_sketch`."""
-        with reading(self.engine) as connection:
-            return sketches.salted(connection, salt, size)
-
-    def named(self, symbols: Iterable[Symbol]) -> dict[Symbol, DocumentId]:
-        """See `LaneReader.named`."""
-        with reading(self.engine) as connection:
-            return sketches.named(connection, symbols)
-
-    def vectors(
-        self, documents: Sequence[DocumentId], source: NodeId | None = None
-    ) -> dict[DocumentId, Vector]:
-        """See `LaneReader.vectors`."""
-        with reading(self.engine) as connection:
-            return lanes.vectors(connection, documents, source)
-
-    def staged(self, source: NodeId) -> list[DocumentId]:
-        """See `LaneReader.staged`."""
-        with reading(self.engine) as connection:
-            return staging.documents(connection, source)
-
-    def runs(
-        self, document: DocumentId, have: Vector, bytes_max: int
-    ) -> tuple[list[LaneRun], bool]:
-        """See `LaneReader.runs`."""
-        with reading(self.engine) as connection:
-            return lanes.runs(connection, document, have, bytes_max)
-
-    def lacking(
-        self, wanted: Sequence[tuple[DocumentId, Vector]], urgent_since_ms: int
-    ) -> tuple[list[Lacking], list[DocumentId]]:
-        """See `LaneReader.lacking`."""
-        with reading(self.engine) as connection:
-            return lanes.lacking(connection, wanted, urgent_since_ms)
-
-    def urgent(self, since_ms: int, limit: int) -> list[Lane]:
-        """See `LaneReader.urgent`."""
-        with reading(self.engine) as connection:
-            return lanes.urgent(connection, since_ms, limit)
-
-    def reach(self, lanes: Sequence[tuple[Lane, ShortState]], bytes_max: int) -> Reach:
-        """See `LaneReader.reach`."""
-        with reading(self.engine) as connection:
-            return reaching.reach(lanes, Shelf(connection), bytes_max)
-
-    def runs_from(self, lane: Lane, first_seq: int, bytes_max: int) -> list[LaneRun]:
-        """See `LaneReader.runs_from`."""
-        with reading(self.engine) as connection:
-            return lanes.runs_from(connection, lane, first_seq, bytes_max)
-
-    def blobs_wanted(self, limit: int) -> list[BlobWanted]:
-        """See `LaneReader.blobs_wanted`."""
-        with reading(self.engine) as connection:
-            return projections.blobs_wanted(connection, limit)
-
-    def blob_part(self, blob_hash: bytes, offset: int, size: int) -> tuple[bytes, int] | None:
-        """See `LaneReader.blob_part`."""
-        with reading(self.engine) as connection:
-            return blobs.read(connection, blob_hash, offset, size)
-
-    def custody_positions(self) -> dict[NodeId, Position]:
-        """See `LaneReader.custody_positions`."""
-        with reading(self.engine) as connection:
-            return custody.positions(connection)
-
-    def custody_entries(
-        self, garrison: NodeId, epoch: bytes, number: int, limit: int
-    ) -> list[bytes]:
-        """See `LaneReader.custody_entries`."""
-        with reading(self.engine) as connection:
-            return custody.entries(connection, garrison, epoch, number, limit)
+    def shared(self, view: View | None) -> SqlReader:
+        """See `Store.shared`."""
+        return SqlReader(self.engine, view)
 
     # --- what the node reads --------------------------------------------------------------------
 
@@ -313,7 +198,7 @@ class SqlStore:
     def setting(self, key: str) -> bytes | None:
         """See `Store.setting`."""
         with reading(self.engine) as connection:
-            return read_setting(connection, key)
+            return settings.read(connection, key)
 
     def counts(self) -> Counts:
         """See `Store.counts`."""
@@ -345,8 +230,9 @@ class SqlStore:
 
     def _renew_sketch(self, secret: bytes) -> None:
         with self._turn(), writing(self.engine) as connection:
-            ingest.lock_everything(connection)
+            lock_everything(connection)
             sketches.renew(connection, secret)
+            audiences.recount(connection)
 
     def trust(self, garrisons: Collection[NodeId]) -> None:
         """See `Store.trust`."""
@@ -358,7 +244,7 @@ class SqlStore:
         """See `Store.renew_epoch`."""
         _check_entropy(entropy)
         with self.write() as transaction:
-            transaction.set_setting(EPOCH_KEY, entropy)
+            transaction.set_setting(settings.EPOCH, entropy)
 
 
 def _check_entropy(entropy: bytes) -> None:

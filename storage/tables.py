@@ -188,12 +188,14 @@ document = Table(
     Column("symbol", BigInteger, nullable=False, server_default="0"),
     Column("lacking", Integer, nullable=False, server_default="0"),
     Column("lacking_ms", BigInteger, nullable=False, server_default="0"),
+    Column("audience", BigInteger, nullable=False, server_default="0"),
     Index("document_symbol", "symbol"),
     sqlite_with_rowid=False,
 )
 """`symbol`: 48 bits that stand for document and digest in a sketch, under the store's key.
 
 `lacking`: changes that no garrison is known to hold, and since when there are any (`coverage.py`).
+`audience`: which set of scopes may hold it (`audiences.py`); 0: no scope.
 """
 Index(
     "document_lacking",
@@ -248,6 +250,7 @@ Index(
 tally = Table(
     "tally",
     metadata,
+    Column("audience", BigInteger, primary_key=True, autoincrement=False, server_default="0"),
     Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("documents", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False),
@@ -257,16 +260,37 @@ tally = Table(
 )
 """Count and digest of the held set, as shards that add up: no writer waits on one hot row.
 
-`arrival`: the last number given. `steps`: symbols that came and went and are not in `sketch` yet.
+`audience` 0: of everything; others: of the documents of that audience. `arrival`: the last number
+given, in the rows of everything. `steps`: symbols that came and went and are not in `sketch` yet.
 """
 
 sketch = Table(
     "sketch",
     metadata,
+    Column("audience", BigInteger, primary_key=True, autoincrement=False, server_default="0"),
     Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("cells", LargeBinary, nullable=False),
 )
-"""First cells over the symbols of all documents (`sketches.py`), as shards that add up."""
+"""First cells over the symbols of documents (`sketches.py`), as shards that add up."""
+
+audience = Table(
+    "audience",
+    metadata,
+    Column("audience", BigInteger, primary_key=True, autoincrement=False),
+    Column("scopes", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Sets of scopes that some document has or had: their ids, ascending, one after the other."""
+
+member = Table(
+    "member",
+    metadata,
+    Column("scope", LargeBinary, primary_key=True),
+    Column("document", LargeBinary, primary_key=True),
+    Index("member_document", "document"),
+    sqlite_with_rowid=False,
+)
+"""Documents that the `unit` documents held here say belong to them."""
 
 projection = Table(
     "projection",
@@ -310,4 +334,4 @@ Index(
     postgresql_where=blob_need.c.missing == true(),
 )
 
-CACHES = (document, lane, tally, sketch, projection, link, blob_need)
+CACHES = (document, lane, tally, sketch, projection, link, blob_need, audience, member)

@@ -9,19 +9,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun
 from conflict.urgency import ROUTINE_LANE, LaneUrgency
-from storage import admission, aside, blobs, custody, ingest
+from storage import admission, aside, audiences, blobs, custody, ingest, settings
 from storage.errors import BlobMismatch
 from storage.framing import pack_entries
+from storage.locks import lock_everything, lock_rows
 from storage.projections import Shown
 from storage.shapes import ProjectionRow
-from storage.tables import setting
-from storage.upsert import upsert
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, Position, Receipt, SetAside
 
@@ -41,11 +40,15 @@ class SqlTransaction:
 
     def flush(self) -> None:
         """Write what is queued."""
+        connection, rows = self._connection, list(self._shown.rows.values())
+        moving = []
         if self._touched:
-            ingest.lock_rows(self._connection, sorted(self._touched))
+            moving = audiences.lock(connection, self._touched, rows)
             self._touched.clear()
-        self._shown.write(self._connection)
-        self._results.write(self._connection)
+        self._shown.write(connection)
+        audiences.say(connection, rows)
+        audiences.settle(connection, moving)
+        self._results.write(connection)
 
     def hold(self, runs: Sequence[LaneRun], source: NodeId | None, now_ms: int) -> Applied:
         """See `Transaction.hold`."""
@@ -123,13 +126,13 @@ class SqlTransaction:
     def retry_admission(self, document: DocumentId) -> None:
         """See `Transaction.retry_admission`."""
         self.flush()
-        ingest.lock_rows(self._connection, [document])
+        lock_rows(self._connection, [document])
         admission.retry(self._connection, document)
 
     def fold_again(self) -> None:
         """See `Transaction.fold_again`."""
         self.flush()
-        ingest.lock_everything(self._connection)
+        lock_everything(self._connection)
         admission.fold_again(self._connection)
 
     def save_projection(self, row: ProjectionRow) -> None:
@@ -164,7 +167,7 @@ class SqlTransaction:
     def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
         """See `Transaction.put_blob_part`."""
         self.flush()
-        ingest.lock_rows(self._connection, [blob_hash])
+        lock_rows(self._connection, [blob_hash])
         try:
             return blobs.put_part(self._connection, blob_hash, offset, data, size)
         except BlobMismatch:
@@ -174,19 +177,13 @@ class SqlTransaction:
     def put_blob(self, data: bytes) -> bytes:
         """See `Transaction.put_blob`."""
         self.flush()
-        ingest.lock_rows(self._connection, [hashlib.sha256(data).digest()])
+        lock_rows(self._connection, [hashlib.sha256(data).digest()])
         return blobs.put(self._connection, data)
 
     def setting(self, key: str) -> bytes | None:
         """See `Transaction.setting`."""
-        return read_setting(self._connection, key)
+        return settings.read(self._connection, key)
 
     def set_setting(self, key: str, value: bytes) -> None:
         """See `Transaction.set_setting`."""
-        self._connection.execute(upsert(self._connection, setting), {"key": key, "value": value})
-
-
-def read_setting(connection: Connection, key: str) -> bytes | None:
-    """A setting's value."""
-    value: bytes | None = connection.scalar(select(setting.c.value).where(setting.c.key == key))
-    return value
+        settings.write(self._connection, key, value)

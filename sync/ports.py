@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, ShortState, Vector
+from conflict.scope import Scopes
 from sync.link_profile import LinkProfile
 from sync.sketch import Sketch, Symbol
 
@@ -142,8 +143,21 @@ class Position(NamedTuple):
     number: int = 0
 
 
+class View(NamedTuple):
+    """What two nodes may both hold: documents of these scopes and of the theatre.
+
+    `own`: lanes that this node wrote are sent also when their document is of none of the scopes.
+    """
+
+    scopes: Scopes
+    own: NodeId | None = None
+
+
 class LaneReader(Protocol):
-    """The reading half of a store, as sessions use it. Every answer is one consistent snapshot."""
+    """The reading half of a store, as sessions use it. Every answer is one consistent snapshot.
+
+    A reader of a `View` knows nothing else: a session cannot send what the peer may not hold.
+    """
 
     def epoch(self) -> bytes:
         """16 random bytes, new whenever this store may have lost what it once acknowledged."""
@@ -235,6 +249,11 @@ class LaneReader(Protocol):
 
     def runs_from(self, lane: Lane, first_seq: int, bytes_max: int) -> list[LaneRun]:
         """Signed runs of one lane from the stored run that contains `first_seq` onwards."""
+        ...
+
+    def owed(self, limit: int) -> list[Lane]:
+        """Lanes outside the view that its `own` node wrote, of documents that no garrison is known to
+        hold whole, longest waiting first."""
         ...
 
     def blobs_wanted(self, limit: int) -> list[BlobWanted]:

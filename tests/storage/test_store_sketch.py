@@ -40,7 +40,7 @@ def assert_one_snapshot_agrees(store: SqlStore) -> None:
     """Cells and listing read in one snapshot are of the same set."""
     with reading(store.engine) as connection:
         found = sketches.kept(connection)
-        listed = lanes.listing(connection, None, 10_000)
+        listed = lanes.listing(connection, None, 10_000, None)
     anew = Sketch(found.key, SKETCH_CELLS_KEPT)
     for one in listed:
         anew.add(found.key.symbol(one.document, one.digest))
