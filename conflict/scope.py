@@ -20,9 +20,11 @@ from conflict.identity import (
     DocumentKind,
     document_from_source,
     document_kind,
+    document_text,
     parse_document,
 )
-from conflict.records import MEMBER_DOCUMENT
+from conflict.records import MEMBER_DOCUMENT, SCOPE
+from conflict.statement import Draft, Json
 
 Scopes = frozenset[DocumentId]
 """Scopes by their `unit` documents."""
@@ -65,6 +67,17 @@ def both(one: Scopes | None, other: Scopes | None) -> Scopes | None:
     if one is None or other is None:
         return other if one is None else one
     return one & other
+
+
+def joining(document: DocumentId) -> Draft:
+    """The statement, in a unit document, that a document belongs to it."""
+    value: dict[str, Json] = {"document": document_text(document), "status": "belongs"}
+    return Draft(slot=MEMBER_DOCUMENT.name, value=value)
+
+
+def naming(code: str) -> Draft:
+    """The statement, in a unit document, of which unit it is."""
+    return Draft(slot=SCOPE.name, value={"code": code})
 
 
 def members(folded: Folded) -> tuple[DocumentId, ...]:

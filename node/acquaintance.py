@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 import orjson
 
-from conflict.identity import NodeId, node_text
+from conflict.identity import DocumentId, NodeId, node_text
 from conflict.statement import Json
 from sync.effects import Phase
 from sync.ports import Known, Summary
@@ -17,7 +17,7 @@ from sync.ports import Known, Summary
 SETTING_PREFIX = "peer/"
 _KEPT = (
     *("last_contact_ms", "equal_at_ms", "equal_documents", "equal_digest", "epoch"),
-    *("equal_arrival", "equal_own_epoch"),
+    *("equal_arrival", "equal_own_epoch", "equal_scopes"),
     *("spent_day", "spent_bytes", "halted_day", "halted_code"),
 )
 
@@ -27,7 +27,8 @@ class Acquaintance:
     """One peer. Times are wall-clock milliseconds; None: never. Days are UTC, `2026-11-23`.
 
     `spent_bytes` both ways on `spent_day`; on `halted_day` it ended a link with `halted_code`, a
-    code that asks not to be called again that day.
+    code that asks not to be called again that day. `equal_scopes`: what both might hold when equality
+    was proved, in hex; None: everything.
     """
 
     node: NodeId
@@ -39,6 +40,7 @@ class Acquaintance:
     equal_digest: str = ""
     equal_arrival: int = 0
     equal_own_epoch: str = ""
+    equal_scopes: list[str] | None = None
     epoch: str = ""
     clock_ahead_ms: int = 0
     phase: Phase = Phase.CLOSED
@@ -61,6 +63,8 @@ class Acquaintance:
         self.equal_digest = proved.summary.digest.hex()
         self.equal_arrival = proved.arrival
         self.equal_own_epoch = own_epoch.hex()
+        shared = proved.scopes
+        self.equal_scopes = None if shared is None else sorted(one.hex() for one in shared)
         self.refused.clear()
 
     def known(self, own_epoch: bytes) -> Known | None:
@@ -68,7 +72,9 @@ class Acquaintance:
         if self.equal_at_ms is None or self.equal_own_epoch != own_epoch.hex():
             return None
         summary = Summary(self.equal_documents, bytes.fromhex(self.equal_digest))
-        return Known(bytes.fromhex(self.epoch), self.equal_arrival, summary)
+        names = self.equal_scopes
+        scopes = None if names is None else frozenset(DocumentId(bytes.fromhex(n)) for n in names)
+        return Known(bytes.fromhex(self.epoch), self.equal_arrival, summary, scopes)
 
     def outdated(self) -> None:
         """Content has gone or come since: `known` would have it sent again."""

@@ -19,6 +19,7 @@ from node.acquaintance import Acquaintance
 from node.allowances import SILENT
 from node.desk import Desk
 from node.engine import Engine
+from node.grants import configured
 from node.home import (
     Home,
     Running,
@@ -81,6 +82,7 @@ def _engine(home: Home, settings: Settings) -> Iterator[Engine]:
         workers=WorkerPool(settings.workers.count),
         now_ms=now_ms,
         entropy=secrets.token_bytes,
+        grants=configured(settings, _garrisons(settings, key.node)),
     )
     try:
         yield engine

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from conflict import slot
 from conflict.catalogue import fingerprint
 from conflict.fold import Catalogue
-from conflict.identity import DocumentId, Lane, NodeId, document_kind
+from conflict.identity import DocumentId, DocumentKind, Lane, NodeId, document_kind
+from conflict.scope import joining, naming
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft
@@ -24,6 +25,7 @@ from node.authoring import Author
 from node.custody_log import CustodyLogs, CustodyNews
 from node.desk import Save
 from node.errors import BadRequest
+from node.grants import Grants
 from node.projecting import Projector
 from node.receiving import Receiver
 from node.workers import FAULT, KILLED, Workers
@@ -64,8 +66,10 @@ class Engine:
         now_ms: Callable[[], int],
         entropy: Callable[[int], bytes],
         catalogue: Catalogue = CATALOGUE,
+        grants: Grants | None = None,
     ) -> None:
         self.key = key
+        self.grants = grants or Grants()
         self.store = store
         self.epoch = store.epoch()
         self.now_ms = now_ms
@@ -143,13 +147,28 @@ class Engine:
             with self.store.write() as transaction:
                 for blob in blobs:
                     transaction.put_blob(blob)
-                applied, ids = self._author.write(transaction, saves, self.now_ms())
+                joining = self._joining(saves)
+                applied, ids = self._author.write(transaction, [*saves, *joining], self.now_ms())
         except BaseException:
             self._author.retire()
             raise
         self._author.settled()
         self._tell(Growth(applied.grown, None, _precedence(saves, self.catalogue)))
-        return ids
+        return ids[: len(saves)]
+
+    def _joining(self, saves: Sequence[Save]) -> list[Save]:
+        """What this node writes in belongs to its unit: say so, once for each document."""
+        home = self.grants.home
+        if home is None:
+            return []
+        kinds = DocumentKind.PERSON, DocumentKind.EPISODE
+        written = sorted({one.document for one in saves if document_kind(one.document) in kinds})
+        known = self.store.scopes(written)
+        fresh = [one for one in written if home not in known.get(one, ())]
+        if not fresh:
+            return []
+        name = [] if self.store.lanes(home) else [naming(self.grants.home_code)]
+        return [Save(home, (*name, *map(joining, fresh)))]
 
     # What sessions write --------------------------------------------------------------------
 

@@ -17,13 +17,14 @@ from conflict.identity import Lane, NodeId
 from node.engine import Engine
 from sync import custody_effects, effects
 from sync.effects import Answer, Effect, Phase, Read
-from sync.ports import Precedence
+from sync.ports import LaneReader, Precedence
 from sync.reading import perform
 from sync.session import Session
 from sync.transport.channel import Channel
 
 INBOX_FRAMES_MAX = 32
 FLUSH_S_MAX = 5.0
+SETTLE_S_MAX = 20.0  # a check waits so long at most for what is not shown yet
 
 
 class Link:
@@ -54,6 +55,9 @@ class Link:
         self._sendable = asyncio.Event()
         self._ending = False
         self._reads: asyncio.Queue[Read] = asyncio.Queue()
+        self._store: LaneReader = engine.store.shared(None)
+        self._settles = False
+        self._summary: asyncio.Task[None] | None = None
 
     @property
     def peer(self) -> NodeId | None:
@@ -82,9 +86,10 @@ class Link:
             self._ending = True
             self._sendable.set()
             await asyncio.wait([sender], timeout=FLUSH_S_MAX)
-            for task in (*tasks, sender):
+            tasks += [sender, *([self._summary] if self._summary else [])]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, sender, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.channel.close()
             self.session.abandon()
             self.changed.set()
@@ -153,11 +158,31 @@ class Link:
     async def _read(self) -> None:
         while True:
             read = await self._reads.get()
-            job = self._loop.run_in_executor(self._readers, perform, read, self._engine.store)
-            try:
-                self._answer(read.ticket, await job)
-            except Exception as fault:  # noqa: BLE001  the store's error ends this link only
-                self.end(getattr(fault, "code", "read-failed"))
+            if self._settles and isinstance(read, effects.ReadSummary):
+                self._summary = asyncio.create_task(self._settled(read))
+            else:
+                await self._perform_read(read)
+
+    async def _settled(self, read: Read) -> None:
+        """Who may hold a document is known once units and episodes are shown: what came last may
+        have to be folded first. Other reads go on meanwhile."""
+        settled = asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: the node is stopping
+                self._loop.call_soon_threadsafe(settled.set)
+
+        self._engine.projector.when_idle(tell)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(settled.wait(), SETTLE_S_MAX)
+        await self._perform_read(read)
+
+    async def _perform_read(self, read: Read) -> None:
+        try:
+            job = self._loop.run_in_executor(self._readers, perform, read, self._store)
+            self._answer(read.ticket, await job)
+        except Exception as fault:  # noqa: BLE001  the store's error ends this link only
+            self.end(getattr(fault, "code", "read-failed"))
 
     def _answer(self, ticket: int, answer: Answer) -> None:
         self._inbox.put_nowait(lambda now: self.session.answer(ticket, answer, now))
@@ -176,7 +201,10 @@ class Link:
                 case custody_effects.SaveCustody():
                     saved = self._engine.custody.save(effect, self.peer)
                     self._write(effect.ticket, saved)
-                case effects.Proven():
+                case effects.Proven(node, _, _, scopes):
+                    view = self._engine.grants.view(self._engine.key.node, node, scopes)
+                    self._store = self._engine.store.shared(view)
+                    self._settles = view is not None
                     if (profile := self.session.profile).thin:
                         self.channel.bound(
                             bytes_in_buffer=profile.credit_bytes, rate_bits_s=profile.rate_bits_s

@@ -217,7 +217,8 @@ class Peering:
         one = self.acquaintances.get(node)
         call.sparing = not call.by_hand and self.allowances.sparing(node, self._now_ms())
         known = one.known(self._engine.epoch) if one else None
-        terms = Terms(self.profile_of(node), known, call.sparing)
+        shared = self._engine.grants.shared_with(node)
+        terms = Terms(self.profile_of(node), known, call.sparing, scopes=shared)
         return (
             terms
             if terms.profile.thin

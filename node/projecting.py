@@ -64,6 +64,7 @@ class Projector:
         self._workers = workers
         self._wake = threading.Event()
         self._idle = threading.Condition()
+        self._waiting: list[Callable[[], None]] = []
         self._busy = True
         self._stopping = False
         self.failed: BaseException | None = None
@@ -81,6 +82,21 @@ class Projector:
         """Wait until nothing awaits admission; False when that took too long."""
         with self._idle:
             return self._idle.wait_for(lambda: not self._busy or self.failed, timeout_s) is True
+
+    def when_idle(self, told: Callable[[], None]) -> None:
+        """Call back once, on any thread, when nothing awaits admission, or when this has failed."""
+        with self._idle:
+            if self._busy and not self.failed:
+                self._waiting.append(told)
+                return
+        told()
+
+    def _told(self) -> None:
+        """Idle, or failed; under the lock."""
+        self._idle.notify_all()
+        waiting, self._waiting = self._waiting, []
+        for told in waiting:
+            told()
 
     def stop(self) -> None:
         """End after the batches under way."""
@@ -100,7 +116,7 @@ class Projector:
         except BaseException as fault:  # noqa: BLE001  shown by status; records stay safe
             with self._idle:
                 self.failed = fault
-                self._idle.notify_all()
+                self._told()
 
     def _drain(self) -> None:
         """Until nothing waits, nor is under way."""
@@ -121,7 +137,7 @@ class Projector:
         with self._idle:
             if not self._wake.is_set():
                 self._busy = False
-                self._idle.notify_all()
+                self._told()
 
     def _carry(self, batch: Sequence[DocumentWork], serial: int) -> None:
         """One batch, through a worker to what is shown."""

@@ -12,9 +12,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from conflict.errors import BadIdentity
 from conflict.identity import NodeId, node_id, parse_node
+from conflict.scope import CODE_CHARS_MAX
 from conflict.signature import VerifyingKey
 from node import quantities
 from node.errors import BadRequest
+from sync.limits import SCOPES_MAX
 from sync.link_profile import LinkKind, LinkProfile
 
 PREFIX = "AIDSTATION_"
@@ -86,11 +88,22 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
+ScopeCodes = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=CODE_CHARS_MAX)], ...],
+    Field(max_length=SCOPES_MAX),
+]
+"""Codes of units, sites …: `conflict/scope.py`."""
+
+
 class NodeSettings(_Section):
-    """Who this node is to people and to peers."""
+    """Who this node is to people and to peers.
+
+    `scopes`: what it may hold; None: everything. What it writes belongs to the first of them, its unit.
+    """
 
     name: str = Field(min_length=1, max_length=60)
     role: Role = "field"
+    scopes: ScopeCodes | None = None
 
 
 class _LinkSection(_Section):
@@ -197,7 +210,7 @@ class TheatreSettings(_Section):
 class PeerSettings(_LinkSection):
     """A node to talk to. `key` is what it proves itself with; `node` follows from it.
 
-    No `link`: as `[sync]` says.
+    No `link`: as `[sync]` says. `scopes`: what it may hold; None: everything.
     """
 
     name: str = Field(min_length=1, max_length=60)
@@ -205,6 +218,7 @@ class PeerSettings(_LinkSection):
     key: str = ""
     role: Role = "field"
     address: Annotated[str, AfterValidator(_check_peer_address)] = ""
+    scopes: ScopeCodes | None = None
     link: LinkKind | None = None
 
     @model_validator(mode="after")

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, DocumentKind, Lane
 from conflict.lane import set_item
+from conflict.scope import Scopes
 from storage import chains, figures, limits, memory_lanes, sketches
 from storage.framing import frame
 from storage.memory_custody import recount
-from storage.memory_reader import EPOCH, MemoryReader
+from storage.memory_reader import EPOCH, MemoryReader, scopes_of
 from storage.memory_rows import LaneRow, Rows
 from storage.memory_writes import MemoryTransaction
 from storage.shapes import (
@@ -74,6 +75,12 @@ class MemoryStore(MemoryReader):
         return MemoryReader(self._rows, self._lock, view)
 
     # --- what the node reads --------------------------------------------------------------------
+
+    def scopes(self, documents: Sequence[DocumentId]) -> dict[DocumentId, Scopes]:
+        """See `Store.scopes`."""
+        with self._lock:
+            found = {one: scopes_of(self._rows, one) for one in documents}
+            return {one: scopes for one, scopes in found.items() if scopes}
 
     def work(self, limit: int, skip: Collection[DocumentId] = ()) -> list[DocumentWork]:
         """See `Store.work`."""

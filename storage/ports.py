@@ -13,6 +13,7 @@ from typing import Protocol
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
 from conflict.lane import LaneRun
+from conflict.scope import Scopes
 from conflict.urgency import ROUTINE_LANE, LaneUrgency
 from storage.shapes import (
     Counts,
@@ -153,6 +154,10 @@ class Store(LaneReader, Protocol):
 
     def shared(self, view: View | None) -> LaneReader:
         """What a session with a peer may read; None: everything."""
+        ...
+
+    def scopes(self, documents: Sequence[DocumentId]) -> dict[DocumentId, Scopes]:
+        """Which scopes may hold documents, held or not, as what is shown says; none: not named."""
         ...
 
     def work(self, limit: int, skip: Collection[DocumentId] = ()) -> list[DocumentWork]:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, DocumentKind, NodeId
+from conflict.scope import Scopes
 from storage import (
     admission,
     aside,
@@ -113,6 +114,11 @@ class SqlStore(SqlReader):
         return SqlReader(self.engine, view)
 
     # --- what the node reads --------------------------------------------------------------------
+
+    def scopes(self, documents: Sequence[DocumentId]) -> dict[DocumentId, Scopes]:
+        """See `Store.scopes`."""
+        with reading(self.engine) as connection:
+            return audiences.stated(connection, documents)
 
     def work(self, limit: int, skip: Collection[DocumentId] = ()) -> list[DocumentWork]:
         """See `Store.work`."""

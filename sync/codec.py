@@ -7,15 +7,18 @@ message has one encoding (PROTOCOL.md, *Frames*).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import msgpack
 
 from conflict.identity import ID_BYTES, NONCE_BYTES, ActorId, DocumentId, NodeId
 from conflict.lane import DIGEST_BYTES
+from conflict.scope import Scopes
 from conflict.signature import SIGNATURE_BYTES
 from sync import limits, messages
 from sync.errors import BadFrame, FrameTooLarge, UnknownMessage
+from sync.leb128 import bound
 from sync.messages import Message
 from sync.packing import pack, unpack
 from sync.ports import Listed, Precedence, Receipt, Summary
@@ -148,8 +151,21 @@ def _hello(*fields: Any) -> messages.Hello:
     )
 
 
-def _proof(signature: Any) -> messages.Proof:
-    return messages.Proof(_sized(signature, SIGNATURE_BYTES))
+def _proof(signature: Any, scopes: Any) -> messages.Proof:
+    sized = _sized(signature, SIGNATURE_BYTES)
+    return messages.Proof(sized, None if scopes is None else _scopes(scopes))
+
+
+def _scopes(packed: Any) -> Scopes:
+    """Ids ascending, one after the other."""
+    if not isinstance(packed, bytes) or len(packed) % ID_BYTES:
+        raise BadFrame("scopes are ids of 16 bytes")
+    count = len(packed) // ID_BYTES
+    bound(count, limits.SCOPES_MAX, "scopes", "SCOPES_MAX")
+    found = [DocumentId(packed[at * ID_BYTES : (at + 1) * ID_BYTES]) for at in range(count)]
+    if any(one >= other for one, other in pairwise(found)):
+        raise BadFrame("scopes ascend")
+    return frozenset(found)
 
 
 def _check(number: Any, documents: Any, digest: Any, repair: Any, sketched: Any) -> messages.Check:
@@ -324,6 +340,10 @@ PART, ACK = _TYPES[messages.Part], _TYPES[messages.Ack]
 CONTROL_TYPES = frozenset(kind for one, kind in _TYPES.items() if messages.is_control(one))
 
 _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
+    2: lambda one: (
+        one.signature,
+        None if one.scopes is None else b"".join(sorted(one.scopes)),
+    ),
     3: lambda one: (one.round, *one.summary, one.repair, one.sketched),
     4: lambda one: (
         one.round,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
+from conflict.scope import Scopes
 from sync.custody_effects import (
     CustodyRead,
     CustodyRefused,
@@ -144,6 +145,13 @@ class ReadStaged(NamedTuple):
     source: NodeId
 
 
+class ReadOwed(NamedTuple):
+    """Our own lanes outside what both may hold, if the peer is to have them. Answered by `OwedRead`."""
+
+    ticket: int
+    limit: int
+
+
 class ReadBlobsWanted(NamedTuple):
     """Blobs that held documents name and we lack. Answered by `BlobsWantedRead`."""
 
@@ -171,6 +179,7 @@ Read = (
     | ReadReach
     | ReadVectors
     | ReadStaged
+    | ReadOwed
     | ReadBlobsWanted
     | ReadBlob
     | ReadCustody
@@ -221,11 +230,15 @@ class Close(NamedTuple):
 
 
 class Proven(NamedTuple):
-    """The peer proved to be this node, in this store epoch, with its clock this far from ours."""
+    """The peer proved to be this node, in this store epoch, with its clock this far from ours.
+
+    `scopes`: what both may hold (None: everything). Reads are answered from that view from here on.
+    """
 
     node: NodeId
     epoch: bytes
     clock_ahead_ms: int
+    scopes: Scopes | None = None
 
 
 class Entered(NamedTuple):
@@ -336,6 +349,12 @@ class StagedRead(NamedTuple):
     vectors: tuple[tuple[DocumentId, Vector], ...]
 
 
+class OwedRead(NamedTuple):
+    """See `ReadOwed`."""
+
+    lanes: tuple[Lane, ...]
+
+
 class BlobsWantedRead(NamedTuple):
     """See `ReadBlobsWanted`."""
 
@@ -377,6 +396,7 @@ Answer = (
     | ReachRead
     | VectorsRead
     | StagedRead
+    | OwedRead
     | BlobsWantedRead
     | BlobRead
     | HoldDone

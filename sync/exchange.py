@@ -83,6 +83,11 @@ class Exchange:
                 self.outbox.push(lane, first_seq, precedence)
         return ()
 
+    def owed(self, answer: effects.OwedRead) -> None:
+        """Our own lanes that a garrison is to have, although it may not hold their documents."""
+        for lane in answer.lanes:
+            self.outbox.push(lane, 1, Precedence.ROUTINE)
+
     def asked(self, vectors: messages.Vectors) -> None:
         """The peer said what it holds."""
         for document, vector in vectors.vectors:

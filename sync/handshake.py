@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conflict.scope import Scopes, both
 from sync import messages
 from sync.effects import Proven
 from sync.errors import OutOfTurn, PeerUnknown, ProofFailed, SamePeer, VersionMismatch
 from sync.link_profile import LinkProfile
 from sync.ports import Keyring, Signer
 
-_PROOF_DOMAIN = b"aidstation/session/1"
+_PROOF_DOMAIN = b"aidstation/session/2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Handshake:
         self._signer = signer
         self._keyring = keyring
         self._leader = leader
+        self._scopes: Scopes | None = None
         self._proven = False
 
     def hello(self, profile: LinkProfile) -> messages.Hello:
@@ -71,17 +73,19 @@ class Handshake:
             raise SamePeer("the peer carries this node's own id")
         self.peer = hello
 
-    def proof(self) -> messages.Proof:
-        """Our PROOF, once the peer's HELLO is here."""
+    def proof(self, scopes: Scopes | None) -> messages.Proof:
+        """Our PROOF, once the peer's HELLO is here; `scopes`: what we would share with it."""
         assert self.peer is not None  # noqa: S101  a proof answers a HELLO
-        return messages.Proof(self._signer.sign(self._message(self.peer, ours=True)))
+        self._scopes = scopes
+        signed = self._message(self.peer, scopes, ours=True)
+        return messages.Proof(self._signer.sign(signed), scopes)
 
     def on_proof(self, proof: messages.Proof) -> Proven:
         """The peer's PROOF: from here on it is the node that it names."""
         hello = self.peer
         if hello is None or self._proven:
             raise OutOfTurn("PROOF follows HELLO, once")
-        signed = self._message(hello, ours=False)
+        signed = self._message(hello, proof.scopes, ours=False)
         verdict = self._keyring.verifies(hello.node, signed, proof.signature)
         if verdict is None:
             raise PeerUnknown(
@@ -90,7 +94,8 @@ class Handshake:
         if not verdict:
             raise ProofFailed("the peer does not hold the key of the node it names")
         self._proven = True
-        return Proven(hello.node, hello.epoch, hello.clock_ms - self.greeting.clock_ms)
+        ahead_ms = hello.clock_ms - self.greeting.clock_ms
+        return Proven(hello.node, hello.epoch, ahead_ms, both(self._scopes, proof.scopes))
 
     @property
     def secret(self) -> bytes:
@@ -98,8 +103,9 @@ class Handshake:
         assert self.peer is not None  # noqa: S101  asked for once the peer is known
         return b"".join(sorted((self.greeting.nonce, self.peer.nonce)))
 
-    def _message(self, hello: messages.Hello, *, ours: bool) -> bytes:
+    def _message(self, hello: messages.Hello, scopes: Scopes | None, *, ours: bool) -> bytes:
         mine = self._signer.node + self.greeting.nonce
         theirs = hello.node + hello.nonce
         role = b"leader" if self._leader == ours else b"follower"
-        return _PROOF_DOMAIN + role + (mine + theirs if ours else theirs + mine)
+        shared = b"\0" if scopes is None else b"\1" + b"".join(sorted(scopes))
+        return _PROOF_DOMAIN + role + (mine + theirs if ours else theirs + mine) + shared

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from conflict.identity import ActorId, DocumentId, NodeId
 from conflict.lane import LaneRun, Vector
+from conflict.scope import Scopes
 from sync.ports import Listed, Precedence, Summary
 from sync.sketch import Symbol
 
@@ -33,9 +34,13 @@ class Hello(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """Signature over both nonces: the sender holds the key of the node that its HELLO named."""
+    """Signature over both nonces: the sender holds the key of the node that its HELLO named.
+
+    `scopes`: what the two may share as far as the sender is concerned; None: everything.
+    """
 
     signature: bytes
+    scopes: Scopes | None = None
 
 
 class Check(NamedTuple):

@@ -80,12 +80,14 @@ class Receipt(NamedTuple):
 class Known(NamedTuple):
     """What is remembered of the last proof of equality with a peer.
 
-    `epoch`: the peer's store epoch then; `arrival`: our latest run then; `summary`: what both held.
+    `epoch`: the peer's store epoch then; `arrival`: our latest run then; `summary`: what both held, of
+    what `scopes` (None: everything) let both hold.
     """
 
     epoch: bytes
     arrival: int
     summary: Summary
+    scopes: Scopes | None = None
 
 
 def _always() -> bool:
@@ -96,12 +98,14 @@ class Terms(NamedTuple):
     """How to deal with a peer: the link to it, and what is remembered (None: nothing).
 
     `sparing`: only what is urgent goes, nothing is compared. `may_repair`: asked before each round;
-    False while another session of this node is at it.
+    False while another session of this node is at it. `scopes`: what this node would share with the
+    peer; None: everything.
     """
 
     profile: LinkProfile
     known: Known | None = None
     sparing: bool = False
+    scopes: Scopes | None = None
     may_repair: Callable[[], bool] = _always
 
 

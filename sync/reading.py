@@ -63,6 +63,10 @@ def _staged(read: effects.ReadStaged, store: LaneReader) -> effects.StagedRead:
     return effects.StagedRead(tuple(vectors.items()))
 
 
+def _owed(read: effects.ReadOwed, store: LaneReader) -> effects.OwedRead:
+    return effects.OwedRead(tuple(store.owed(read.limit)))
+
+
 def _blobs_wanted(_read: effects.ReadBlobsWanted, store: LaneReader) -> effects.BlobsWantedRead:
     return effects.BlobsWantedRead(tuple(store.blobs_wanted(limits.BLOBS_LISTED_MAX)))
 
@@ -166,6 +170,7 @@ _PERFORM: dict[type, Callable[..., Answer]] = {
     effects.ReadReach: _reach,
     effects.ReadVectors: _vectors,
     effects.ReadStaged: _staged,
+    effects.ReadOwed: _owed,
     effects.ReadBlobsWanted: _blobs_wanted,
     effects.ReadBlob: _blob,
     custody_effects.ReadCustody: _custody,

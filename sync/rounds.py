@@ -93,7 +93,8 @@ class Rounds:
         """What both held when equality was last proved, while that is the latest verdict."""
         if self._at.phase is not Phase.EQUAL or self._mine is None:
             return None
-        return Known(self.company.peer.epoch, self._arrival, self._mine)
+        scopes = self.company.terms.scopes
+        return Known(self.company.peer.epoch, self._arrival, self._mine, scopes)
 
     @property
     def whole_vectors(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from conflict.identity import Lane, NodeId
+from conflict.scope import Scopes
 from sync import codec, custody_effects, effects, limits, messages
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
@@ -216,13 +217,14 @@ class Session:
         self._flow.regrant(frame_bytes_max=size, credit_bytes=credit)
         self._intake.regrant(frame_bytes_max=size, credit_bytes=credit)  # what the peer goes by too
         yield from self._at.enter(Phase.PROVING)
-        self._say(self._handshake.proof())
+        self._say(self._handshake.proof(self._agreed.scopes))
 
     def _on_proof(self, proof: messages.Proof) -> Iterator[Effect]:
         proven = self._handshake.on_proof(proof)
         hello, greeting = self._handshake.peer, self._handshake.greeting
         assert hello is not None  # noqa: S101  a proof follows a HELLO
         self.peer = proven.node
+        self._agree(proven.scopes)
         self._exchange = Exchange(
             signer=self._signer,
             keyring=self._keyring,
@@ -248,8 +250,17 @@ class Session:
         # an epoch that is over counts no more
         yield effects.SaveReceipts(hello.node, hello.epoch, ())
         yield from self._at.enter(Phase.CHECKING)
+        if proven.scopes is not None:
+            yield effects.ReadOwed(self._ticket(), limits.OWED_LANES_MAX)
         yield from self._rounds.begin(self._urgent_since_ms)
         yield from self._custody.look()
+
+    def _agree(self, scopes: Scopes | None) -> None:
+        """What both may hold; equality that was proved of something else counts for nothing."""
+        known = self._agreed.known
+        if known is not None and known.scopes != scopes:
+            known = None
+        self._agreed = self._agreed._replace(scopes=scopes, known=known)
 
     @property
     def _open(self) -> Exchange:
@@ -391,6 +402,7 @@ _LEARNS: dict[type, _Taker] = {
     effects.LackingRead: _exchange(Exchange.lacking),
     effects.ReachRead: _exchange(Exchange.reached),
     effects.VectorsRead: _in("_exchange", Exchange.vectors_read),
+    effects.OwedRead: _in("_exchange", Exchange.owed),
     effects.BlobsWantedRead: _in("_blobs", BlobExchange.wanted),
     effects.BlobRead: _in("_blobs", BlobExchange.read),
     effects.BlobSaved: _in("_blobs", BlobExchange.saved),
