@@ -16,6 +16,7 @@ import structlog
 
 from conflict.identity import NodeId
 from conflict.signature import SigningKey
+from node.listeners import Listeners
 from node.writing import Urgency, WriterThread
 from storage.ports import Store
 from sync import custody, limits
@@ -37,9 +38,6 @@ class CustodyNews(NamedTuple):
     renewed: bool = False
 
 
-Listener = Callable[[CustodyNews], None]
-
-
 class CustodyLogs:
     """`begin` on a garrison; `stirred` when something became durable."""
 
@@ -56,28 +54,14 @@ class CustodyLogs:
         self._writer = writer
         self._now_ms = now_ms
         self._entropy = entropy
-        self._listeners: list[Listener] = []
-        self._listening = threading.Lock()
+        self._news: Listeners[CustodyNews] = Listeners()
         self._stirred = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def on_news(self, listener: Listener) -> Callable[[], None]:
+    def on_news(self, listener: Callable[[CustodyNews], None]) -> Callable[[], None]:
         """Tell `listener` (on a thread of this class or the writer's); undo by calling."""
-        with self._listening:
-            self._listeners.append(listener)
-
-        def stop() -> None:
-            with self._listening:
-                self._listeners.remove(listener)
-
-        return stop
-
-    def _tell(self, news: CustodyNews) -> None:
-        with self._listening:
-            listeners = tuple(self._listeners)
-        for listener in listeners:
-            listener(news)
+        return self._news.add(listener)
 
     # What sessions bring ----------------------------------------------------------------------
 
@@ -96,7 +80,7 @@ class CustodyLogs:
         with self._store.write() as transaction:
             verdict, position = transaction.save_custody(entry, self._now_ms())
         if verdict is Verdict.KEPT:
-            self._tell(CustodyNews(source))
+            self._news.tell(CustodyNews(source))
         return CustodySaved(entry, verdict, position)
 
     def _returned(self, entry: CustodyEntry) -> CustodySaved:
@@ -109,7 +93,7 @@ class CustodyLogs:
         renewed = custody.new_epoch(self._now_ms(), self._entropy(16), max(entry.epoch, epoch))
         self._store.renew_epoch(renewed)
         log.warning("own custody log surpassed: new epoch", entry=entry.number, held=held.number)
-        self._tell(CustodyNews(None, renewed=True))
+        self._news.tell(CustodyNews(None, renewed=True))
         self.stirred()
         return CustodySaved(entry, Verdict.SURPASSED, held)
 
@@ -150,7 +134,7 @@ class CustodyLogs:
                 self._stirred.set()
             if entry is not None:
                 self._stirred.set()  # there may be more
-                self._tell(CustodyNews(None))
+                self._news.tell(CustodyNews(None))
             full = entry is not None and len(entry.lanes) >= limits.CUSTODY_LANES_MAX
             if not full and self._stopping.wait(pace_s):
                 return

@@ -6,7 +6,6 @@ and folded by document workers. Whoever wants to send what grew registers with `
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -26,6 +25,7 @@ from node.custody_log import CustodyLogs, CustodyNews
 from node.desk import Save
 from node.errors import BadRequest
 from node.grants import Grants
+from node.listeners import Listeners
 from node.projecting import Projector
 from node.receiving import Receiver
 from node.workers import FAULT, KILLED, Workers
@@ -46,9 +46,6 @@ class Growth(NamedTuple):
     lanes: tuple[tuple[Lane, int], ...]
     source: NodeId | None
     precedence: Precedence
-
-
-Listener = Callable[[Growth], None]
 
 
 class Engine:
@@ -83,8 +80,7 @@ class Engine:
         self.custody = CustodyLogs(key, store, self._writer, now_ms, entropy)
         self.custody.on_news(self._heed)
         self._retry_killed()
-        self._listeners: list[Listener] = []
-        self._listening = threading.Lock()
+        self._grown: Listeners[Growth] = Listeners()
 
     def _retry_killed(self) -> None:
         """A worker's death is a local verdict: each start of the node asks again."""
@@ -101,16 +97,9 @@ class Engine:
                 transaction.fold_again()
                 transaction.set_setting(CATALOGUE_SETTING, mark)
 
-    def on_grown(self, listener: Listener) -> Callable[[], None]:
+    def on_grown(self, listener: Callable[[Growth], None]) -> Callable[[], None]:
         """Tell `listener` (on the writer thread) which lanes grew; undo by calling."""
-        with self._listening:
-            self._listeners.append(listener)
-
-        def stop() -> None:
-            with self._listening:
-                self._listeners.remove(listener)
-
-        return stop
+        return self._grown.add(listener)
 
     def _heed(self, news: CustodyNews) -> None:
         if news.renewed:
@@ -230,10 +219,7 @@ class Engine:
     def _tell(self, growth: Growth) -> None:
         if growth.lanes:
             self.custody.stirred()
-            with self._listening:
-                listeners = tuple(self._listeners)
-            for listener in listeners:
-                listener(growth)
+            self._grown.tell(growth)
 
 
 def _precedence(saves: Sequence[Save], catalogue: Catalogue) -> Precedence:

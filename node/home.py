@@ -172,7 +172,7 @@ def hold_lock(home: Home, wait_s: float = _LOCK_WAIT_S) -> Iterator[None]:
         while not _try_lock(handle):
             if time.monotonic() >= deadline:
                 raise _taken(handle)
-            time.sleep(_LOCK_POLL_S)
+            time.sleep(_LOCK_POLL_S)  # flock(2) waits without a limit or not at all
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield

@@ -138,7 +138,7 @@ class Link:
             self.bytes_in += len(frame)
             await self._room.acquire()
             self._inbox.put_nowait(partial(self._received, frame))
-        self._inbox.put_nowait(None)
+        self._inbox.put_nowait(lambda _now: self.session.abandon())
 
     def _received(self, frame: bytes, now: float) -> list[Effect]:
         self._room.release()

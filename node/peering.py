@@ -112,7 +112,7 @@ class Peering:
         """Why multicast cannot be used now; empty: it can, or is off."""
         return self._herald.fault
 
-    def profile_of(self, node: NodeId) -> LinkProfile:
+    def profile_of(self, node: NodeId | None) -> LinkProfile:
         """What the link to a peer is like: configured, else the default."""
         return self.allowances.profile_of(node)
 
@@ -173,7 +173,7 @@ class Peering:
         cause = "no-address"
         for address in peer.addresses:
             try:
-                channel = await self._dialer.dial(str(address))
+                channel = await self._open_channel(address, peer.node)
             except LinkFailed as fault:
                 cause = fault.code
                 continue
@@ -183,6 +183,10 @@ class Peering:
                 break
         self.table.failed(peer, cause or "ended", self._loop.time())
         self._dialling.wake()
+
+    async def _open_channel(self, address: Address, node: NodeId | None) -> Channel:
+        connect_s_max = self.profile_of(node).connect_s_max
+        return await self._dialer.dial(str(address), connect_s_max=connect_s_max)
 
     async def _accept(self, channel: WebSocketChannel) -> None:
         if not self.paused:
@@ -241,7 +245,7 @@ class Peering:
             return
         del self._links[node]
         one = self.acquaintances[node]
-        one.phase, one.cause = Phase.CLOSED, link.session.cause or link.end_code
+        one.phase, one.cause = Phase.CLOSED, link.session.cause
         now_ms = one.last_contact_ms = self._now_ms()
         by_peer = not self.allowances.spent(node, now_ms)
         if by_peer and link.end_code in {BUDGET_SPENT, SILENT}:
@@ -371,7 +375,7 @@ class Peering:
         fault: LinkFailed | None = None
         for one in addresses:
             try:
-                channel = await self._dialer.dial(str(one))
+                channel = await self._open_channel(one, node)
             except LinkFailed as failed:
                 fault = failed
                 continue
@@ -388,7 +392,7 @@ class Peering:
         while True:
             current = self._links.get(link.peer, link) if link.peer else link
             if current.session.phase is Phase.CLOSED:
-                raise NoPeer(f"the link ended: {current.session.cause or current.end_code}")
+                raise NoPeer(f"the link ended: {current.session.cause}")
             enough = current.session.proofs >= (proofs if current is link else 1)
             if current.session.phase is Phase.EQUAL and enough and not current.session.busy:
                 return

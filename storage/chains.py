@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from conflict.errors import LaneRefused
 from conflict.identity import ActorId, DocumentId, Lane, NodeId, document_text
-from conflict.lane import CheckedRun, LaneRun, LaneState, check_run
+from conflict.lane import CheckedRun, LaneState, check_run
 from storage.errors import DatabaseCorrupt
-from storage.framing import unframe
+from storage.framing import unframed
 from storage.shapes import Problem
 
 RUNS_READ = 500
@@ -72,15 +72,7 @@ def _chain(lane: Lane, rows: Sequence[Any]) -> Chain:
 def _checked(lane: Lane, row: Any) -> CheckedRun | None:
     """The run's own chain, None when it is damaged."""
     try:
-        run = LaneRun(
-            lane=lane,
-            author=NodeId(row.author),
-            nonce=row.nonce,
-            first_seq=row.first_seq,
-            changes=unframe(row.changes),
-            head=row.head,
-            signature=row.signature,
-        )
+        run = unframed(lane, row, row.signature)
         return check_run(run) if run.last_seq == row.last_seq else None
     except (LaneRefused, DatabaseCorrupt):
         return None

@@ -53,6 +53,29 @@ class Log(NamedTuple):
         """How far it reaches."""
         return Position(self.epoch, self.number)
 
+    def next(
+        self,
+        garrison: NodeId,
+        now_ms: int,
+        lanes: Sequence[Receipt],
+        blobs: Sequence[bytes],
+        sign: Sign,
+    ) -> CustodyEntry | None:
+        """Our own entry that follows; None: there is nothing to say. The first is made in any case."""
+        if not lanes and not blobs and self.number:
+            return None
+        return sign(
+            CustodyEntry(
+                garrison=garrison,
+                epoch=self.epoch,
+                number=self.number + 1,
+                previous=self.link,
+                at_ms=now_ms,
+                lanes=tuple(lanes),
+                blobs=tuple(blobs),
+            )
+        )
+
     def grown(self, entry: CustodyEntry, size: int) -> Log:
         """With an entry of so many bytes that follows it."""
         same = entry.epoch == self.epoch
@@ -274,19 +297,9 @@ def write(
         log = Log(epoch)
     lanes = _new_lanes(connection, epoch)
     blobs = sorted(connection.scalars(_UNCLAIMED.limit(limits.CUSTODY_BLOBS_MAX)))
-    if not lanes and not blobs and log.number:
+    entry = log.next(garrison, now_ms, lanes, blobs, sign)
+    if entry is None:
         return None
-    entry = sign(
-        CustodyEntry(
-            garrison=garrison,
-            epoch=epoch,
-            number=log.number + 1,
-            previous=log.link,
-            at_ms=now_ms,
-            lanes=tuple(lanes),
-            blobs=tuple(blobs),
-        )
-    )
     raw = custody.to_bytes(entry)
     _append(connection, entry, raw, log.grown(entry, len(raw)))
     connection.execute(update(blob).where(blob.c.hash.in_(blobs)).values(claimed=True))

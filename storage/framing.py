@@ -6,6 +6,7 @@ Pure functions in pairs. The forms are the store's own; nothing here reaches the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
@@ -45,6 +46,19 @@ def unframe(data: bytes) -> tuple[bytes, ...]:
             "`aidstation db rebuild` sets the damaged lane aside so that peers send it again."
         )
     return tuple(parts)
+
+
+def unframed(lane: Lane, row: Any, signature: bytes | None) -> LaneRun:
+    """The run that a row of a lane is, columns by name. Raises `DatabaseCorrupt` as `unframe` does."""
+    return LaneRun(
+        lane=lane,
+        author=NodeId(row.author),
+        nonce=row.nonce,
+        first_seq=row.first_seq,
+        changes=unframe(row.changes),
+        head=row.head,
+        signature=signature,
+    )
 
 
 def pack_vector(vector: Mapping[ActorId, ShortState]) -> bytes:

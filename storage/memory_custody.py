@@ -218,19 +218,9 @@ def write(
             rows.own_claimed.drop(name)
         log = Log(epoch)
     lanes, blobs = _new_lanes(rows, epoch), _new_blobs(rows)
-    if not lanes and not blobs and log.number:
+    entry = log.next(garrison, now_ms, lanes, blobs, sign)
+    if entry is None:
         return None
-    entry = sign(
-        CustodyEntry(
-            garrison=garrison,
-            epoch=epoch,
-            number=log.number + 1,
-            previous=log.link,
-            at_ms=now_ms,
-            lanes=tuple(lanes),
-            blobs=tuple(blobs),
-        )
-    )
     raw = custody.to_bytes(entry)
     rows.entries[garrison, entry.number] = raw
     rows.logs[garrison] = log.grown(entry, len(raw))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, select
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import HEAD_SHORT_BYTES, LaneRun, ShortState
 from storage import holding
-from storage.framing import frame, unframe
+from storage.framing import frame, unframed
 from storage.tables import staged
 from storage.upsert import chunks, upsert
 
@@ -49,17 +49,7 @@ def peer_key(source: NodeId | None) -> bytes:
 def prefix(connection: Connection, source: NodeId | None, lane: Lane) -> LaneRun | None:
     """The staged prefix of a lane."""
     row = connection.execute(select(staged).where(_is(source, lane))).one_or_none()
-    if row is None:
-        return None
-    return LaneRun(
-        lane=lane,
-        author=NodeId(row.author),
-        nonce=row.nonce,
-        first_seq=row.first_seq,
-        changes=unframe(row.changes),
-        head=row.head,
-        signature=None,
-    )
+    return None if row is None else unframed(lane, row, signature=None)
 
 
 def documents(connection: Connection, source: NodeId) -> list[DocumentId]:

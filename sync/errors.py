@@ -14,6 +14,12 @@ class SyncError(Exception):
     retryable = True
 
 
+class LinkLost(SyncError):
+    """The connection has ended, and neither side said why."""
+
+    code = "link-lost"
+
+
 class PeerFault(SyncError):
     """The peer broke the protocol."""
 

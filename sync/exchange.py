@@ -17,7 +17,7 @@ from sync.outbox import Outbox
 from sync.ports import Keyring, Precedence, Signer, Terms
 from sync.receipts import check_receipts, refusal
 from sync.relays import Relays
-from sync.vectors import ambiguous, chunks
+from sync.vectors import said
 
 Say = Callable[[Message], None]
 
@@ -139,9 +139,8 @@ class Exchange:
     def vectors_read(self, answer: effects.VectorsRead) -> None:
         """Our vectors, for the peer to send from there on."""
         self._vector_reads -= 1
-        for chunk, _ in chunks(answer.vectors):
-            whole = self._whole or ambiguous(chunk)
-            self._say(messages.Vectors(self._number, chunk, answer=True, whole=whole, final=False))
+        for vectors in said(self._number, answer.vectors, answer=True, whole=self._whole):
+            self._say(vectors)
 
     def receipted(self, message: messages.Receipts, peer: messages.Hello) -> Iterator[Effect]:
         """The peer says what is durable there."""

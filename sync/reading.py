@@ -141,12 +141,13 @@ def _told(
             paired[tag] = vector
         else:
             doubtful.append((held[one], vector))
+    lacking = frozenset(found.lacking_here)
     wanted = tuple(
         (one, paired.get(sketch.tag(one), {}))
         for one in found.theirs
-        if sketch.tag(one) in paired or not here[sketch.tag(one)]
+        if sketch.tag(one) in paired or one in lacking
     )
-    unlisted = tuple(held[one] for one in held if not there[sketch.tag(one)])
+    unlisted = tuple(held[one] for one in found.lacking_there if one in held)
     return effects.Differed(None, wanted, unlisted, tuple(doubtful))
 
 

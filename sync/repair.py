@@ -13,7 +13,6 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from conflict.identity import DocumentId, NodeId
-from conflict.lane import Vector
 from sync import effects, limits, messages
 from sync.effects import Effect
 from sync.errors import BadFrame, FrameTooLarge, OutOfTurn
@@ -21,7 +20,7 @@ from sync.messages import Message
 from sync.outbox import Outbox
 from sync.ports import Summary
 from sync.sketch import CELL_BYTES, LISTED_BYTES, SALT_BYTES, cells_for, least_size, worth_sketching
-from sync.vectors import ambiguous, chunks
+from sync.vectors import ambiguous, chunks, said
 
 _SALT_DOMAIN = b"aidstation/sketch-salt/1"
 
@@ -224,8 +223,8 @@ class Repair:
         for document in answer.unlisted:
             side.outbox.ask(document, {})
         whole = self.method > Method.SKETCH
-        for doubtful, _ in chunks(answer.doubtful) if answer.doubtful else ():
-            side.say(_vectors(self.number, doubtful, whole=whole, final=False))
+        for vectors in said(self.number, answer.doubtful, whole=whole) if answer.doubtful else ():
+            side.say(vectors)
         for wanted, last in chunks(answer.wanted):
             clear = whole or ambiguous(wanted)
             side.say(messages.Wanted(self.number, wanted, clear, last))
@@ -251,9 +250,8 @@ class Repair:
         for document in answer.unlisted:
             self._side.outbox.ask(document, {})
         whole = self.method > Method.SKETCH
-        for chunk, last in chunks(answer.differing):
-            final_one = final and last
-            self._side.say(_vectors(self.number, chunk, whole=whole, final=final_one))
+        for vectors in said(self.number, answer.differing, whole=whole, final=final):
+            self._side.say(vectors)
         self._told = final
 
     # The end ----------------------------------------------------------------------------------
@@ -275,10 +273,3 @@ class Repair:
     def over(self) -> bool:
         """Both have finished, and the peer has receipted all that we sent."""
         return self._finished and self._peer_finished and self._side.outbox.idle
-
-
-def _vectors(
-    number: int, vectors: tuple[tuple[DocumentId, Vector], ...], *, whole: bool, final: bool
-) -> messages.Vectors:
-    whole = whole or ambiguous(vectors)
-    return messages.Vectors(number, vectors, answer=False, whole=whole, final=final)

@@ -17,7 +17,7 @@ from sync.messages import Message
 from sync.ports import Known, Summary, Terms
 from sync.repair import Method, Repair, Sides
 from sync.sketch import CELL_BYTES, LISTED_BYTES
-from sync.vectors import ambiguous, chunks
+from sync.vectors import said
 
 FIRST_CELLS_MIN = 43  # ten documents that both sides hold differently, at p95
 FIRST_CELLS_MAX = 96
@@ -306,9 +306,8 @@ class Rounds:
     def staged(self, answer: effects.StagedRead) -> None:
         """Lanes that a cut left half sent: the peer goes on there, however it learns of the rest.
         Round 0: this goes before the cells or the pages, or the answer to them."""
-        for chunk, _ in chunks(answer.vectors) if answer.vectors else ():
-            whole = ambiguous(chunk)
-            self._say(messages.Vectors(0, chunk, answer=True, whole=whole, final=False))
+        for vectors in said(0, answer.vectors, answer=True) if answer.vectors else ():
+            self._say(vectors)
 
     def _read_staged(self) -> Iterator[Effect]:
         if not self.whole_vectors:

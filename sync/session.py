@@ -16,7 +16,7 @@ from sync import codec, custody_effects, effects, limits, messages
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
 from sync.effects import Answer, Effect, Phase
-from sync.errors import OutOfTurn, PeerFault, Stalled
+from sync.errors import LinkLost, OutOfTurn, PeerFault, Stalled
 from sync.exchange import Exchange
 from sync.flow import Flow, Intake
 from sync.handshake import Greeting, Handshake
@@ -147,9 +147,10 @@ class Session:
         """End it from here, and say why."""
         return [] if self.phase is Phase.CLOSED else self._fault(code, code)
 
-    def abandon(self) -> None:
-        """The connection has ended."""
-        self._at.phase = Phase.CLOSED
+    def abandon(self) -> list[Effect]:
+        """The connection has ended, perhaps without a word from the peer."""
+        text = "the connection was closed or lost, and no reason given"
+        return [] if self.phase is Phase.CLOSED else self._closed(LinkLost.code, text)
 
     # What status asks -----------------------------------------------------------------------
 
@@ -271,8 +272,6 @@ class Session:
     def _compared(self) -> Rounds:
         assert self._rounds is not None  # noqa: S101  asked for after the proof only
         return self._rounds
-
-    # Content and blobs ----------------------------------------------------------------------
 
     def _on_receipts(self, message: messages.Receipts) -> Iterator[Effect]:
         yield from self._open.receipted(message, self._compared.company.peer)

@@ -29,9 +29,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import NamedTuple, NewType
 
 from conflict.identity import ID_BYTES, DocumentId
@@ -205,11 +204,13 @@ class Sketch:
     @classmethod
     def from_bytes(cls, key: SketchKey, data: bytes) -> Sketch:
         """Inverse of `to_bytes` from cell 0. Raises `BadFrame`, `FrameTooLarge`."""
+        if not data or len(data) % CELL_BYTES:
+            raise BadFrame(f"a sketch is one cell or more, {CELL_BYTES} bytes each")
+        if len(data) > limits.SKETCH_CELLS_MAX * CELL_BYTES:
+            raise FrameTooLarge(f"over {limits.SKETCH_CELLS_MAX} cells (SKETCH_CELLS_MAX)")
         found = cls(key, 1)
-        limit = limits.SKETCH_CELLS_MAX
-        found._cells = _numbers(data, CELL_BYTES, limit, "SKETCH_CELLS_MAX")
-        if not found._cells:
-            raise BadFrame("a sketch without a cell")
+        starts = range(0, len(data), CELL_BYTES)
+        found._cells = [int.from_bytes(data[at : at + CELL_BYTES], "big") for at in starts]
         return found
 
 
@@ -233,28 +234,6 @@ def cells_of(key: SketchKey, symbols: Iterable[Symbol], start: int, stop: int) -
 def tag(symbol: Symbol) -> int:
     """The 16 bits of a symbol that are the same for every state of its document."""
     return symbol >> 8 * _STATE_BYTES
-
-
-def symbols_to_bytes(symbols: Iterable[Symbol]) -> bytes:
-    """Symbols handed back to the node that knows their documents, 6 bytes each."""
-    return b"".join([one.to_bytes(SYMBOL_BYTES, "big") for one in symbols])
-
-
-def symbols_from_bytes(data: bytes) -> tuple[Symbol, ...]:
-    """Inverse of `symbols_to_bytes`: ascending, none twice. Raises `BadFrame`, `FrameTooLarge`."""
-    limit = limits.SKETCH_WANTED_MAX
-    found = _numbers(data, SYMBOL_BYTES, limit, "SKETCH_WANTED_MAX")
-    if any(one >= after for one, after in pairwise(found)):
-        raise BadFrame("symbols that do not ascend")
-    return tuple(map(Symbol, found))
-
-
-def _numbers(data: bytes, width: int, most: int, limit: str) -> list[int]:
-    if len(data) % width:
-        raise BadFrame(f"a whole number of {width}-byte parts expected")
-    if len(data) > most * width:
-        raise FrameTooLarge(f"over {most} parts of {width} bytes ({limit})")
-    return [int.from_bytes(data[at : at + width], "big") for at in range(0, len(data), width)]
 
 
 # Decoding ----------------------------------------------------------------------------------------
@@ -341,11 +320,6 @@ def cells_for(differences: int) -> int:
     right = min(max(1, bisect_left(_NEEDED, (differences,))), len(_NEEDED) - 1)
     (few, enough), (many, more) = _NEEDED[right - 1 : right + 1]
     return max(1, enough - (few - differences) * (more - enough) // (many - few))
-
-
-def differences_within(cells: int) -> int:
-    """Differences that so many cells decode at p95: what a link carries for free is worth filling."""
-    return bisect_right(range(cells + 1), cells, key=cells_for) - 1
 
 
 def worth_sketching(ours: int, theirs: int) -> bool:

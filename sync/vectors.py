@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from conflict.identity import ID_BYTES, ActorId
+from conflict.identity import ID_BYTES, ActorId, DocumentId
 from conflict.lane import HEAD_SHORT_BYTES, ShortState, Vector
 from conflict.limits import LANE_CHANGES_MAX
-from sync import limits
+from sync import limits, messages
 from sync.errors import BadFrame
 from sync.leb128 import Reader, bound, number
 
@@ -95,6 +95,20 @@ def chunks(
         chunk.append((name, vector))
         lanes += len(vector)
     yield tuple(chunk), True
+
+
+def said(
+    round_: int,
+    vectors: Sequence[tuple[DocumentId, Vector]],
+    *,
+    answer: bool = False,
+    whole: bool = False,
+    final: bool = False,
+) -> Iterator[messages.Vectors]:
+    """VECTORS of documents by id, at least one; cut only where that is clear. `final`: the last is."""
+    for chunk, last in chunks(vectors):
+        clear = whole or ambiguous(chunk)
+        yield messages.Vectors(round_, chunk, answer, clear, final=final and last)
 
 
 def _widths(*, whole: bool) -> tuple[int, int]:

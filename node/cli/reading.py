@@ -40,7 +40,7 @@ def status(
     with desk_of(context) as desk:
         found = _say_status(desk, as_json=as_json)
         while watch:
-            time.sleep(_WATCH_S)
+            time.sleep(_WATCH_S)  # the pace that --watch promises
             if not is_bare() and not as_json:
                 sys.stdout.write(_CLEAR)
             found = _say_status(desk, as_json=as_json)

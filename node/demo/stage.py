@@ -70,7 +70,7 @@ class Actor:
             ):
                 tail = (self.home.root / "demo.log").read_text(errors="replace")[-600:]
                 raise NodeError(f"the demo's node {self.name} did not start: {tail}")
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # until it listens there is nothing to wait on
 
     def _answers(self) -> bool:
         try:

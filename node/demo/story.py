@@ -183,7 +183,7 @@ class _Play:
         self._show("links are back")
         deadline = time.monotonic() + HEAL_S_MAX
         while self._digest("charlie") == before["charlie"] and time.monotonic() < deadline:
-            time.sleep(POLL_S / 10)
+            time.sleep(POLL_S / 10)  # another process: asking is the only way to know
         self.bytes_of_the_dead = _bytes_out(victim.desk.status())
         victim.kill()
         self._show("charlie was killed in the middle of its sync (SIGKILL)")
@@ -228,7 +228,7 @@ class _Play:
             settled = not any(one.get("waiting", 1) or one.get("blobs_wanted") for one in statuses)
             if len(digests) == 1 and None not in digests and settled:
                 return True
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # each look is shown: the pace of the table
         return False
 
     def _became(self, one: Contradiction, found: dict[str, list[Json]]) -> Told:

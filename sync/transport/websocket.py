@@ -27,7 +27,6 @@ HEARTBEAT_S = 2 * STALL_S_MAX
 as long as a session bears it stays, and a peer that is gone from an idle one is noticed within
 `1.5 * HEARTBEAT_S`: 6 min, for about 50 bytes of ping and answer in every 4. End to end on purpose:
 TCP's own keepalive is answered by the nearest accelerator or relay."""
-CONNECT_S_MAX = 10.0
 CLOSE_S_MAX = 2.0
 
 _Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
@@ -92,12 +91,13 @@ class Dialer:
     def __init__(self) -> None:
         self._http: aiohttp.ClientSession | None = None
 
-    async def dial(self, address: str) -> WebSocketChannel:
-        """Raises `LinkFailed`."""
+    async def dial(self, address: str, *, connect_s_max: float) -> WebSocketChannel:
+        """Raises `LinkFailed`, after so many seconds at the latest."""
         if self._http is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S_MAX)
             self._http = aiohttp.ClientSession(
-                timeout=timeout, trust_env=False, ws_response_class=_Dialled
+                timeout=aiohttp.ClientTimeout(total=None),
+                trust_env=False,
+                ws_response_class=_Dialled,
             )
         try:
             socket = await asyncio.wait_for(
@@ -107,10 +107,11 @@ class Dialer:
                     compress=0,
                     heartbeat=HEARTBEAT_S,
                 ),
-                CONNECT_S_MAX,
+                connect_s_max,
             )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as fault:
-            cause = type(fault).__name__ if isinstance(fault, TimeoutError) else str(fault)
+            late = isinstance(fault, TimeoutError)
+            cause = f"nothing within {connect_s_max:.3g} s" if late else str(fault)
             raise LinkFailed(f"{address} does not answer: {cause[:200]}") from fault
         assert isinstance(socket, _Dialled)  # noqa: S101  the session makes no other
         return WebSocketChannel(socket, socket.transport, remote=address)

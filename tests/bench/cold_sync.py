@@ -8,11 +8,8 @@ machine was doing: read them with the spread, bytes as exact.
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from node.config import load
 from node.demo.stage import Actor, stage
 from node.desk import Save
 from node.sim import bench_charts
+from tests.bench.watching import Peaks, watched
 
 SYNC_S_MAX = 600.0
 POLL_S = 0.1
@@ -69,7 +67,9 @@ def _cold(source: Actor, sink: Actor) -> dict[str, Any]:
     sink.desk.pause(paused=True)
     source.desk.pause(paused=False)
     held_s = None
-    with _memory(sink) as peaks, ThreadPoolExecutor(1) as asking:
+    assert sink.process is not None
+    peaks = Peaks(psutil.Process(sink.process.pid))
+    with watched(peaks.look, POLL_S), ThreadPoolExecutor(1) as asking:
         began = time.perf_counter()
         sink.desk.pause(paused=False)
         asked = asking.submit(sink.desk.sync, "garrison", SYNC_S_MAX)
@@ -83,7 +83,7 @@ def _cold(source: Actor, sink: Actor) -> dict[str, Any]:
             if held_s is not None and not status["waiting"]:
                 break
             assert now < SYNC_S_MAX, f"no convergence: {status}"
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # another process: it tells nobody when it has shown the last one
         asked.result()
     status = sink.desk.status()
     assert status["statements"] == target["statements"]
@@ -95,8 +95,8 @@ def _cold(source: Actor, sink: Actor) -> dict[str, Any]:
         "bytes_in": status["bytes_in"],
         "bytes_out": status["bytes_out"],
         "bytes_per_statement": round(status["bytes_in"] / target["statements"], 1),
-        "sink_node_mb": round(peaks["node"] / 1e6),
-        "sink_worker_mb": round(peaks["worker"] / 1e6),
+        "sink_node_mb": round(peaks.node / 1e6),
+        "sink_worker_mb": round(peaks.worker / 1e6),
     }
 
 
@@ -138,29 +138,3 @@ def _changed(source: Actor, sink: Actor, charts: int, seed: int) -> dict[str, An
         "changed_bytes_in": after["bytes_in"] - before["bytes_in"],
         "changed_bytes_out": after["bytes_out"] - before["bytes_out"],
     }
-
-
-@contextmanager
-def _memory(actor: Actor) -> Iterator[dict[str, int]]:
-    """Peak resident bytes of the node process and of its largest child."""
-    peaks = {"node": 0, "worker": 0}
-    done = threading.Event()
-    assert actor.process is not None
-    process = psutil.Process(actor.process.pid)
-
-    def watch() -> None:
-        while not done.wait(0.1):
-            try:
-                peaks["node"] = max(peaks["node"], process.memory_info().rss)
-                children = [one.memory_info().rss for one in process.children(recursive=True)]
-                peaks["worker"] = max(peaks["worker"], *children, 0)
-            except psutil.NoSuchProcess:
-                continue
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield peaks
-    finally:
-        done.set()
-        watcher.join()

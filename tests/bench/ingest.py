@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ from storage.shapes import DocumentWork
 from sync.effects import Hold, HoldDone
 from sync.limits import CONTENT_RAW_BYTES, WINDOW_BYTES
 from sync.receipts import vet
+from tests.bench.watching import Peaks, watched
 
 PEER = SigningKey.from_entropy(random.Random("bench peer").randbytes(48))
 NONCE = bytes(16)
@@ -220,7 +221,14 @@ def receive(root: Path) -> dict[str, Any]:
     )
     gc.freeze()  # as a node does that has started
     process = psutil.Process()
-    with _watched(process, stages) as peaks:
+    peaks, yardsticks = Peaks(process), list[float]()
+
+    def look() -> None:
+        with stages.of("bench"):
+            peaks.look()
+            yardsticks.append(_yardstick())
+
+    with watched(look, LOOK_EVERY_S):
         before, workers_before = time.process_time(), _workers_s(process)
         began = time.perf_counter()
         _feed(engine, root / "content", stages)
@@ -244,7 +252,7 @@ def receive(root: Path) -> dict[str, Any]:
         "workers_cpu_s": round(workers, 2),
         "node_mb": round(peaks.node / 1e6),
         "worker_mb": round(peaks.worker / 1e6),
-        "yardstick_ms": round(sorted(peaks.yardsticks)[len(peaks.yardsticks) // 2] * 1e3, 2),
+        "yardstick_ms": round(sorted(yardsticks)[len(yardsticks) // 2] * 1e3, 2),
         "store_mb": round(sum(one.stat().st_size for one in root.glob("store*")) / 1e6),
     }
 
@@ -272,37 +280,6 @@ def _feed(engine: Engine, content: Path, stages: Stages) -> None:
             waiting.popleft().result()
     for one in waiting:
         one.result()
-
-
-@dataclass
-class Peaks:
-    """Peak resident bytes of this process and of its largest child; what a yardstick cost meanwhile."""
-
-    node: int = 0
-    worker: int = 0
-    yardsticks: list[float] = field(default_factory=list)
-
-
-@contextmanager
-def _watched(process: psutil.Process, stages: Stages) -> Iterator[Peaks]:
-    peaks = Peaks()
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(LOOK_EVERY_S):
-            with stages.of("bench"):
-                peaks.node = max(peaks.node, process.memory_info().rss)
-                children = process.children(recursive=True)
-                peaks.worker = max(peaks.worker, *(one.memory_info().rss for one in children), 0)
-                peaks.yardsticks.append(_yardstick())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield peaks
-    finally:
-        done.set()
-        watcher.join()
 
 
 def _yardstick() -> float:

@@ -45,7 +45,7 @@ def measure(charts: int) -> dict[str, Any]:
                 status = sink.desk.status()
                 if status["documents"] >= charts and not status["waiting"]:
                     break
-            time.sleep(SAVE_EVERY_S)
+            time.sleep(SAVE_EVERY_S)  # the pace of whoever writes
         return {"charts": charts, **_figures("idle", idle), **_figures("ingest", busy)}
 
 

@@ -66,7 +66,7 @@ async def _measure(root: Path, times: int) -> dict[str, Any]:
             await _grows(b, None)
             seconds = []
             for number in range(times):
-                await asyncio.sleep(2 + number * PHASE_S)
+                await asyncio.sleep(2 + number * PHASE_S)  # at every phase of a frame
                 seconds.append(await _urgent(a, b))
             return _figures(seconds, proxy, b)
         finally:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from tests.bench.peers.aidstation_nodes import SINK, SOURCE, AidstationNodes
 from tests.bench.peers.counted_link import CountedLink, Traffic
 from tests.bench.peers.pairs import Pair
 from tests.bench.peers.workload import Edits, Workload
+from tests.bench.watching import watched
 
 SEED = 1
 CHANGED = 10
@@ -102,28 +102,24 @@ def _idle(pair: Pair, link: CountedLink, found: Measured) -> None:
 def _same(folder: Path) -> Iterator[list[float]]:
     """Seconds from here until both databases say the same, once the block has ended."""
     came: list[float] = []
-    done = threading.Event()
-
-    def watch() -> None:
+    with ExitStack() as stack:
+        stores = [stack.enter_context(closing(_tally(folder / name))) for name in (SOURCE, SINK)]
         began = time.perf_counter()
-        files = [folder / name / "store.db" for name in (SOURCE, SINK)]
-        stores = [sqlite3.connect(f"file:{one}?mode=ro", uri=True) for one in files]
-        over = False
-        while not came and not over:
-            over = done.wait(POLL_S)
+
+        def look() -> None:
+            if came:
+                return
             source, sink = (one.execute(_TALLY).fetchall() for one in stores)
             if source == sink:
                 came.append(time.perf_counter() - began)
-        for one in stores:
-            one.close()
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield came
-    finally:
-        done.set()
-        watcher.join()
+        with watched(look, POLL_S):
+            yield came
+        look()
+
+
+def _tally(home: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{home / 'store.db'}?mode=ro", uri=True, check_same_thread=False)
 
 
 def _timed(pair: Pair, link: CountedLink, step: Callable[[], None]) -> tuple[float, Traffic]:

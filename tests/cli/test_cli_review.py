@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from node.errors import EXIT_USAGE
-from tests.cli.cli_lab import aidstation, made, running
+from tests.cli.cli_lab import aidstation, made
 
 AT = ("--at", "2026-11-20T13:58Z")
-
-
-@pytest.fixture(name="home", params=["alone", "running"])
-def _home(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    home = made(tmp_path)
-    if request.param == "alone":
-        yield home
-        return
-    with running(home):
-        yield home
 
 
 def ask(home: Path, *words: str) -> Any:

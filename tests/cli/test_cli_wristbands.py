@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.cli.cli_lab import aidstation, made, running
-
-
-@pytest.fixture(name="home", params=["alone", "running"])
-def _home(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    home = made(tmp_path)
-    if request.param == "alone":
-        yield home
-        return
-    with running(home):
-        yield home
+from tests.cli.cli_lab import aidstation
 
 
 def test_a_used_wristband_is_said_and_another_who_wears_it_has_his_own_record(home: Path) -> None:

@@ -87,3 +87,12 @@ def _sql(url: str) -> Place:
 
     place.again = again
     return place
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database of one back end in SQL."""
+    if request.param == "sqlite":
+        return str(tmp_path / "a.db")
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.create()

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 
+from sqlalchemy import event
+
 from conflict.clock import Stamp
 from conflict.document import LaneWriter, Written, admit
 from conflict.identity import (
@@ -19,7 +21,8 @@ from conflict.identity import (
 from conflict.lane import LaneRun, LaneState, check_run
 from conflict.signature import SigningKey, lane_message
 from conflict.statement import Draft
-from storage import ProjectionRow, Store
+from storage import ProjectionRow, SqlStore, Store
+from storage.database import reading
 from sync.ports import Receipt
 
 NOW_MS = 1_795_401_431_123
@@ -121,3 +124,16 @@ def admit_all(store: Store) -> None:
 def receipt(lane: SampleLane, length: int) -> Receipt:
     """A claim that a lane's first changes are durable somewhere."""
     return Receipt(lane.lane, LaneState(length, lane.written[length - 1].hash).short)
+
+
+def limit_pages(store: SqlStore, extra: int) -> None:
+    """A disk with room for `extra` pages more, on every connection made from now on."""
+    store.engine.dispose()
+    with reading(store.engine) as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    store.engine.dispose()
+
+    def limit(raw, _record) -> None:  # type: ignore[no-untyped-def]
+        raw.execute(f"PRAGMA max_page_count = {pages + extra}").fetchall()
+
+    event.listen(store.engine, "connect", limit)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from alembic import command
 from sqlalchemy import Connection, inspect, text, update
 
@@ -14,18 +11,10 @@ from storage.database import connect, reading, writing
 from storage.tables import setting
 from sync.limits import SKETCH_CELLS_KEPT
 from sync.sketch import SECRET_BYTES, Sketch, SketchKey
-from tests.contracts.conftest import EPOCH, Postgres
+from tests.contracts.conftest import EPOCH
 from tests.contracts.store_samples import NOW_MS, admit_all, document, hold, sample_lane
 
 DOCUMENTS = 1_200  # more than are filled in at once
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return str(tmp_path / "a.db")
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.create()
 
 
 def _filled(url: str) -> SqlStore:
@@ -38,6 +27,19 @@ def _filled(url: str) -> SqlStore:
     with store.write() as transaction:
         transaction.refuse_admission(document(3), grown.lane.actor, 3, "bad", "detail")
     return store
+
+
+def _told(store: SqlStore) -> tuple[object, ...]:
+    return (
+        store.summary(),
+        store.listing(None, 2000),
+        store.vectors([document(3), document(4)]),
+        store.lanes(document(3)),
+        store.entries(document(3)),
+        store.arrival(),
+        store.news(0, 5000),
+        store.epoch(),
+    )
 
 
 def _step_back(url: str) -> None:
@@ -54,31 +56,11 @@ def _step_back(url: str) -> None:
 
 def test_a_database_of_schema_1_with_data_opens_and_its_sketch_is_right(url: str) -> None:
     store = _filled(url)
-    ids = [document(3), document(4)]
-    before = (
-        store.summary(),
-        store.listing(None, 2000),
-        store.vectors(ids),
-        store.lanes(document(3)),
-        store.entries(document(3)),
-        store.arrival(),
-        store.news(0, 5000),
-        store.epoch(),
-    )
+    before = _told(store)
     store.close()
     _step_back(url)
     store = SqlStore.open(url, entropy=bytes(16))
-    after = (
-        store.summary(),
-        store.listing(None, 2000),
-        store.vectors(ids),
-        store.lanes(document(3)),
-        store.entries(document(3)),
-        store.arrival(),
-        store.news(0, 5000),
-        store.epoch(),
-    )
-    assert after == before
+    assert _told(store) == before
     assert store.setting(schema.VERSION_KEY) == store.setting(schema.OLDEST_KEY) == b"3"
     key = SketchKey(bytes(SECRET_BYTES))
     anew = Sketch(key, SKETCH_CELLS_KEPT)

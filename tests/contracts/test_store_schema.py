@@ -13,16 +13,8 @@ from sqlalchemy import inspect, text, update
 from storage import DatabaseTooNew, DatabaseUnreachable, SqlStore, schema
 from storage.database import connect, reading, writing
 from storage.tables import CACHES, TRUTH, metadata, setting
-from tests.contracts.conftest import EPOCH, Postgres
+from tests.contracts.conftest import EPOCH
 from tests.contracts.store_samples import document, hold, sample_lane
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return str(tmp_path / "a.db")
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.create()
 
 
 def test_the_history_goes_up_down_and_up_again(url: str) -> None:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import orjson
-from sqlalchemy import event
 
 from conflict.clock import Stamp
 from conflict.document import admit
@@ -30,7 +29,6 @@ from node.engine import Engine
 from node.presenting import present
 from node.workers import InlineWorkers, Opened, Workers
 from node.writing import Urgency
-from storage.database import reading
 from storage.ports import Store
 from storage.shapes import DocumentWork, LaneWork
 from storage.store import SqlStore
@@ -123,19 +121,6 @@ def assert_shown_is_the_fold(store: Store, *documents: DocumentId) -> None:
     """Every projection row says what folding all admitted entries says."""
     for one in documents:
         assert store.projection(one) == present(one, store.entries(one))
-
-
-def limit_pages(store: SqlStore, extra: int) -> None:
-    """A disk with room for `extra` pages more, on every connection made from now on."""
-    store.engine.dispose()
-    with reading(store.engine) as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    store.engine.dispose()
-
-    def limit(raw, _record) -> None:  # type: ignore[no-untyped-def]
-        raw.execute(f"PRAGMA max_page_count = {pages + extra}").fetchall()
-
-    event.listen(store.engine, "connect", limit)
 
 
 class Meddling:

@@ -25,6 +25,7 @@ from storage.memory import MemoryStore
 from sync.ports import Precedence
 from tests.conflict import conflict_lab as lab
 from tests.conflict.conflict_lab import LabAuthor
+from tests.contracts.store_samples import limit_pages
 from tests.node.node_lab import (
     EPISODE,
     NOW_MS,
@@ -36,7 +37,6 @@ from tests.node.node_lab import (
     from_peer,
     hold,
     idle,
-    limit_pages,
     note,
     open_sql,
     pulse,

@@ -32,6 +32,7 @@ from tests.contracts.store_samples import (
     admit_all,
     document,
     hold,
+    limit_pages,
     sample_lane,
 )
 
@@ -109,29 +110,16 @@ def test_a_full_disk_is_typed_and_the_store_goes_on(path: Path) -> None:
     lanes = [sample_lane(seed, document(seed), 3, "x" * 3000) for seed in range(30)]
     hold(store, *(lane.whole() for lane in lanes[:5]))
     before = store.summary(), store.listing(None, 100), store.counts()
-    _limit_pages(store, extra=5)
+    limit_pages(store, extra=5)
     with pytest.raises(DiskFull, match="Free space") as caught:
         hold(store, *(lane.whole() for lane in lanes[5:]))
     assert caught.value.retryable
     assert (store.summary(), store.listing(None, 100), store.counts()) == before
     assert store.check() == []
-    _limit_pages(store, extra=10_000)
+    limit_pages(store, extra=10_000)
     hold(store, *(lane.whole() for lane in lanes[5:]))
     assert store.summary().documents == 30
     store.close()
-
-
-def _limit_pages(store: SqlStore, extra: int) -> None:
-    """Let the file grow by `extra` pages only, on the connections that the pool will make."""
-    store.engine.dispose()
-    with reading(store.engine) as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    store.engine.dispose()
-
-    def limit(raw, _record) -> None:  # type: ignore[no-untyped-def]
-        raw.execute(f"PRAGMA max_page_count = {pages + extra}").fetchall()
-
-    event.listen(store.engine, "connect", limit)
 
 
 def test_a_file_that_is_no_database_is_corrupt(path: Path) -> None:

@@ -312,6 +312,16 @@ class Link:
         return self.ends[0].session.phase, self.ends[1].session.phase
 
 
+def lost(*nodes: Node) -> list[object]:
+    """Heads acknowledged by one of these nodes that another does not hold."""
+    return [
+        head
+        for writer in nodes
+        for doc, head in writer.acknowledged
+        if not all(node.holds(doc, head) for node in nodes)
+    ]
+
+
 def document(number: int) -> DocumentId:
     """A fixed episode id."""
     return new_document(DocumentKind.EPISODE, number.to_bytes(15, "big"))

@@ -128,6 +128,12 @@ def test_a_handshake_has_time_for_its_bytes_and_trips_on_the_thinnest_link() -> 
     assert GEO_9600.handshake_s_max > 2 * (air_s(GEO_9600, 5_000) + 4 * 0.6)
 
 
+def test_a_connection_has_time_to_open_where_packets_are_lost() -> None:
+    repeated_s = sum([1, 2, 4, 8, 3, 6])  # SYN four times more, the upgrade twice (RFC 6298)
+    assert GEO_9600.connect_s_max > repeated_s + air_s(GEO_9600, 5_000) + 4 * 0.6
+    assert LAN.connect_s_max <= 10, "nobody there is soon known where nothing is lost"
+
+
 def test_proofs_of_equality_take_a_small_share_of_a_thin_link() -> None:
     assert air_s(GEO_9600, 128) / GEO_9600.check_delay_s <= 0.021
     assert GEO_9600.check_delay_s > LAN.check_delay_s
@@ -163,3 +169,4 @@ def test_a_faster_link_never_has_smaller_frames_or_less_credit(
     for name in ("frame_bytes_max", "credit_bytes", "content_raw_bytes", "window_bytes"):
         assert getattr(faster, name) >= getattr(link, name)
     assert faster.handshake_s_max <= link.handshake_s_max
+    assert faster.connect_s_max <= link.connect_s_max

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 
@@ -15,77 +14,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from session_lab import Endpoint, Keys, Link, Node, document
+from hostile_lab import HELD, SATCOM, Victim, never_answers
+from session_lab import document
 
-from conflict.identity import ActorId, DocumentId, NodeId
-from conflict.lane import LaneRun, ShortState
-from storage import limits as store_limits
+from conflict.identity import ActorId, DocumentId
+from conflict.lane import ShortState
 from sync import codec, effects, limits, messages
 from sync.effects import Phase
 from sync.errors import FrameTooLarge
-from sync.inbound import Inbound
-from sync.link_profile import LinkKind, LinkProfile
-from sync.messages import Message
-from sync.ports import Applied, Listed, Precedence, Receipt, Summary
-from sync.receipts import signed_receipts
+from sync.link_profile import LinkProfile
+from sync.ports import Listed, Precedence, Summary
 from sync.sketch import CELL_BYTES, SYMBOL_BYTES, Symbol
-
-SATCOM = LinkProfile(kind=LinkKind.SATCOM, rate_bits_s=9600, rtt_s=0.6)
-HELD = 5
-DIGEST = b"another!"
-
-
-class Victim:
-    """An honest node with one session that is equal; the test speaks for the peer."""
-
-    def __init__(
-        self, *, leads: bool = False, profile: LinkProfile | None = None, documents: int = HELD
-    ) -> None:
-        keys = Keys()
-        self.node, self.liar = Node(1, keys), Node(2, keys)
-        for number in range(documents):
-            self.node.save(document(number))
-        pair = (self.node, self.liar) if leads else (self.liar, self.node)
-        self.link = Link(*pair, profile=profile or LinkProfile.lan())
-        self.link.settle()
-        assert self.link.phases == (Phase.EQUAL, Phase.EQUAL)
-        self.end: Endpoint = self.link.ends[0 if leads else 1]
-        other = self.link.ends[1 if leads else 0]
-        other.deaf = True
-        self.liar.sessions.clear()
-        self.round = self.end.session._compared.round.number
-        self.end.outgoing.clear()
-
-    def hear(self, *said: Message | bytes) -> str:
-        """The code of the fault that this ends the session with; empty: it stands."""
-        for one in said:
-            frame = one if isinstance(one, bytes) else codec.encode(one)
-            self.end.perform(self.end.session.receive(frame, self.link.now))
-        closed = [one for one in self.end.notices if isinstance(one, effects.Close)]
-        return closed[0].code if closed else ""
-
-    def cause(self) -> str:
-        return next(one.text for one in self.end.notices if isinstance(one, effects.Close))
-
-    def check(self, documents: int, *, sketched: bool = False) -> messages.Check:
-        """The leader's next check, claiming so many documents."""
-        self.round += 1
-        return messages.Check(
-            self.round, Summary(documents, DIGEST), repair=True, sketched=sketched
-        )
-
-    def repairing(self, documents: int) -> None:
-        """A round, in which the victim lists if the peer claims more documents."""
-        assert self.hear(self.check(documents)) == ""
-        assert self.end.session.phase is Phase.REPAIRING
-
-    def said(self, kind: type) -> int:
-        """How many messages of a type the victim has sent."""
-        return sum(isinstance(codec.decode(frame), kind) for frame in self.end.outgoing)
-
-
-def content(*runs: LaneRun, frame: int = 1) -> messages.Content:
-    return messages.Content(frame, Precedence.ROUTINE, runs)
 
 
 def vectors(round_: int, documents: Iterable[int], lanes: int = 0) -> messages.Vectors:
@@ -151,7 +90,7 @@ def test_vectors_of_more_lanes_than_wait_at_once_are_refused_by_name(
 ) -> None:
     monkeypatch.setattr(limits, "QUEUE_VECTORS_BYTES_MAX", 1 << 20)
     victim = Victim()
-    _never_answers(victim.end, effects.ReadLacking)
+    never_answers(victim.end, effects.ReadLacking)
     one = vectors(0, [7], 8000)
     code = ""
     for number in range(1000):
@@ -161,17 +100,6 @@ def test_vectors_of_more_lanes_than_wait_at_once_are_refused_by_name(
     assert code == "frame-too-large"
     assert "QUEUE_VECTORS_BYTES_MAX" in victim.cause()
     assert (number - 1) * 8000 < (1 << 20) // 12
-
-
-def _never_answers(end: Endpoint, kind: type) -> list[effects.Effect]:
-    """A store so slow that it answers no read of this type; those that it was asked."""
-    usual, reads = end._one, []
-
-    def slow(effect: effects.Effect) -> None:
-        (reads.append if isinstance(effect, kind) else usual)(effect)
-
-    end._one = slow  # type: ignore[method-assign]
-    return reads
 
 
 def test_vectors_outside_rounds_are_remembered_up_to_a_limit(
@@ -199,7 +127,7 @@ def test_a_vector_of_as_many_lanes_as_may_be_is_taken_and_one_lane_more_is_refus
 
 def test_checks_before_the_last_one_is_answered_are_out_of_turn() -> None:
     victim = Victim()
-    reads = _never_answers(victim.end, effects.ReadSummary)
+    reads = never_answers(victim.end, effects.ReadSummary)
     assert victim.hear(victim.check(9)) == ""
     assert victim.hear(victim.check(9)) == "out-of-turn"
     assert len(reads) == 1
@@ -244,7 +172,7 @@ def test_a_listing_that_does_not_ascend_or_goes_back_is_refused() -> None:
 def test_a_listing_faster_than_the_store_compares_it_gets_no_further_credit() -> None:
     victim = Victim()
     victim.repairing(2)
-    _never_answers(victim.end, effects.Compare)
+    never_answers(victim.end, effects.Compare)
     after, code = None, ""
     for first in range(0, 1 << 30, limits.LISTING_ENTRIES_MAX):
         one = page(victim.round, first, first + limits.LISTING_ENTRIES_MAX, after)
@@ -254,110 +182,6 @@ def test_a_listing_faster_than_the_store_compares_it_gets_no_further_credit() ->
     assert code == "out-of-turn"
     assert "credit" in victim.cause()
     assert 32 * first < LinkProfile.lan().credit_bytes + 10 * limits.LISTING_ENTRIES_MAX * 32
-
-
-# Content ----------------------------------------------------------------------------------------
-
-
-def chain(node: Node, number: int, length: int) -> LaneRun:
-    return node.run(document(number), number, saves=length)
-
-
-def test_cyclic_missing_and_foreign_dependencies_are_refused_and_the_rest_is_held() -> None:
-    victim = Victim()
-    good = chain(victim.liar, 20, 2)
-    one, two = chain(victim.liar, 21, 3), chain(victim.liar, 22, 3)
-    cyclic = _signed(
-        victim.liar, replace(one, changes=(one.changes[0], one.changes[2], one.changes[1]))
-    )
-    missing = _signed(victim.liar, replace(two, changes=(two.changes[0], two.changes[2])))
-    third = chain(victim.liar, 23, 2)
-    foreign = _signed(victim.liar, replace(third, changes=(third.changes[0], one.changes[1])))
-    assert victim.hear(content(cyclic, missing, good, foreign)) == ""
-    codes = {row.item.code for row in victim.node.store.set_aside_items()}
-    assert codes <= {"sequence-gap", "broken-chain", "foreign-dependency", "wrong-actor"}
-    assert len(victim.node.store.set_aside_items()) == 3
-    assert victim.said(messages.Refused) == 3
-    assert victim.node.store.summary().documents == HELD + 1
-
-
-def _signed(node: Node, run: LaneRun) -> LaneRun:
-    from conflict.change import read_header
-    from conflict.signature import lane_message
-
-    run = replace(run, head=read_header(run.changes[-1]).hash)
-    return replace(run, signature=node.key.sign(lane_message(run)))
-
-
-@pytest.mark.parametrize("precedence", [Precedence.CONTROL, Precedence.BLOB])
-def test_content_of_a_precedence_that_content_has_not_is_refused_and_reaches_no_other_session(
-    precedence: Precedence,
-) -> None:
-    victim = Victim()
-    third = Node(3, victim.node.keys)
-    other = Link(third, victim.node)
-    other.settle()
-    run = chain(victim.liar, 30, 1)
-    assert victim.hear(messages.Content(1, precedence, (run,))) == "bad-frame"
-    victim.node.save(document(31))
-    other.settle()
-    assert other.phases == (Phase.EQUAL, Phase.EQUAL)
-    assert third.store.summary() == victim.node.store.summary()
-
-
-def test_more_content_than_any_window_is_refused_while_the_store_is_slow(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(limits, "HOLDING_BYTES_MAX", 1 << 20)
-    victim = Victim()
-    victim.end._hold = lambda _effect: None  # type: ignore[method-assign]
-    run = chain(victim.liar, 30, 400)
-    size = sum(map(len, run.changes))
-    code = ""
-    for number in range(1, 10_000):
-        if code := victim.hear(content(run, frame=number)):
-            break
-    assert code == "out-of-turn"
-    assert "HOLDING_BYTES_MAX" in victim.cause()
-    assert number * size <= limits.HOLDING_BYTES_MAX + 2 * size
-
-
-def test_content_by_strangers_in_any_number_is_refused_in_receipts_that_can_be_read() -> None:
-    """An honest peer may relay thousands of runs whose author is not known here, at once."""
-    here, stranger = Node(1, Keys()), Node(9, Keys())
-    inbound = Inbound(here.key, here.keys, here.store.epoch(), 0.0)
-    run = stranger.run(document(1), 70)
-    for ticket in range(limits.RECEIPT_FRAMES):
-        hold, refused = inbound.take(content(*[run] * 300, frame=ticket), ticket, NodeId(bytes(16)))
-        assert (hold.runs, len(refused)) == ((), 300)
-    nothing = effects.HoldDone(Applied((), (), (), ()))
-    said = []
-    for ticket in range(limits.RECEIPT_FRAMES):
-        inbound.held(ticket, nothing, 0.0)
-        if (one := inbound.receipt(0.0)) is not None:
-            said.append(codec.decode(codec.encode(one)))
-    assert sum(len(one.refused) for one in said if isinstance(one, messages.Receipts)) == 16 * 300
-
-
-@pytest.mark.parametrize("first_seq", [3, 500])
-def test_unsigned_prefixes_that_never_end_are_staged_under_a_quota(first_seq: int) -> None:
-    victim = Victim(profile=SATCOM)
-    run = replace(chain(victim.liar, 30, 10), signature=None)
-    pieces = [replace(run, changes=run.changes[:1], head=_head(run.changes[0]))]
-    gap = replace(run, first_seq=first_seq, changes=run.changes[2:3], head=_head(run.changes[2]))
-    assert victim.hear(content(*pieces)) == ""
-    if first_seq == 3:
-        assert victim.hear(content(gap, frame=2)) == ""
-    counts = victim.node.store.counts()
-    assert counts.staged == 1
-    assert counts.documents == HELD
-    assert store_limits.STAGED_BYTES_MAX_PER_PEER == 8 << 20
-
-
-def _head(chunk: bytes) -> bytes:
-    from conflict.change import read_header
-
-    return read_header(chunk).hash
 
 
 # Frames -----------------------------------------------------------------------------------------
@@ -403,7 +227,7 @@ def test_frames_without_credit_are_out_of_turn() -> None:
     """A sender that goes on while the receiver's store is busy, and so gives no credit."""
     victim = Victim(profile=SATCOM)
     victim.repairing(2)
-    _never_answers(victim.end, effects.Compare)
+    never_answers(victim.end, effects.Compare)
     size, after, code = 0, None, ""
     for first in range(100):
         one = page(victim.round, first, first + 1, after)
@@ -426,62 +250,6 @@ def test_a_fault_of_the_peers_ends_the_session_and_is_not_answered() -> None:
     victim = Victim()
     assert victim.hear(messages.Fault("whatever", "x" * limits.TEXT_CHARS_MAX)) == "whatever"
     assert victim.said(messages.Fault) == 0 or victim.end.outgoing
-
-
-# Receipts, refusals, acknowledgements -----------------------------------------------------------
-
-
-def receipt(victim: Victim, frames: list[int], receipts: list[Receipt]) -> messages.Receipts:
-    return signed_receipts(victim.liar.key, victim.liar.store.epoch(), frames, receipts, [])
-
-
-def test_a_receipt_for_content_that_was_never_sent_is_out_of_turn() -> None:
-    victim = Victim()
-    assert victim.hear(receipt(victim, [99], [])) == "out-of-turn"
-
-
-def test_a_receipt_given_twice_is_out_of_turn() -> None:
-    victim = Victim()
-    victim.node.save(document(1))
-    frame = next(
-        one for one in map(codec.decode, victim.end.outgoing) if isinstance(one, messages.Content)
-    )
-    run = frame.runs[0]
-    twice = receipt(victim, [frame.frame], [Receipt(run.lane, run.state.short)])
-    assert victim.hear(twice) == ""
-    assert victim.hear(twice) == "out-of-turn"
-
-
-def test_a_receipt_for_another_lane_than_was_sent_is_a_failed_proof() -> None:
-    victim = Victim()
-    victim.node.save(document(1))
-    frame = next(
-        one for one in map(codec.decode, victim.end.outgoing) if isinstance(one, messages.Content)
-    )
-    run = frame.runs[0]
-    lie = Receipt(run.lane, ShortState(99, run.head[:8]))
-    assert victim.hear(receipt(victim, [frame.frame], [lie])) == "proof-failed"
-    assert (
-        not victim.node.store.receipts(document(1))[victim.liar.key.node]
-        .get(run.lane.actor, ShortState(0, b""))
-        .length
-        > 1
-    )
-
-
-def test_refusals_of_what_was_never_sent_are_out_of_turn() -> None:
-    victim = Victim()
-    refused = (
-        messages.Refused(document(number), ActorId(bytes(16)), 1, "author-unknown", "no")
-        for number in range(10_000)
-    )
-    heard = 0
-    for one in refused:
-        if victim.hear(one):
-            break
-        heard += 1
-    assert victim.hear() == "out-of-turn"
-    assert heard <= HELD
 
 
 # Who asks and does not read ---------------------------------------------------------------------

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from session_lab import Keys, Link, Node, document
+from session_lab import Keys, Link, Node, document, lost
 
 from conflict.identity import Lane
 from sync import codec, effects, messages
@@ -114,10 +112,7 @@ def strangers() -> tuple[Node, Node]:
     """30 documents: 12 here, 12 there, 6 on both sides with different lanes."""
     keys = Keys()
     a, b = Node(1, keys), Node(2, keys)
-    for number in range(18):
-        a.save(document(number), number, saves=2)
-        b.save(document(number + 12), number, saves=2)
-    return a, b
+    return _saving(a, b)
 
 
 def friends() -> tuple[Node, Node]:
@@ -128,6 +123,10 @@ def friends() -> tuple[Node, Node]:
         a.save(document(number), number)
     Link(a, b).settle()
     a.sessions.clear(), b.sessions.clear()
+    return _saving(a, b)
+
+
+def _saving(a: Node, b: Node) -> tuple[Node, Node]:
     for number in range(18):
         a.save(document(number), number, saves=2)
         b.save(document(number + 12), number, saves=2)
@@ -150,15 +149,6 @@ def one_long_lane_to_who_shows() -> tuple[Node, Node]:
     for number in range(100, 110):
         a.save(document(number))
     return a, b
-
-
-def lost(*nodes: Node) -> list[object]:
-    return [
-        head
-        for writer in nodes
-        for doc, head in writer.acknowledged
-        if not all(node.holds(doc, head) for node in nodes)
-    ]
 
 
 def cuts(make: Callable[[], tuple[Node, Node]], profile: LinkProfile) -> list[Cut]:
@@ -337,73 +327,3 @@ def test_a_session_idle_for_an_hour_takes_a_save_as_one_that_never_was_idle() ->
     b.save(document(3))
     silence(link, 121)
     assert Phase.CLOSED in link.phases
-
-
-# Any order --------------------------------------------------------------------------------------
-
-MIXED = ((LAN, LAN), (SATCOM, SATCOM), (LAN, SATCOM), (SATCOM, LAN))
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.data())
-def test_sessions_of_any_profiles_cut_and_resumed_in_any_order_end_equal_within_bounds(
-    data: st.DataObject,
-) -> None:
-    _any_order(data)
-
-
-@pytest.mark.nightly
-@settings(max_examples=1500, deadline=None)
-@given(st.data())
-def test_sessions_of_any_profiles_in_any_order_at_length(data: st.DataObject) -> None:
-    _any_order(data)
-
-
-def _any_order(data: st.DataObject) -> None:
-    keys = Keys()
-    party = [Node(number, keys) for number in range(data.draw(st.integers(2, 3)))]
-    pairs = [(0, 1), (1, 2), (2, 0)][: len(party) * 2 - 3 or 1]
-    profiles = [data.draw(st.sampled_from(MIXED)) for _ in pairs]
-    links = [_link(party, pair, both) for pair, both in zip(pairs, profiles, strict=True)]
-    done = list(links)
-    for _ in range(data.draw(st.integers(5, 50))):
-        at = data.draw(st.integers(0, len(links) - 1))
-        match data.draw(st.sampled_from(["step", "step", "step", "save", "cut", "wait"])):
-            case "step":
-                for _ in range(data.draw(st.integers(1, 8))):
-                    links[at].step(data.draw(st.integers(0, 1)))
-            case "save":
-                writer = data.draw(st.sampled_from(party))
-                writer.save(
-                    document(data.draw(st.integers(0, 9))), saves=data.draw(st.integers(1, 4))
-                )
-            case "wait":
-                links[at].tick()
-            case "cut":
-                links[at].cut()
-                links[at] = _link(party, pairs[at], profiles[at], links[at].now)
-                done.append(links[at])
-    for at in range(len(links)):
-        links[at].cut()
-        links[at] = _link(party, pairs[at], profiles[at], links[at].now)
-        done.append(links[at])
-    for _ in range(4):
-        for link in links:
-            link.settle()
-    assert len({node.store.summary() for node in party}) == 1
-    assert not lost(*party)
-    besides = sum(
-        size for link in done for name, size in link.said.items() if name not in {"Content", "Part"}
-    )
-    changes = sum(node.lanes[one].length for node in party for one in node.lanes)
-    assert besides <= 2500 * len(done) + 400 * changes * len(pairs)
-
-
-def _link(
-    party: list[Node],
-    pair: tuple[int, int],
-    profiles: tuple[LinkProfile, LinkProfile],
-    now: float = 0.0,
-) -> Link:
-    leader, follower = profiles
-    return Link(party[pair[0]], party[pair[1]], now, leader, follower)

@@ -13,9 +13,11 @@ import pytest
 
 from sync.limits import STALL_S_MAX
 from sync.transport import tcp
+from sync.transport.channel import LinkFailed
 from sync.transport.websocket import HEARTBEAT_S, PATH, Dialer, Listener, WebSocketChannel
 
 LOOPBACK = "127.0.0.1"
+CONNECT_S = 10.0
 FRAME = bytes(256)
 BOUND_BYTES = 2_000
 RECEIVER_BYTES = 4_096  # SO_RCVBUF of who does not read; Linux doubles it
@@ -36,7 +38,7 @@ async def pair() -> AsyncIterator[tuple[WebSocketChannel, WebSocketChannel]]:
     listener, dialer = Listener(accept), Dialer()
     await listener.listen(LOOPBACK, 0)
     try:
-        dialled = await dialer.dial(f"{LOOPBACK}:{listener.port}")
+        dialled = await dialer.dial(f"{LOOPBACK}:{listener.port}", connect_s_max=CONNECT_S)
         yield dialled, await accepted.get()
     finally:
         over.set()
@@ -74,7 +76,9 @@ async def dialled_to_the_deaf() -> AsyncIterator[WebSocketChannel]:
             return raw
 
         answering = asyncio.create_task(answer())
-        channel = await dialer.dial(f"{LOOPBACK}:{listening.getsockname()[1]}")
+        channel = await dialer.dial(
+            f"{LOOPBACK}:{listening.getsockname()[1]}", connect_s_max=CONNECT_S
+        )
         with await answering:
             yield channel
     await dialer.close()
@@ -176,6 +180,17 @@ async def test_a_stall_that_a_session_bears_is_borne_by_the_socket() -> None:
     async with pair() as ends:
         for channel in ends:
             assert channel._socket._heartbeat == HEARTBEAT_S, "and both ends look, now and then"
+
+
+async def test_who_accepts_and_never_answers_is_given_up_and_the_limit_is_named() -> None:
+    dialer = Dialer()
+    with socket.socket() as listening:
+        listening.bind((LOOPBACK, 0))
+        listening.listen()
+        address = f"{LOOPBACK}:{listening.getsockname()[1]}"
+        with pytest.raises(LinkFailed, match=r"does not answer: nothing within 0\.01 s"):
+            await dialer.dial(address, connect_s_max=0.01)
+    await dialer.close()
 
 
 async def test_a_text_message_or_the_end_ends_the_channel() -> None:

@@ -13,9 +13,11 @@ import pytest
 from conflict.identity import DocumentId, DocumentKind, new_document
 from conflict.signature import SigningKey
 from conflict.statement import Draft
+from discovery import Address
 from node.app import now_ms
 from node.desk import Save
 from node.engine import Engine
+from node.errors import NoPeer
 from node.keyring import ConfiguredKeys
 from node.link import Link
 from node.workers import InlineWorkers
@@ -28,9 +30,10 @@ from sync.link_profile import LinkProfile
 from sync.ports import Terms
 from sync.session import Session
 from sync.transport.memory import MemoryChannel, memory_pair
-from sync.transport.websocket import Dialer
-from tests.system.node_lab import LOOPBACK, equal, nodes, until
+from sync.transport.websocket import Dialer, Listener, WebSocketChannel
+from tests.system.node_lab import LOOPBACK, WAIT_S_MAX, equal, nodes, until
 
+CONNECT_S = LinkProfile.lan().connect_s_max
 GARBAGE = random.Random("garbage")
 HELLO = messages.Hello(
     1, 1, b"n" * 16, b"e" * 16, b"o" * 16, 1, 1, b"k" * 4, FRAME_BYTES_MAX, 2 * FRAME_BYTES_MAX
@@ -56,7 +59,7 @@ async def test_a_stranger_gets_a_named_fault_and_others_sync_on(
 ) -> None:
     async with nodes([tmp_path / "a.db", tmp_path / "b.db"]) as (a, b):
         dialer = Dialer()
-        stranger = await dialer.dial(f"{LOOPBACK}:{a.peering.port}")
+        stranger = await dialer.dial(f"{LOOPBACK}:{a.peering.port}", connect_s_max=CONNECT_S)
         for frame in frames:
             await stranger.send(frame)
         heard = []
@@ -73,13 +76,25 @@ async def test_a_stranger_gets_a_named_fault_and_others_sync_on(
 async def test_a_frame_over_the_limit_ends_that_connection_only(tmp_path: Path) -> None:
     async with nodes([tmp_path / "a.db", tmp_path / "b.db"]) as (a, b):
         dialer = Dialer()
-        stranger = await dialer.dial(f"{LOOPBACK}:{a.peering.port}")
+        stranger = await dialer.dial(f"{LOOPBACK}:{a.peering.port}", connect_s_max=CONNECT_S)
         assert await stranger.receive() is not None
         await stranger.send(bytes(FRAME_BYTES_MAX + 1))
         assert await stranger.receive() is None
         await dialer.close()
         await b.save(episode(), Draft(slot="note", value={"text": "care goes on"}, by="Ruiz"))
         await equal([a, b])
+
+
+async def test_a_peer_that_hangs_up_without_a_word_is_told_as_that(tmp_path: Path) -> None:
+    async def hang_up(_channel: WebSocketChannel) -> None:
+        """Returning closes it."""
+
+    listener = Listener(hang_up)
+    await listener.listen(LOOPBACK, 0)
+    async with nodes([tmp_path / "a.db"]) as (a,):
+        with pytest.raises(NoPeer, match="link ended: the connection was closed or lost"):
+            await a.peering.prove(None, Address(LOOPBACK, listener.port), WAIT_S_MAX)
+    await listener.close()
 
 
 async def test_the_memory_transport_carries_a_whole_session() -> None:

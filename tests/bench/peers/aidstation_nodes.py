@@ -89,7 +89,7 @@ class _NodePair:
         while any(peer["phase"] != "closed" for peer in self._peers()):
             if time.monotonic() > deadline:
                 raise PeerFailed("the nodes did not notice that the link is down")
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # the API has no call that waits for a link to end
 
     def change(self, work: Workload) -> None:
         self.source.desk.import_saves(work.edits.source)
@@ -127,7 +127,7 @@ class _NodePair:
                     raise PeerFailed(f"{status['refused']} documents of {actor.name} were refused")
                 if time.monotonic() > deadline:
                     raise PeerFailed(f"{status['waiting']} documents were not shown in time")
-                time.sleep(POLL_S)
+                time.sleep(POLL_S)  # nor one that waits for the last chart to be shown
 
     def _peers(self) -> Iterator[dict[str, str]]:
         for actor in (self.source, self.sink):

@@ -122,7 +122,7 @@ class CountedLink:
         while time.monotonic() < deadline:
             if time.monotonic() - self._counts.last_at > QUIET_S + self.round_trip_s:
                 break
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # quiet is that nothing happens: no event tells of it
         return self.passed()
 
     # In the thread --------------------------------------------------------------------------

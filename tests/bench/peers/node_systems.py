@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.bench.peers.counted_link import CountedLink
 from tests.bench.peers.npm_packages import HERE, node
-from tests.bench.peers.pairs import Pair
+from tests.bench.peers.pairs import NothingKept, Pair
 from tests.bench.peers.programs import Program
 from tests.bench.peers.workload import Workload, plain_edits
 
@@ -50,6 +50,25 @@ def _sides(
 
 
 @dataclass(frozen=True, slots=True)
+class _Programs(NothingKept):
+    """A pair of two such processes."""
+
+    source: Program
+    sink: Program
+    link: CountedLink
+
+    def change(self, work: Workload) -> None:
+        self.source.ask("change", edits=plain_edits(work.edits.source))
+        self.sink.ask("change", edits=plain_edits(work.edits.sink))
+
+    def meet(self) -> None:
+        self.sink.ask("sync", port=self.link.port)
+
+    def peaks_mb(self) -> tuple[float, float]:
+        return self.source.peak_mb(), self.sink.peak_mb()
+
+
+@dataclass(frozen=True, slots=True)
 class PouchDB:
     """See `System`. Its server compresses answers (gzip) unless told not to; requests it never does."""
 
@@ -69,39 +88,15 @@ class PouchDB:
 
 
 @dataclass(frozen=True, slots=True)
-class _PouchPair:
-    source: Program
-    sink: Program
-    link: CountedLink
-
+class _PouchPair(_Programs):
     def receive(self) -> None:
         self.sink.ask("receive", port=self.link.port)
 
     def settle(self) -> None:
         self.meet()  # the way up goes once through all that came down, and remembers it
 
-    @property
-    def checks_kept(self) -> bool:
-        return False
-
-    def check(self) -> None:
-        pass
-
-    def part(self) -> None:
-        pass  # it connects for each request
-
-    def change(self, work: Workload) -> None:
-        self.source.ask("change", edits=plain_edits(work.edits.source))
-        self.sink.ask("change", edits=plain_edits(work.edits.sink))
-
-    def meet(self) -> None:
-        self.sink.ask("sync", port=self.link.port)
-
     def digests(self) -> tuple[object, object]:
         return self.source.ask("digest"), self.sink.ask("digest")
-
-    def peaks_mb(self) -> tuple[float, float]:
-        return self.source.peak_mb(), self.sink.peak_mb()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,37 +119,14 @@ class AutomergeRepo:
 
 
 @dataclass(frozen=True, slots=True)
-class _AutomergePair:
-    source: Program
-    sink: Program
-    link: CountedLink
+class _AutomergePair(_Programs):
     ids: list[str]
 
     def receive(self) -> None:
         self.sink.ask("sync", port=self.link.port, ids=self.ids)
 
-    def settle(self) -> None:
-        pass
-
-    @property
-    def checks_kept(self) -> bool:
-        return False
-
-    def check(self) -> None:
-        pass
-
     def part(self) -> None:
         self.sink.ask("detach")
 
-    def change(self, work: Workload) -> None:
-        self.source.ask("change", edits=plain_edits(work.edits.source))
-        self.sink.ask("change", edits=plain_edits(work.edits.sink))
-
-    def meet(self) -> None:
-        self.sink.ask("sync", port=self.link.port)
-
     def digests(self) -> tuple[object, object]:
         return self.source.ask("digest", ids=self.ids), self.sink.ask("digest", ids=self.ids)
-
-    def peaks_mb(self) -> tuple[float, float]:
-        return self.source.peak_mb(), self.sink.peak_mb()

@@ -47,6 +47,24 @@ class Pair(Protocol):
         """Most resident memory of source and sink so far, in MB, all processes of a side added."""
 
 
+class NothingKept:
+    """Of a `Pair` that connects for each exchange: there is nothing to keep, to part or to settle."""
+
+    @property
+    def checks_kept(self) -> bool:
+        """See `Pair`."""
+        return False
+
+    def check(self) -> None:
+        """See `Pair`."""
+
+    def part(self) -> None:
+        """See `Pair`."""
+
+    def settle(self) -> None:
+        """See `Pair`."""
+
+
 class System(Protocol):
     """Something that a user could pick."""
 

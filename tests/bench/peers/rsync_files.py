@@ -23,7 +23,7 @@ import psutil  # type: ignore[import-untyped]  # it ships none
 
 from node.desk import Save
 from tests.bench.peers.counted_link import HOST, CountedLink
-from tests.bench.peers.pairs import Pair, Unavailable
+from tests.bench.peers.pairs import NothingKept, Pair, Unavailable
 from tests.bench.peers.programs import ANSWER_S_MAX, PeerFailed, Program, free_ports, peak_mb
 from tests.bench.peers.workload import Workload, plain_statements
 
@@ -65,7 +65,7 @@ class RsyncFiles:
 
 
 @dataclass(slots=True)
-class _RsyncPair:
+class _RsyncPair(NothingKept):
     daemon: Program
     folder: Path
     link: CountedLink
@@ -73,19 +73,6 @@ class _RsyncPair:
 
     def receive(self) -> None:
         self._run("-az", self._remote, self._local)
-
-    def settle(self) -> None:
-        pass
-
-    @property
-    def checks_kept(self) -> bool:
-        return False
-
-    def check(self) -> None:
-        pass
-
-    def part(self) -> None:
-        pass  # it connects for each run
 
     def change(self, work: Workload) -> None:
         for save in work.edits.source:
@@ -123,7 +110,7 @@ class _RsyncPair:
             )
             while process.poll() is None:
                 self._look(process.pid)
-                time.sleep(POLL_S)
+                time.sleep(POLL_S)  # between two looks at memory; rsync runs meanwhile
         if process.returncode:
             raise PeerFailed(f"rsync: {log.read_text(errors='replace')[-400:]}")
 
@@ -155,7 +142,7 @@ def _wait_for(port: int) -> None:
         with socket.socket() as probe:
             if probe.connect_ex((HOST, port)) == 0:
                 return
-        time.sleep(POLL_S)
+        time.sleep(POLL_S)  # the daemon does not say when it listens
     raise PeerFailed("the rsync daemon did not start")
 
 
