@@ -14,7 +14,6 @@ import msgpack
 
 from conflict.identity import ID_BYTES, NONCE_BYTES, ActorId, DocumentId, NodeId
 from conflict.lane import DIGEST_BYTES
-from conflict.scope import Scopes
 from conflict.signature import SIGNATURE_BYTES
 from sync import limits, messages
 from sync.errors import BadFrame, FrameTooLarge, UnknownMessage
@@ -156,8 +155,7 @@ def _proof(signature: Any, scopes: Any) -> messages.Proof:
     return messages.Proof(sized, None if scopes is None else _scopes(scopes))
 
 
-def _scopes(packed: Any) -> Scopes:
-    """Ids ascending, one after the other."""
+def _scopes(packed: Any) -> tuple[DocumentId, ...]:
     if not isinstance(packed, bytes) or len(packed) % ID_BYTES:
         raise BadFrame("scopes are ids of 16 bytes")
     count = len(packed) // ID_BYTES
@@ -165,7 +163,7 @@ def _scopes(packed: Any) -> Scopes:
     found = [DocumentId(packed[at * ID_BYTES : (at + 1) * ID_BYTES]) for at in range(count)]
     if any(one >= other for one, other in pairwise(found)):
         raise BadFrame("scopes ascend")
-    return frozenset(found)
+    return tuple(found)
 
 
 def _check(number: Any, documents: Any, digest: Any, repair: Any, sketched: Any) -> messages.Check:
@@ -340,10 +338,7 @@ PART, ACK = _TYPES[messages.Part], _TYPES[messages.Ack]
 CONTROL_TYPES = frozenset(kind for one, kind in _TYPES.items() if messages.is_control(one))
 
 _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
-    2: lambda one: (
-        one.signature,
-        None if one.scopes is None else b"".join(sorted(one.scopes)),
-    ),
+    2: lambda one: (one.signature, None if one.scopes is None else b"".join(one.scopes)),
     3: lambda one: (one.round, *one.summary, one.repair, one.sketched),
     4: lambda one: (
         one.round,

@@ -6,8 +6,10 @@ enrolment brings certificates, keys come from the keyring of configured peers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from conflict.identity import DocumentId
 from conflict.scope import Scopes, both
 from sync import messages
 from sync.effects import Proven
@@ -77,8 +79,9 @@ class Handshake:
         """Our PROOF, once the peer's HELLO is here; `scopes`: what we would share with it."""
         assert self.peer is not None  # noqa: S101  a proof answers a HELLO
         self._scopes = scopes
-        signed = self._message(self.peer, scopes, ours=True)
-        return messages.Proof(self._signer.sign(signed), scopes)
+        told = None if scopes is None else tuple(sorted(scopes))
+        signed = self._message(self.peer, told, ours=True)
+        return messages.Proof(self._signer.sign(signed), told)
 
     def on_proof(self, proof: messages.Proof) -> Proven:
         """The peer's PROOF: from here on it is the node that it names."""
@@ -95,7 +98,8 @@ class Handshake:
             raise ProofFailed("the peer does not hold the key of the node it names")
         self._proven = True
         ahead_ms = hello.clock_ms - self.greeting.clock_ms
-        return Proven(hello.node, hello.epoch, ahead_ms, both(self._scopes, proof.scopes))
+        told = None if proof.scopes is None else frozenset(proof.scopes)
+        return Proven(hello.node, hello.epoch, ahead_ms, both(self._scopes, told))
 
     @property
     def secret(self) -> bytes:
@@ -103,9 +107,11 @@ class Handshake:
         assert self.peer is not None  # noqa: S101  asked for once the peer is known
         return b"".join(sorted((self.greeting.nonce, self.peer.nonce)))
 
-    def _message(self, hello: messages.Hello, scopes: Scopes | None, *, ours: bool) -> bytes:
+    def _message(
+        self, hello: messages.Hello, scopes: Sequence[DocumentId] | None, *, ours: bool
+    ) -> bytes:
         mine = self._signer.node + self.greeting.nonce
         theirs = hello.node + hello.nonce
         role = b"leader" if self._leader == ours else b"follower"
-        shared = b"\0" if scopes is None else b"\1" + b"".join(sorted(scopes))
+        shared = b"\0" if scopes is None else b"\1" + b"".join(scopes)
         return _PROOF_DOMAIN + role + (mine + theirs if ours else theirs + mine) + shared

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from conflict.identity import ActorId, DocumentId, NodeId
 from conflict.lane import LaneRun, Vector
-from conflict.scope import Scopes
 from sync.ports import Listed, Precedence, Summary
 from sync.sketch import Symbol
 
@@ -36,11 +35,11 @@ class Hello(NamedTuple):
 class Proof(NamedTuple):
     """Signature over both nonces: the sender holds the key of the node that its HELLO named.
 
-    `scopes`: what the two may share as far as the sender is concerned; None: everything.
+    `scopes`: what both may hold as far as the sender is concerned, ascending; None: everything.
     """
 
     signature: bytes
-    scopes: Scopes | None = None
+    scopes: tuple[DocumentId, ...] | None = None
 
 
 class Check(NamedTuple):

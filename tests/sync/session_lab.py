@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -19,6 +20,7 @@ from conflict.identity import (
     new_document,
 )
 from conflict.lane import LaneRun
+from conflict.scope import Scopes
 from conflict.signature import SigningKey, VerifyingKey, lane_message
 from conflict.statement import Draft
 from storage.memory import MemoryStore
@@ -27,7 +29,7 @@ from sync.custody import CustodyEntry, Verdict
 from sync.effects import Effect, Phase
 from sync.handshake import Greeting
 from sync.link_profile import LinkProfile
-from sync.ports import Known, Precedence, Terms
+from sync.ports import Known, LaneReader, Precedence, Terms, View
 from sync.reading import perform
 from sync.session import Session
 
@@ -63,15 +65,18 @@ class Node:
         self.sessions: list[Endpoint] = []
         self.known: dict[NodeId, Known] = {}
         self.sparing = False
+        self.scopes: Scopes | None = None  # granted; None: everything
+        self.garrisons: set[NodeId] = set()
 
     def run(self, document: DocumentId, pulse: int, *, saves: int = 1) -> LaneRun:
         """The next signed run of our own lane."""
+        return self.saying(document, [Draft(slot="vitals", value={"pulse": pulse}, by="T")] * saves)
+
+    def saying(self, document: DocumentId, drafts: Sequence[Draft]) -> LaneRun:
+        """The same, of these statements, a change each."""
         lane = self.lanes.setdefault(document, LaneWriter(self.actor))
         first = lane.length + 1
-        written = [
-            lane.write([(Draft(slot="vitals", value={"pulse": pulse}, by="T"), Stamp(1, n))])
-            for n in range(saves)
-        ]
+        written = [lane.write([(draft, Stamp(1, n))]) for n, draft in enumerate(drafts)]
         run = LaneRun(
             lane=Lane(document, self.actor),
             author=self.key.node,
@@ -92,12 +97,20 @@ class Node:
         precedence: Precedence = Precedence.ROUTINE,
     ) -> None:
         """A local save: durable, then offered to every live session."""
-        run = self.run(document, pulse, saves=saves)
+        self.hold(self.run(document, pulse, saves=saves), precedence)
+
+    def hold(self, run: LaneRun, precedence: Precedence = Precedence.ROUTINE) -> None:
+        """Save a run of our own."""
+        document = run.lane.document
         with self.store.write() as transaction:
             applied = transaction.hold([run], None, 1)
         assert not applied.set_aside
+        self.held()
         self.acknowledged.append((document, run.head))
         self.grown(applied.grown, None, precedence)
+
+    def held(self) -> None:
+        """Something was held here: a place to admit and fold it, where that matters."""
 
     def grown(
         self, lanes: tuple[tuple[Lane, int], ...], source: NodeId | None, precedence: Precedence
@@ -154,6 +167,7 @@ class Endpoint:
             leader=leader,
             now=link.now,
         )
+        self.store: LaneReader = node.store
         self.outgoing: deque[bytes] = deque()
         self.notices: list[Effect] = []
         self.bytes_out = 0
@@ -167,7 +181,8 @@ class Endpoint:
     def terms(self, peer: NodeId | None) -> Terms:
         """What this node remembers of the peer, on the lab's link."""
         known = self.node.known.get(peer) if peer is not None else None
-        return Terms(self.link.profiles[not self.leader], known, self.node.sparing)
+        profile, scopes = self.link.profiles[not self.leader], self.node.scopes
+        return Terms(profile, known, self.node.sparing, scopes=scopes)
 
     def perform(self, todo: list[Effect]) -> None:
         """Perform effects in order; answers come after, as they do from a real driver."""
@@ -203,12 +218,17 @@ class Endpoint:
                 self._blob(effect)
             case custody_effects.SaveCustody():
                 self._custody(effect)
+            case effects.Proven(peer, _, _, scopes):
+                self.notices.append(effect)
+                if scopes is not None:
+                    own = self.node.key.node if peer in self.node.garrisons else None
+                    self.store = self.node.store.shared(View(scopes, own))
             case effects.Entered(Phase.EQUAL):
                 self.notices.append(effect)
                 if (known := self.session.proved) is not None and self.session.peer is not None:
                     self.node.known[self.session.peer] = known
             case _ if isinstance(effect, READS):
-                answer = perform(effect, self.node.store)
+                answer = perform(effect, self.store)
                 self.perform(self.session.answer(effect.ticket, answer, self.link.now))
             case _:
                 self.notices.append(effect)
@@ -219,6 +239,7 @@ class Endpoint:
             if effect.set_aside:
                 kept = {aside: b"".join(run.changes) for aside, run in effect.set_aside}
                 transaction.set_aside([one for one, _ in effect.set_aside], kept, effect.source, 1)
+        self.node.held()
         done = effects.HoldDone(applied)
         self.perform(self.session.answer(effect.ticket, done, self.link.now))
         self.node.grown(applied.grown, effect.source, effect.precedence)

@@ -53,6 +53,8 @@ def said() -> Iterator[Message]:
         256, 1744,
     )  # fmt: skip
     yield messages.Proof(b"\1" + some("r", 32) + some("s", 32))
+    unit, site = (new_document(DocumentKind.UNIT, some(one, 15)) for one in ("unit", "site"))
+    yield messages.Proof(b"\1" + some("r", 32) + some("s", 32), tuple(sorted((unit, site))))
     yield messages.Check(1, Summary(3, some("set", 8)), repair=True, sketched=False)
     yield messages.Check(0, Summary(0, bytes(8)), repair=True, sketched=False)
     listed = sorted(Listed(document(f"{n}"), some(f"digest {n}")) for n in range(2))
