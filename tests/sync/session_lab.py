@@ -169,6 +169,7 @@ class Endpoint:
         )
         self.store: LaneReader = node.store
         self.outgoing: deque[bytes] = deque()
+        self.frames: list[bytes] = []  # all that was ever sent
         self.notices: list[Effect] = []
         self.bytes_out = 0
         self.said: Counter[str] = Counter()  # bytes by name of message
@@ -199,6 +200,7 @@ class Endpoint:
         """Frames that may leave now."""
         while not self.deaf and (frame := self.session.transmit()) is not None:
             self.outgoing.append(frame)
+            self.frames.append(frame)
             self.bytes_out += len(frame)
             self.frames_out += 1
             self.said[_NAMES[codec.type_of(frame)]] += len(frame)
