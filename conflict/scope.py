@@ -18,6 +18,7 @@ from conflict.identity import (
     ID_BYTES,
     DocumentId,
     DocumentKind,
+    StatementId,
     document_from_source,
     document_kind,
     document_text,
@@ -73,6 +74,21 @@ def joining(document: DocumentId) -> Draft:
     """The statement, in a unit document, that a document belongs to it."""
     value: dict[str, Json] = {"document": document_text(document), "status": "belongs"}
     return Draft(slot=MEMBER_DOCUMENT.name, value=value)
+
+
+def leaving(
+    document: DocumentId,
+    shown: tuple[StatementId, ...],
+    *,
+    to: str = "",
+    by: str = "",
+    at: str | None = None,
+) -> Draft:
+    """The statement that it left, naming those that were shown to say that it belongs."""
+    value: dict[str, Json] = {"document": document_text(document), "status": "left"}
+    if to:
+        value["to"] = to
+    return Draft(slot=MEMBER_DOCUMENT.name, value=value, by=by, at=at, supersedes=shown)
 
 
 def naming(code: str) -> Draft:

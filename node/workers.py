@@ -277,6 +277,7 @@ def _encoded(opened: Opened) -> Json:
             "open": row.open_findings,
             "body": row.body.decode(),
             "links": [one.hex() for one in row.links],
+            "members": [one.hex() for one in row.members],
             "blobs": [[name.hex(), size] for name, size in row.blobs],
         },
     }

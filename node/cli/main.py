@@ -25,6 +25,7 @@ from node.cli import (
     recording,
     reviewing,
     running,
+    scoping,
     shaping,
 )
 from node.cli.output import say_json_error, tell
@@ -49,6 +50,7 @@ GROUPS = (
     recording,
     identifying,
     importing,
+    scoping,
     demonstrating,
     shaping,
     care,

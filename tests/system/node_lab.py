@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from conflict.fold import Catalogue
 from conflict.identity import DocumentId, NodeId
+from conflict.scope import scope_id
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft
@@ -20,6 +21,7 @@ from node.acquaintance import Acquaintance
 from node.app import now_ms
 from node.desk import Save
 from node.engine import Engine
+from node.grants import Grants
 from node.herald import Air
 from node.keyring import ConfiguredKeys
 from node.local_desk import LocalDesk
@@ -64,6 +66,7 @@ async def nodes(
     clock: Callable[[], int] = now_ms,
     garrisons: Collection[int] = (),
     keys: Sequence[SigningKey] = (),
+    scopes: Mapping[int, Sequence[str]] | None = None,
 ) -> AsyncIterator[list[Node]]:
     """Nodes that know one another's keys. `static`: the first one's address is configured.
 
@@ -71,6 +74,7 @@ async def nodes(
     `keys`: who they are, where that matters; else new ones.
     `garrisons`: numbers of those that are; their logs are written at once.
     `links`: what a node's configuration says of its link to another, by their numbers; else LAN.
+    `scopes`: codes of what each may hold, as all configurations say; else everything.
     """
     keys = keys or [SigningKey.from_entropy(secrets.token_bytes(48)) for _ in urls]
     async with AsyncExitStack() as stack:
@@ -84,8 +88,9 @@ async def nodes(
                 for (one, other), profile in (links or {}).items()
                 if one == number
             }
+            given = _grants(number, keys, scopes or {}, garrisons)
             made_of = _Parts(
-                f"n{number}", url, key, keys, address, catalogue, profiles, clock, garrisons
+                f"n{number}", url, key, keys, address, catalogue, profiles, clock, garrisons, given
             )
             node = await _node(made_of, mdns=mdns)
             stack.push_async_callback(_stop, node)
@@ -103,6 +108,24 @@ class _Parts(NamedTuple):
     profiles: Mapping[NodeId, LinkProfile]
     clock: Callable[[], int]
     garrisons: Collection[int]
+    grants: Grants
+
+
+def _grants(
+    number: int,
+    keys: Sequence[SigningKey],
+    scopes: Mapping[int, Sequence[str]],
+    garrisons: Collection[int],
+) -> Grants:
+    granted = {one: frozenset(map(scope_id, codes)) for one, codes in scopes.items()}
+    home = next(iter(scopes.get(number, ())), "")
+    return Grants(
+        own=granted.get(number),
+        home=scope_id(home) if home else None,
+        home_code=home,
+        peers={keys[one].node: some for one, some in granted.items()},
+        garrisons=frozenset(keys[one].node for one in garrisons),
+    )
 
 
 async def _node(parts: _Parts, *, mdns: bool) -> Node:
@@ -116,6 +139,7 @@ async def _node(parts: _Parts, *, mdns: bool) -> Node:
         now_ms=parts.clock,
         entropy=secrets.token_bytes,
         catalogue=parts.catalogue,
+        grants=parts.grants,
     )
     known = {
         one.node: Acquaintance(

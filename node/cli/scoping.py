@@ -1,0 +1,127 @@
+"""Scopes: which units are known here, what belongs to them, and how a record joins or leaves one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from node.cli.opening import AsJson, By, desk_of, find_document, settings_of, who
+from node.cli.output import now, plain, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from node.desk import Desk, Save
+
+Records = Annotated[
+    list[str], typer.Argument(metavar="RECORD...", help="Ids, their starts, or labels.")
+]
+Scope = Annotated[str, typer.Option("--scope", help="Its code, as in `aidstation scope list`.")]
+
+scope = typer.Typer(help="Which units may hold which records.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    scope.command("list")(list_scopes)
+    scope.command()(join)
+    scope.command()(leave)
+    app.add_typer(scope, name="scope")
+
+
+def list_scopes(context: typer.Context, as_json: AsJson = False) -> None:
+    """Scopes whose unit document is held here: code, records that belong, whether granted."""
+    from conflict.identity import document_text
+    from conflict.scope import scope_id
+
+    codes = settings_of(context).node.scopes
+    granted = None if codes is None else {document_text(scope_id(code)) for code in codes}
+    with desk_of(context) as desk:
+        units = [one["document"] for one in desk.list_documents("unit", limit=1000)]
+        rows = [_described(desk, unit) for unit in units]
+    for row in rows:
+        row["granted"] = granted is None or row["document"] in granted
+    if as_json:
+        say_json({"scopes": rows, "everything": granted is None})
+        return
+    say_table(
+        ("scope", "records", "granted", "document"),
+        ((one["code"], one["records"], _yes(one["granted"]), one["document"]) for one in rows),
+    )
+    if granted is None:
+        say("This node may hold everything (node.scopes is not set).")
+
+
+def _yes(value: Any) -> str:
+    return "yes" if value else "no"
+
+
+def _described(desk: Desk, unit: str) -> dict[str, Any]:
+    from conflict.identity import parse_document
+
+    (found,) = (
+        one for one in desk.chart(parse_document(unit))["documents"] if one["document"] == unit
+    )
+    slots = found["slots"]
+    names = [reading["value"].get("code", "") for reading in slots.get("scope", ())]
+    inside = [
+        reading
+        for reading in slots.get("member_document", ())
+        if reading["value"].get("status") == "belongs"
+    ]
+    return {"document": unit, "code": " / ".join(filter(None, names)), "records": len(inside)}
+
+
+def join(
+    context: typer.Context, records: Records, code: Scope, by: By = None, as_json: AsJson = False
+) -> None:
+    """Say that records belong to a scope: who is granted it gets them, and the persons they name."""
+    from dataclasses import replace
+
+    from conflict.clinical_time import utc_text
+    from conflict.scope import joining, naming, scope_id
+    from node.desk import Save
+
+    unit, at, person = scope_id(code), utc_text(now()), who(by)
+    with desk_of(context) as desk:
+        documents = [find_document(desk, one) for one in records]
+        drafts = [replace(joining(one), by=person, at=at) for one in documents]
+        if not desk.statements(unit):
+            drafts.insert(0, replace(naming(code.strip()), by=person, at=at))
+        _write(desk, Save(unit, tuple(drafts)), as_json=as_json)
+
+
+def leave(
+    context: typer.Context,
+    records: Records,
+    code: Scope,
+    to: Annotated[str, typer.Option(help="Where they went; shown beside it.")] = "",
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that records left a scope: its units get nothing new of them; what they wrote still counts."""
+    from conflict.clinical_time import utc_text
+    from conflict.identity import StatementId, document_text
+    from conflict.scope import leaving, scope_id
+    from node.desk import Save
+    from node.errors import NotFound
+
+    unit, at, person = scope_id(code), utc_text(now()), who(by)
+    with desk_of(context) as desk:
+        drafts = []
+        for one in [find_document(desk, text) for text in records]:
+            shown = desk.shown(unit, "member_document", {"document": document_text(one)})
+            if not shown:
+                raise NotFound(f"{document_text(one)} is not known to belong to {code}")
+            seen = tuple(map(StatementId, shown))
+            drafts.append(leaving(one, seen, to=to, by=person, at=at))
+        _write(desk, Save(unit, tuple(drafts)), as_json=as_json)
+
+
+def _write(desk: Desk, save: Save, *, as_json: bool) -> None:
+    from conflict.identity import document_text
+
+    (statements,) = desk.save([save])
+    if as_json:
+        say_json({"document": document_text(save.document), "statements": statements})
+    else:
+        say(f"Saved here: {plain(document_text(save.document))}")
