@@ -36,7 +36,7 @@ from sync.effects import BlobSaved, Hold, HoldDone, SaveBlobPart, SaveReceipts
 from sync.ports import Applied, Precedence
 
 BULK_SAVES = 50  # a transaction when importing: about 30 ms, so that local saves wait no longer
-
+JOINING_SAVES = 256  # their words to a unit fit one change
 CATALOGUE_SETTING = "catalogue"
 
 
@@ -114,29 +114,48 @@ class Engine:
         urgency: Urgency = Urgency.LOCAL,
     ) -> list[list[str]]:
         """Durable when it returns: statement ids of each save. Raises `ValueRefused` before writing."""
+        written = [save.document for save in saves]
+        return self._submit(urgency, saves, blobs, written)
+
+    def _submit(
+        self,
+        urgency: Urgency,
+        saves: Sequence[Save],
+        blobs: Sequence[bytes],
+        written: Sequence[DocumentId],
+    ) -> list[list[str]]:
         for save in saves:
             for draft in save.drafts:
                 check(save.document, draft, self.catalogue)
-        return self._writer.submit(urgency, partial(self._save, saves, blobs)).result()
+        return self._writer.submit(urgency, partial(self._save, saves, blobs, written)).result()
 
     def save_all(self, saves: Iterable[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
-        """Bulk: transactions of `BULK_SAVES`, each behind every waiting local save."""
+        """Bulk: transactions of `BULK_SAVES`, each behind every waiting local save.
+
+        The unit is told of `JOINING_SAVES` at a time: it is folded with each word it gets.
+        """
         stream = iter(saves)
         ids: list[list[str]] = []
-        first = tuple(blobs)
+        first, written = tuple(blobs), list[DocumentId]()
         while batch := tuple(islice(stream, BULK_SAVES)):
-            ids.extend(self.save(batch, first, Urgency.BULK))
+            written += (save.document for save in batch)
+            told = written if len(written) >= JOINING_SAVES else []
+            ids.extend(self._submit(Urgency.BULK, batch, first, told))
             first = ()
-        if first:
-            self.save((), first, Urgency.BULK)
+            if told:
+                written = []
+        if first or written:
+            self._submit(Urgency.BULK, (), first, written)
         return ids
 
-    def _save(self, saves: Sequence[Save], blobs: Sequence[bytes]) -> list[list[str]]:
+    def _save(
+        self, saves: Sequence[Save], blobs: Sequence[bytes], written: Sequence[DocumentId]
+    ) -> list[list[str]]:
         try:
             with self.store.write() as transaction:
                 for blob in blobs:
                     transaction.put_blob(blob)
-                joining = self._joining(saves)
+                joining = self._joining(written)
                 applied, ids = self._author.write(transaction, [*saves, *joining], self.now_ms())
         except BaseException:
             self._author.retire()
@@ -145,19 +164,21 @@ class Engine:
         self._tell(Growth(applied.grown, None, _precedence(saves, self.catalogue)))
         return ids[: len(saves)]
 
-    def _joining(self, saves: Sequence[Save]) -> list[Save]:
+    def _joining(self, written: Sequence[DocumentId]) -> list[Save]:
         """What this node writes in belongs to its unit: say so, once for each document."""
         home = self.grants.home
         if home is None:
             return []
         kinds = DocumentKind.PERSON, DocumentKind.EPISODE
-        written = sorted({one.document for one in saves if document_kind(one.document) in kinds})
-        known = self.store.scopes(written)
-        fresh = [one for one in written if home not in known.get(one, ())]
+        due = sorted({one for one in written if document_kind(one) in kinds})
+        known = self.store.scopes(due)
+        fresh = [one for one in due if home not in known.get(one, ())]
         if not fresh:
             return []
         name = [] if self.store.lanes(home) else [naming(self.grants.home_code)]
-        return [Save(home, (*name, *map(joining, fresh)))]
+        parts = (fresh[at : at + JOINING_SAVES] for at in range(0, len(fresh), JOINING_SAVES))
+        words = [tuple(map(joining, part)) for part in parts]
+        return [Save(home, (*name, *words[0])), *(Save(home, some) for some in words[1:])]
 
     # What sessions write --------------------------------------------------------------------
 
