@@ -32,7 +32,8 @@ from node.workers import FAULT, KILLED, Workers
 from node.writing import Urgency, WriterThread
 from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge
 from storage.ports import Store
-from sync.effects import BlobSaved, Hold, HoldDone, SaveBlobPart, SaveReceipts
+from sync.blob_effects import BlobSaved, SaveBlobPart
+from sync.effects import Hold, HoldDone, SaveReceipts
 from sync.ports import Applied, Precedence
 
 BULK_SAVES = 50  # a transaction when importing: about 30 ms, so that local saves wait no longer

@@ -15,7 +15,7 @@ from typing import Any
 
 from conflict.identity import Lane, NodeId
 from node.engine import Engine
-from sync import custody_effects, effects
+from sync import blob_effects, custody_effects, effects
 from sync.effects import Answer, Effect, Phase, Read
 from sync.ports import LaneReader, Precedence
 from sync.reading import perform
@@ -194,7 +194,7 @@ class Link:
                     self.end_code = self.end_code or code
                 case effects.Hold():
                     self._write(effect.ticket, self._engine.hold(effect))
-                case effects.SaveBlobPart():
+                case blob_effects.SaveBlobPart():
                     self._write(effect.ticket, self._engine.save_blob_part(effect))
                 case effects.SaveReceipts():
                     self._write(None, self._engine.save_receipts(effect))

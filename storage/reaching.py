@@ -15,10 +15,10 @@ from conflict.lane import HEAD_SHORT_BYTES, LaneRun, LaneState, ShortState, Vect
 from storage import shipping
 from sync.limits import RUN_BYTES_MAX, RUN_CHANGES_MAX
 from sync.ports import Lacking, Precedence, Reach
+from sync.vectors import NOTHING, resolved
 
 LANES_FIRST = 16  # looked up at first, then twice as many ...
 LANES_MAX = 256  # ... up to so many at once
-NOTHING = ShortState(0, b"")
 
 LaneHad = tuple[Lane, ShortState]
 
@@ -45,7 +45,7 @@ def lacking(
 ) -> tuple[list[Lacking], bool]:
     """Lanes of a document that a peer lacks the end of; True: it holds something that we do not."""
     held = {actor: one.held for actor, one in lanes.items()}
-    have = shipping.resolved(held, have)
+    have = resolved(held, have)
     wanted, beyond = shipping.lacking(held, have)
     found = [
         Lacking(
@@ -92,7 +92,7 @@ class _Chosen:
     bytes_max: int
     parts: list[Part] = field(default_factory=list)
     lanes: list[tuple[ShortState, int]] = field(default_factory=list)
-    behind: dict[DocumentId, None] = field(default_factory=dict)
+    behind: dict[Lane, None] = field(default_factory=dict)
     size: int = 0
 
     def take(self, due: Sequence[Part], have: ShortState) -> ShortState | None:
@@ -119,7 +119,7 @@ def reach(lanes: Sequence[LaneHad], shelf: Shelf, bytes_max: int) -> Reach:
     for have, count in chosen.lanes:
         after, branch = shipping.after([next(read) for _ in range(count)], have)
         if branch:
-            chosen.behind[after[0].lane.document] = None
+            chosen.behind[after[0].lane] = None
         runs += shipping.join(after, RUN_BYTES_MAX, RUN_CHANGES_MAX)
     return Reach(tuple(runs), tuple(rest), tuple(chosen.behind))
 
@@ -133,7 +133,7 @@ def _choose(lanes: Sequence[LaneHad], shelf: Shelf, chosen: _Chosen) -> Sequence
         for at, (lane, have) in enumerate(some, start):
             due = _due(parts.get(lane, ()), have)
             if due is None:
-                chosen.behind[lane.document] = None
+                chosen.behind[lane] = None
             elif reached := chosen.take(due, have):
                 return [(lane, reached), *lanes[at + 1 :]]
         start, count = start + count, min(2 * count, LANES_MAX)

@@ -14,8 +14,7 @@ from conflict.change import read_header
 from conflict.identity import ActorId
 from conflict.lane import LaneRun, LaneState, ShortState
 from conflict.limits import LANE_CHANGES_MAX
-
-_NOTHING = ShortState(0, b"")
+from sync.vectors import NOTHING, resolved
 
 
 def lacking(
@@ -42,17 +41,6 @@ def lacking(
     return wanted, beyond
 
 
-def resolved(
-    held: Mapping[ActorId, object], have: Mapping[ActorId, ShortState]
-) -> Mapping[ActorId, ShortState]:
-    """A vector from the wire may cut its actors: by those that we hold, they are whole again."""
-    if all(actor in held for actor in have):
-        return have
-    widths = {len(actor) for actor in have}
-    whole = {actor[:width]: actor for actor in held for width in widths}
-    return {whole.get(actor, actor): state for actor, state in have.items()}
-
-
 def missing(
     runs: Sequence[LaneRun], have: Mapping[ActorId, ShortState], bytes_max: int
 ) -> tuple[list[LaneRun], bool]:
@@ -64,7 +52,7 @@ def missing(
     out: list[LaneRun] = []
     branches = False
     for actor, group in groupby(runs, key=lambda run: run.lane.actor):
-        due, branch = after(list(group), have.get(actor, _NOTHING))
+        due, branch = after(list(group), have.get(actor, NOTHING))
         branches = branches or branch
         out += join(due, bytes_max)
     return out, branches

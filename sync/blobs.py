@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from sync import effects, limits, messages
+from sync import blob_effects, limits, messages
 from sync.effects import Effect
 from sync.errors import OutOfTurn
 from sync.messages import Message
@@ -39,7 +39,7 @@ class BlobExchange:
 
     # In -------------------------------------------------------------------------------------
 
-    def wanted(self, answer: effects.BlobsWantedRead) -> None:
+    def wanted(self, answer: blob_effects.BlobsWantedRead) -> None:
         """Ask for the next blobs, if any."""
         free = limits.BLOBS_ASKED_MAX - len(self._asked)
         wanted = [one for one in answer.wanted if one.hash not in self._asked | self._absent]
@@ -53,13 +53,13 @@ class BlobExchange:
         if part.hash not in self._asked:
             raise OutOfTurn("a blob that was not asked for")
         if part.size:
-            yield effects.SaveBlobPart(self._ticket(), *part)
+            yield blob_effects.SaveBlobPart(self._ticket(), *part)
             return
         self._asked.discard(part.hash)
         self._absent.add(part.hash)
-        yield effects.ReadBlobsWanted(self._ticket())
+        yield blob_effects.ReadBlobsWanted(self._ticket())
 
-    def saved(self, answer: effects.BlobSaved) -> Iterator[Effect]:
+    def saved(self, answer: blob_effects.BlobSaved) -> Iterator[Effect]:
         """Go on with this blob, or with the next when it is complete or was discarded as wrong."""
         if not answer.complete and answer.have:
             self._say(messages.BlobAsk(((answer.hash, answer.have),)))
@@ -67,7 +67,7 @@ class BlobExchange:
         self._asked.discard(answer.hash)
         if not answer.complete:
             self._absent.add(answer.hash)
-        yield effects.ReadBlobsWanted(self._ticket())
+        yield blob_effects.ReadBlobsWanted(self._ticket())
 
     # Out ------------------------------------------------------------------------------------
 
@@ -77,9 +77,9 @@ class BlobExchange:
         if self._reading + self._unsent() > limits.BLOBS_ASKED_MAX:
             raise OutOfTurn(f"over {limits.BLOBS_ASKED_MAX} parts asked at once (BLOBS_ASKED_MAX)")
         for blob, offset in ask.wanted:
-            yield effects.ReadBlob(self._ticket(), blob, offset, self._part_bytes)
+            yield blob_effects.ReadBlob(self._ticket(), blob, offset, self._part_bytes)
 
-    def read(self, answer: effects.BlobRead) -> None:
+    def read(self, answer: blob_effects.BlobRead) -> None:
         """Here is one."""
         self._reading -= 1
         self._say(messages.BlobPart(*answer))

@@ -189,29 +189,47 @@ def _listing(number: Any, after: Any, packed: Any, final: Any) -> messages.Listi
     return messages.Listing(_number(number), start, listed, _flag(final))
 
 
-def _sketch(number: Any, salt: Any, start: Any, cells: Any) -> messages.Sketch:
+def _sketch(number: Any, salt: Any, start: Any, cells: Any, *of: Any) -> messages.Sketch:
     if not isinstance(cells, bytes) or len(cells) % CELL_BYTES:
         raise BadFrame(f"cells of {CELL_BYTES} bytes expected")
     if len(cells) > limits.SKETCH_CELLS_MAX * CELL_BYTES:
         raise FrameTooLarge(f"over {limits.SKETCH_CELLS_MAX} cells (SKETCH_CELLS_MAX)")
     salted = b"" if salt == b"" else _sized(salt, SALT_BYTES)
-    return messages.Sketch(_number(number), salted, _number(start), cells)
+    if not of:
+        return messages.Sketch(_number(number), salted, _number(start), cells)
+    document, lanes = of
+    if salted:
+        raise BadFrame("a sketch of lanes has no salt")
+    return messages.Sketch(
+        _number(number), salted, _number(start), cells, _document(document), _number(lanes)
+    )
 
 
-def _more(number: Any, size: Any) -> messages.More:
-    return messages.More(_number(number), _number(size, limits.SKETCH_CELLS_MAX))
+def _sketch_body(message: messages.Sketch) -> Iterable[object]:
+    of = () if message.document is None else (message.document, message.lanes)
+    return message.round, message.salt, message.start, message.cells, *of
+
+
+def _of(document: DocumentId | None) -> Iterable[object]:
+    """A last field that is there only where a message is of one document's lanes."""
+    return () if document is None else (document,)
+
+
+def _more(number: Any, size: Any, *of: Any) -> messages.More:
+    wanted = _number(size, limits.SKETCH_CELLS_MAX)
+    return messages.More(_number(number), wanted, *map(_document, of))
 
 
 def _wanted_body(message: messages.Wanted) -> Iterable[object]:
     names = ((one.to_bytes(SYMBOL_BYTES, "big"), vector) for one, vector in message.wanted)
     packed = vectors_to_bytes(names, whole=message.whole)
-    return message.round, packed, message.whole, message.final
+    return message.round, packed, message.whole, message.final, *_of(message.document)
 
 
-def _wanted(number: Any, packed: Any, whole: Any, final: Any) -> messages.Wanted:
+def _wanted(number: Any, packed: Any, whole: Any, final: Any, *of: Any) -> messages.Wanted:
     found = vectors_from_bytes(_bytes(packed), SYMBOL_BYTES, whole=_flag(whole))
     wanted = tuple((Symbol(int.from_bytes(name, "big")), vector) for name, vector in found)
-    return messages.Wanted(_number(number), wanted, whole, _flag(final))
+    return messages.Wanted(_number(number), wanted, whole, _flag(final), *map(_document, of))
 
 
 def _vectors_body(message: messages.Vectors) -> Iterable[object]:
@@ -350,6 +368,8 @@ _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
     6: _content_body,
     8: lambda one: (list(one.frames), [list(item) for item in one.refused], one.signature),
     10: lambda one: ([list(item) for item in one.wanted],),
+    15: _sketch_body,
+    16: lambda one: (one.round, one.size, *_of(one.document)),
     17: _wanted_body,
     18: lambda one: ([list(item) for item in one.logs],),
 }

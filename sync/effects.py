@@ -12,6 +12,7 @@ from typing import NamedTuple
 from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import Scopes
+from sync.blob_effects import BlobAnswer, ReadBlob, ReadBlobsWanted, SaveBlobPart
 from sync.custody_effects import (
     CustodyRead,
     CustodyRefused,
@@ -21,9 +22,10 @@ from sync.custody_effects import (
     ReadEntries,
     SaveCustody,
 )
+from sync.lane_effects import LaneAnswer, LaneRead, LanesShown
 from sync.ports import (
     Applied,
-    BlobWanted,
+    Asked,
     Lacking,
     Listed,
     Precedence,
@@ -69,6 +71,7 @@ class Compare(NamedTuple):
 
     ticket: int
     source: NodeId | None
+    lanes_secret: bytes
     after: DocumentId | None
     listed: tuple[Listed, ...]
     final: bool
@@ -89,6 +92,7 @@ class Differ(NamedTuple):
 
     ticket: int
     source: NodeId | None
+    lanes_secret: bytes
     salt: bytes
     cells: bytes
     fewer: int
@@ -112,10 +116,14 @@ class ReadNews(NamedTuple):
 
 
 class ReadLacking(NamedTuple):
-    """Lanes that a peer with these vectors lacks the end of. Answered by `LackingRead`."""
+    """Lanes that a peer with these vectors lacks the end of. Answered by `LackingRead`.
+
+    `source`: the peer, if what it has staged here is to count.
+    """
 
     ticket: int
-    wanted: tuple[tuple[DocumentId, Vector], ...]
+    source: NodeId | None
+    wanted: tuple[Asked, ...]
     urgent_since_ms: int
 
 
@@ -128,14 +136,14 @@ class ReadReach(NamedTuple):
 
 
 class ReadVectors(NamedTuple):
-    """Our vectors of these documents, for the peer to go on from. Answered by `VectorsRead`.
+    """How far we have these lanes, for the peer to go on from. Answered by `VectorsRead`.
 
     `source`: the peer, if what it has staged here is to count.
     """
 
     ticket: int
     source: NodeId | None
-    documents: tuple[DocumentId, ...]
+    lanes: tuple[Lane, ...]
 
 
 class ReadStaged(NamedTuple):
@@ -152,21 +160,6 @@ class ReadOwed(NamedTuple):
     limit: int
 
 
-class ReadBlobsWanted(NamedTuple):
-    """Blobs that held documents name and we lack. Answered by `BlobsWantedRead`."""
-
-    ticket: int
-
-
-class ReadBlob(NamedTuple):
-    """A part of a blob. Answered by `BlobRead`."""
-
-    ticket: int
-    hash: bytes
-    offset: int
-    size: int
-
-
 Read = (
     ReadSummary
     | ReadListing
@@ -180,6 +173,7 @@ Read = (
     | ReadVectors
     | ReadStaged
     | ReadOwed
+    | LaneRead
     | ReadBlobsWanted
     | ReadBlob
     | ReadCustody
@@ -205,16 +199,6 @@ class SaveReceipts(NamedTuple):
     holder: NodeId
     epoch: bytes
     receipts: tuple[Receipt, ...]
-
-
-class SaveBlobPart(NamedTuple):
-    """Keep a part of a blob. Answered by `BlobSaved`."""
-
-    ticket: int
-    hash: bytes
-    size: int
-    offset: int
-    data: bytes
 
 
 Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody
@@ -283,11 +267,12 @@ class ListingRead(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """See `Compare`: our vectors where the peer has a document we lack or hold differently, and
-    documents in the page's range that the peer did not list."""
+    """See `Compare`: our vectors (`large`: cells) where the peer has a document we lack or hold
+    differently, and documents in the page's range that the peer did not list."""
 
     differing: tuple[tuple[DocumentId, Vector], ...]
     unlisted: tuple[DocumentId, ...]
+    large: tuple[LanesShown, ...] = ()
 
 
 class SketchRead(NamedTuple):
@@ -302,13 +287,14 @@ class Differed(NamedTuple):
 
     `wanted`: symbols of the peer's documents with our vector of the same document (empty: we hold
     nothing); `unlisted`: ours that the peer holds nothing of; `doubtful`: our vectors of documents
-    whose counterpart is not certain.
+    whose counterpart is not certain; `large`: instead of a vector of many lanes, cells over them.
     """
 
     more: int | None
     wanted: tuple[tuple[Symbol, Vector], ...] = ()
     unlisted: tuple[DocumentId, ...] = ()
     doubtful: tuple[tuple[DocumentId, Vector], ...] = ()
+    large: tuple[LanesShown, ...] = ()
 
 
 class NamedRead(NamedTuple):
@@ -325,10 +311,12 @@ class NewsRead(NamedTuple):
 
 
 class LackingRead(NamedTuple):
-    """See `ReadLacking`; `behind`: documents where the peer has something that we do not."""
+    """See `ReadLacking`; `behind`: our vectors of the lanes of which the peer has more; `owed`: the
+    documents among them for which it waits."""
 
     lanes: tuple[Lacking, ...]
-    behind: tuple[DocumentId, ...]
+    behind: tuple[tuple[DocumentId, Vector], ...]
+    owed: frozenset[DocumentId] = frozenset()
 
 
 class ReachRead(NamedTuple):
@@ -338,13 +326,13 @@ class ReachRead(NamedTuple):
 
 
 class VectorsRead(NamedTuple):
-    """See `ReadVectors`."""
+    """See `ReadVectors`; of other lanes they say nothing."""
 
     vectors: tuple[tuple[DocumentId, Vector], ...]
 
 
 class StagedRead(NamedTuple):
-    """See `ReadStaged`: our vectors of these documents, with what is staged."""
+    """See `ReadStaged`: our vectors, with what is staged; not of a held document of many lanes."""
 
     vectors: tuple[tuple[DocumentId, Vector], ...]
 
@@ -355,33 +343,10 @@ class OwedRead(NamedTuple):
     lanes: tuple[Lane, ...]
 
 
-class BlobsWantedRead(NamedTuple):
-    """See `ReadBlobsWanted`."""
-
-    wanted: tuple[BlobWanted, ...]
-
-
-class BlobRead(NamedTuple):
-    """See `ReadBlob`; size 0 when it is not here."""
-
-    hash: bytes
-    size: int
-    offset: int
-    data: bytes
-
-
 class HoldDone(NamedTuple):
     """See `Hold`: durable now."""
 
     applied: Applied
-
-
-class BlobSaved(NamedTuple):
-    """See `SaveBlobPart`."""
-
-    hash: bytes
-    have: int
-    complete: bool
 
 
 Answer = (
@@ -397,10 +362,9 @@ Answer = (
     | VectorsRead
     | StagedRead
     | OwedRead
-    | BlobsWantedRead
-    | BlobRead
+    | LaneAnswer
+    | BlobAnswer
     | HoldDone
-    | BlobSaved
     | CustodyRead
     | EntriesRead
     | CustodySaved

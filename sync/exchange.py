@@ -5,9 +5,10 @@ Knows nothing of checks and rounds; `Session` tells it when it may speak. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from conflict.identity import DocumentId, Lane, NodeId
+from conflict.lane import Vector
 from sync import effects, limits, messages
 from sync.effects import Effect
 from sync.errors import FrameTooLarge, OutOfTurn
@@ -32,6 +33,7 @@ class Exchange:
         keyring: Keyring,
         epoch: bytes,
         leader: bool,
+        peer: NodeId,
         terms: Terms,
         ticket: Callable[[], int],
         say: Say,
@@ -42,12 +44,18 @@ class Exchange:
         self.progress = False
         self.moved = False  # content has gone or come since it was last set to False
         self._keyring = keyring
+        self._peer = peer
         self._ticket = ticket
         self._say = say
         self._vector_reads = 0
         self._answered: set[DocumentId] = set()  # documents whose vectors both sides have said
         self._refusals = 0
         self._number, self._whole = 0, False
+
+    @property
+    def _source(self) -> NodeId | None:
+        """Whose staged prefixes count: nobody's once that may have misled."""
+        return None if self._whole else self._peer
 
     def next_round(self, number: int, *, whole: bool) -> None:
         """Nothing has been said yet. `whole`: vectors are neither cut nor count what is staged."""
@@ -88,14 +96,15 @@ class Exchange:
         for lane in answer.lanes:
             self.outbox.push(lane, 1, Precedence.ROUTINE)
 
-    def asked(self, vectors: messages.Vectors) -> None:
-        """The peer said what it holds."""
+    def asked(self, vectors: messages.Vectors, *, owed: bool) -> None:
+        """The peer said what it holds. `owed`: it waits for an answer."""
+        staged = not (vectors.round or vectors.answer)
         for document, vector in vectors.vectors:
-            self.outbox.ask(document, vector, told=vectors.answer)
+            self.outbox.ask(document, vector, told=staged, only=vectors.answer, owed=owed)
             if len(self._answered) >= limits.QUEUE_DOCUMENTS_MAX:
                 most = limits.QUEUE_DOCUMENTS_MAX
                 raise FrameTooLarge(f"vectors of over {most} documents (QUEUE_DOCUMENTS_MAX)")
-            if vectors.answer:
+            if vectors.answer or staged:
                 self._answered.add(document)
 
     def pump(
@@ -104,42 +113,47 @@ class Exchange:
         """What is due: relays, reads, receipts."""
         for lane, first_seq, precedence in self.relays.ready(now):
             self.outbox.push(lane, first_seq, precedence)
-        yield from self.outbox.reads(self._ticket, urgent_since_ms, waiting_bytes)
+        yield from self.outbox.reads(self._ticket, urgent_since_ms, waiting_bytes, self._source)
         self.receipt(now)
 
-    def lacking(self, answer: effects.LackingRead, peer: NodeId) -> Iterator[Effect]:
-        """What the peer lacks of what it asked for; where it has more than we, we ask in turn."""
+    def lacking(self, answer: effects.LackingRead) -> None:
+        """What the peer lacks of what it asked for; where it has more than we, we ask in turn: once a
+        round for each document, because of a branch both sides are behind for ever."""
         self.outbox.found(answer)
-        yield from self._ask_back(answer.behind, peer)
+        ask = [
+            (document, vector)
+            for document, vector in answer.behind
+            if document in answer.owed or document not in self._answered
+        ]
+        self._answered.update(document for document, _ in ask)
+        self._say_vectors(ask)
 
-    def reached(self, answer: effects.ReachRead, peer: NodeId) -> Iterator[Effect]:
+    def reached(self, answer: effects.ReachRead) -> Iterator[Effect]:
         """A burst of content has been read."""
         for content in self.outbox.read(answer):
             self._say(content)
             yield from self._move()
-        yield from self._ask_back(answer.reach.behind, peer)
+        behind = [one for one in answer.reach.behind if one.document not in self._answered]
+        self._answered.update(one.document for one in behind)
+        yield from self._read_vectors(tuple(behind))
 
     def _move(self) -> Iterator[Effect]:
         if not self.moved:
             self.moved = True
             yield effects.Outdated()
 
-    def _ask_back(self, behind: Iterable[DocumentId], peer: NodeId) -> Iterator[Effect]:
-        """Once a round for each document: of a branch both sides are behind for ever."""
-        ask = tuple(one for one in dict.fromkeys(behind) if one not in self._answered)
-        self._answered.update(ask)
-        yield from self._read_vectors(ask, peer)
-
-    def _read_vectors(self, documents: tuple[DocumentId, ...], peer: NodeId) -> Iterator[Effect]:
-        if documents:
+    def _read_vectors(self, lanes: tuple[Lane, ...]) -> Iterator[Effect]:
+        if lanes:
             self._vector_reads += 1
-            source = None if self._whole else peer
-            yield effects.ReadVectors(self._ticket(), source, documents)
+            yield effects.ReadVectors(self._ticket(), self._source, lanes)
 
     def vectors_read(self, answer: effects.VectorsRead) -> None:
-        """Our vectors, for the peer to send from there on."""
+        """How far we have some lanes, for the peer to send from there on."""
         self._vector_reads -= 1
-        for vectors in said(self._number, answer.vectors, answer=True, whole=self._whole):
+        self._say_vectors(answer.vectors)
+
+    def _say_vectors(self, lanes: Sequence[tuple[DocumentId, Vector]]) -> None:
+        for vectors in said(self._number, lanes, answer=True, whole=self._whole) if lanes else ():
             self._say(vectors)
 
     def receipted(self, message: messages.Receipts, peer: messages.Hello) -> Iterator[Effect]:
@@ -161,26 +175,23 @@ class Exchange:
 
     # In -------------------------------------------------------------------------------------
 
-    def content(self, content: messages.Content, peer: NodeId) -> Iterator[Effect]:
+    def content(self, content: messages.Content) -> Iterator[Effect]:
         """Vet it, hold what is good."""
         for run in content.runs:
             self.relays.heard(run)
         yield from self._move()
-        hold, refused = self.inbound.take(content, self._ticket(), peer)
+        hold, refused = self.inbound.take(content, self._ticket(), self._peer)
         for fault in refused:
             self._say(refusal(fault))
         yield hold
 
-    def held(
-        self, ticket: int, answer: effects.HoldDone, peer: NodeId, now: float
-    ) -> Iterator[Effect]:
+    def held(self, ticket: int, answer: effects.HoldDone, now: float) -> Iterator[Effect]:
         """It is durable."""
         for aside in answer.applied.set_aside:
             self._say(refusal(aside))
         self.inbound.held(ticket, answer, now)
         self.progress = self.progress or bool(answer.applied.grown)
-        documents = tuple(dict.fromkeys(lane.document for lane in answer.applied.gaps))
-        yield from self._read_vectors(documents, peer)
+        yield from self._read_vectors(answer.applied.gaps)
 
     def receipt(self, now: float) -> None:
         """Say what is durable, if it is time."""

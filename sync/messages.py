@@ -67,39 +67,48 @@ class Listing(NamedTuple):
 class Sketch(NamedTuple):
     """Cells of the lister's sketch from number `start` on, 9 bytes each (`sketch.py`).
 
-    `salt`: none, or 16 bytes, when sketches under the bare key have misled before.
+    `salt`: none, or 16 bytes, when sketches under the bare key have misled before. With `document`:
+    the comparer's, over its `lanes` lanes of that document, without salt.
     """
 
     round: int
     salt: bytes
     start: int
     cells: bytes
+    document: DocumentId | None = None
+    lanes: int = 0
 
 
 class More(NamedTuple):
-    """The comparer could not decode: it wants `size` cells in all; 0: it wants a listing."""
+    """The comparer could not decode: it wants `size` cells in all; 0: it wants a listing.
+
+    With `document`: the lister, cells over that document's lanes; 0: it wants its vector.
+    """
 
     round: int
     size: int
+    document: DocumentId | None = None
 
 
 class Wanted(NamedTuple):
     """What the comparer holds of the lister's documents that the sketch gave away, by symbol.
 
-    `whole`: actors and heads are not cut. `final`: nothing more is asked this round.
+    `whole`: actors and heads are not cut. `final`: nothing more is asked this round. With `document`:
+    symbols of lanes of that document, each with the lister's lanes of the same tag.
     """
 
     round: int
     wanted: tuple[tuple[Symbol, Vector], ...]
     whole: bool
     final: bool
+    document: DocumentId | None = None
 
 
 class Vectors(NamedTuple):
     """What the sender holds of these documents, so that the receiver sends what is missing.
 
-    `answer`: the receiver need not say its own vectors. `whole`: actors and heads are not cut.
-    `final`: nothing more is asked this round. Round 0: outside a round (a gap found while live).
+    `answer`: of these lanes; of others nothing is said or asked. `whole`: actors and heads are not
+    cut. `final`: nothing more is asked this round. Round 0: a gap (`answer`), or what is staged.
     """
 
     round: int
@@ -237,7 +246,8 @@ def precedence_of(message: Message) -> Precedence:
     """What a message may overtake."""
     if isinstance(message, Content | Part):
         return message.precedence
-    if isinstance(message, Vectors) and message.answer and message.round:
+    answers = isinstance(message, Vectors) and message.answer and message.round
+    if answers or (isinstance(message, Wanted) and message.document is not None):
         return Precedence.ROUTINE  # before FINISHED, which says that nothing more is asked
     return _SAID_AS.get(type(message), Precedence.CONTROL)
 

@@ -13,15 +13,15 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-from conflict.identity import DocumentId, Lane
+from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
 from sync import limits
 from sync.effects import LackingRead, ReachRead, Read, ReadLacking, ReadReach
 from sync.errors import FrameTooLarge, OutOfTurn
 from sync.messages import Content
-from sync.ports import Precedence, Receipt, Terms
+from sync.ports import Asked, Precedence, Receipt, Terms
 from sync.rebuilding import change_hash
-from sync.vectors import packed, unpacked
+from sync.vectors import joined, packed, unpacked
 
 _RUN_OVERHEAD_BYTES = 160
 CONTENT = (Precedence.URGENT, Precedence.SUMMARY, Precedence.ROUTINE)
@@ -56,21 +56,32 @@ class Outbox:
         self._last_frame = 0
         self._refused: set[Lane] = set()  # at most one for each run sent
 
-    def ask(self, document: DocumentId, have: Vector, *, told: bool = False) -> None:
-        """The peer lacks part of `document`; `have` is what it holds, `told`: by its own account.
+    def ask(
+        self,
+        document: DocumentId,
+        have: Vector,
+        *,
+        told: bool = False,
+        only: bool = False,
+        owed: bool = False,
+    ) -> None:
+        """The peer lacks part of `document`; `have` is what it holds, `told`: with what it staged.
 
-        What it told it need not be asked again in the same round: it may have begun a lane.
+        What it told it need not be asked again in the same round: it may have begun a lane. `only`,
+        `owed`: see `Asked`.
         """
         if told and len(self._told) < limits.VECTOR_LANES_MAX:
             self._told.add(document)
-        elif document in self._told and not told:
+        elif document in self._told and not (told or only):
             return
         if len(self._asked) >= limits.QUEUE_DOCUMENTS_MAX:
             raise FrameTooLarge(
                 f"more than {limits.QUEUE_DOCUMENTS_MAX} documents asked (QUEUE_DOCUMENTS_MAX)"
             )
-        waiting = packed(have)
-        self._asked_bytes += len(waiting) - len(self._asked.get(document, b""))
+        before = self._asked.get(document, b"")
+        one = Asked(document, have, only, owed)
+        waiting = _packed(_both(_unpacked(document, before), one) if before else one)
+        self._asked_bytes += len(waiting) - len(before)
         if self._asked_bytes > limits.QUEUE_VECTORS_BYTES_MAX:
             most = limits.QUEUE_VECTORS_BYTES_MAX
             raise FrameTooLarge(f"over {most} bytes of vectors asked (QUEUE_VECTORS_BYTES_MAX)")
@@ -125,19 +136,21 @@ class Outbox:
         ticket: Callable[[], int],
         urgent_since_ms: int,
         waiting_bytes: Mapping[Precedence, int],
+        source: NodeId | None,
     ) -> Iterator[Read]:
         """What to read next: one lookup and one burst at a time. `waiting_bytes`: said, not yet sent;
         content is chosen as late as the link allows, so that what comes later can overtake it.
+        `source`: see `ReadLacking`.
         """
         ahead = sum(map(len, self._due.values()))
         if self._asked and not self._looking and ahead < limits.LOOKAHEAD_LANES:
             wanted = tuple(islice(self._asked.items(), limits.LOOKUP_DOCUMENTS))
-            for document, vector in wanted:
+            for document, waiting in wanted:
                 del self._asked[document]
-                self._asked_bytes -= len(vector)
+                self._asked_bytes -= len(waiting)
             self._looking = True
-            vectors = tuple((document, unpacked(vector)) for document, vector in wanted)
-            yield ReadLacking(ticket(), vectors, urgent_since_ms)
+            asked = tuple(_unpacked(document, waiting) for document, waiting in wanted)
+            yield ReadLacking(ticket(), source, asked, urgent_since_ms)
         if self._reading is None and (chosen := self._next(waiting_bytes)) is not None:
             lanes = tuple(islice(self._due[chosen].items(), limits.READ_LANES))
             for lane, _ in lanes:
@@ -204,6 +217,28 @@ class Outbox:
             whole = enumerate(flying.claims)
             claims += (one for at, one in whole if one is not None and (frame, at) not in out)
         return tuple(claims)
+
+
+def _packed(asked: Asked) -> bytes:
+    """To wait in a queue."""
+    return bytes((asked.only | asked.owed << 1,)) + packed(asked.have)
+
+
+def _unpacked(document: DocumentId, waiting: bytes) -> Asked:
+    """Inverse of `_packed`."""
+    flags = waiting[0]
+    return Asked(document, unpacked(waiting[1:]), bool(flags & 1), bool(flags >> 1))
+
+
+def _both(before: Asked, after: Asked) -> Asked:
+    """Two wishes for one document, before the first was looked up: the wider one, or all the lanes.
+    Too many for one vector: the later are for the next round."""
+    owed = before.owed or after.owed
+    if before.only and after.only:
+        have = joined(before.have, after.have)
+        have = have if len(have) <= limits.VECTOR_LANES_MAX else before.have
+        return after._replace(have=have, owed=owed)
+    return (before if after.only else after)._replace(owed=owed)
 
 
 def _weight(run: LaneRun) -> int:

@@ -117,6 +117,16 @@ class BlobWanted(NamedTuple):
     have: int
 
 
+class Asked(NamedTuple):
+    """What a peer has of a document. `only`: of these lanes; of others it asks nothing. `owed`: it waits
+    for our vector of the lanes of which it has more, if only to hear that there are none."""
+
+    document: DocumentId
+    have: Vector
+    only: bool = False
+    owed: bool = False
+
+
 class Lacking(NamedTuple):
     """A lane that a peer lacks the end of, and how far it has it.
 
@@ -131,13 +141,13 @@ class Lacking(NamedTuple):
 class Reach(NamedTuple):
     """What was read of lanes to send: signed runs, and what is left of the lanes asked for.
 
-    `rest`: lanes not read to their end, with how far they were. `behind`: documents where the peer
-    holds something that we do not, or another branch of a lane.
+    `rest`: lanes not read to their end, with how far they were. `behind`: lanes of which the peer
+    holds something that we do not, or another branch.
     """
 
     runs: tuple[LaneRun, ...]
     rest: tuple[tuple[Lane, ShortState], ...]
-    behind: tuple[DocumentId, ...]
+    behind: tuple[Lane, ...]
 
 
 class Position(NamedTuple):

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from conflict.identity import DocumentId
-from conflict.lane import Vector
-from sync import custody_effects, effects, limits, sketch
+from conflict.identity import ActorId, DocumentId
+from conflict.lane import ShortState, Vector
+from sync import blob_effects, custody_effects, effects, lane_effects, lane_sketch, limits, sketch
 from sync.effects import Answer, Read
 from sync.errors import BadSketch
-from sync.ports import LaneReader, Precedence
-from sync.sketch import Sketch, Symbol
+from sync.lane_effects import LanesShown
+from sync.ports import Asked, LaneReader, Precedence
+from sync.sketch import Sketch, SketchKey, Symbol
+from sync.vectors import ACTOR_SHORT_BYTES, NOTHING, lacking
 
 
 def perform(read: Read, store: LaneReader) -> Answer:
@@ -45,8 +47,23 @@ def _news(read: effects.ReadNews, store: LaneReader) -> effects.NewsRead:
 
 
 def _lacking(read: effects.ReadLacking, store: LaneReader) -> effects.LackingRead:
-    lanes, behind = store.lacking(read.wanted, read.urgent_since_ms)
-    return effects.LackingRead(tuple(lanes), tuple(behind))
+    asked = {one.document: one for one in read.wanted}
+    found, behind = store.lacking(
+        [(one.document, one.have) for one in read.wanted], read.urgent_since_ms
+    )
+    lanes = tuple(one for one in found if _concerns(asked[one.lane.document], one.lane.actor))
+    owed = frozenset(one.document for one in read.wanted if one.owed)
+    answered = sorted(owed.union(behind))
+    ours = store.vectors(answered, read.source) if answered else {}
+    vectors = ((one, lacking(ours[one], asked[one].have)) for one in answered)
+    told = tuple((one, vector) for one, vector in vectors if vector or one in owed)
+    return effects.LackingRead(lanes, told, owed)
+
+
+def _concerns(asked: Asked, actor: ActorId) -> bool:
+    """Whether it was asked for: vectors from the wire may cut their actors."""
+    named = asked.have.keys() & {actor, ActorId(actor[:ACTOR_SHORT_BYTES])}
+    return not asked.only or bool(named)
 
 
 def _reach(read: effects.ReadReach, store: LaneReader) -> effects.ReachRead:
@@ -54,12 +71,19 @@ def _reach(read: effects.ReadReach, store: LaneReader) -> effects.ReachRead:
 
 
 def _vectors(read: effects.ReadVectors, store: LaneReader) -> effects.VectorsRead:
-    vectors = store.vectors(read.documents, read.source)
-    return effects.VectorsRead(tuple((one, vectors[one]) for one in read.documents))
+    documents = [*dict.fromkeys(lane.document for lane in read.lanes)]
+    ours = store.vectors(documents, read.source)
+    found: dict[DocumentId, dict[ActorId, ShortState]] = {one: {} for one in documents}
+    for document, actor in read.lanes:
+        found[document][actor] = ours[document].get(actor, NOTHING)
+    return effects.VectorsRead(tuple(found.items()))
 
 
 def _staged(read: effects.ReadStaged, store: LaneReader) -> effects.StagedRead:
-    vectors = store.vectors(store.staged(read.source), read.source)
+    begun = store.staged(read.source)
+    held = store.vectors(begun) if begun else {}
+    few = [one for one in begun if len(held[one]) <= limits.VECTOR_LANES_SAID]
+    vectors = store.vectors(few, read.source) if few else {}
     return effects.StagedRead(tuple(vectors.items()))
 
 
@@ -67,13 +91,15 @@ def _owed(read: effects.ReadOwed, store: LaneReader) -> effects.OwedRead:
     return effects.OwedRead(tuple(store.owed(read.limit)))
 
 
-def _blobs_wanted(_read: effects.ReadBlobsWanted, store: LaneReader) -> effects.BlobsWantedRead:
-    return effects.BlobsWantedRead(tuple(store.blobs_wanted(limits.BLOBS_LISTED_MAX)))
+def _blobs_wanted(
+    _read: blob_effects.ReadBlobsWanted, store: LaneReader
+) -> blob_effects.BlobsWantedRead:
+    return blob_effects.BlobsWantedRead(tuple(store.blobs_wanted(limits.BLOBS_LISTED_MAX)))
 
 
-def _blob(read: effects.ReadBlob, store: LaneReader) -> effects.BlobRead:
+def _blob(read: blob_effects.ReadBlob, store: LaneReader) -> blob_effects.BlobRead:
     data, size = store.blob_part(read.hash, read.offset, read.size) or (b"", 0)
-    return effects.BlobRead(read.hash, size, read.offset, data)
+    return blob_effects.BlobRead(read.hash, size, read.offset, data)
 
 
 def _custody(_read: custody_effects.ReadCustody, store: LaneReader) -> custody_effects.CustodyRead:
@@ -90,9 +116,25 @@ def _compare(read: effects.Compare, store: LaneReader) -> effects.Compared:
     ours = dict(store.listing_between(read.after, last)) if last != read.after or read.final else {}
     theirs = dict(read.listed)
     differing = [one for one in theirs if ours.get(one) != theirs[one]]
-    vectors = store.vectors(differing, read.source)
+    vectors, large = _vectors_and_cells(differing, store, read)
     unlisted = tuple(one for one in ours if one not in theirs)
-    return effects.Compared(tuple((one, vectors[one]) for one in differing), unlisted)
+    said = tuple((one, vectors[one]) for one in differing if one in vectors)
+    return effects.Compared(said, unlisted, large)
+
+
+def _vectors_and_cells(
+    documents: list[DocumentId], store: LaneReader, read: effects.Compare | effects.Differ
+) -> tuple[dict[DocumentId, Vector], tuple[LanesShown, ...]]:
+    """Ours of these documents; where lanes are many, cells over them instead."""
+    key = SketchKey(read.lanes_secret)
+    vectors = store.vectors(documents, read.source)
+    few = {one: had for one, had in vectors.items() if len(had) <= limits.VECTOR_LANES_SAID}
+    large = sorted((one, had) for one, had in vectors.items() if one not in few)
+    return few, tuple(_shown(one, key, had, limits.LANE_CELLS) for one, had in large)
+
+
+def _shown(document: DocumentId, key: SketchKey, vector: Vector, size: int) -> LanesShown:
+    return LanesShown(document, len(vector), lane_sketch.cells_of(key, vector, size))
 
 
 def _cells(read: effects.ReadSketch, store: LaneReader) -> effects.SketchRead:
@@ -132,11 +174,13 @@ def _told(
     there = Counter(map(sketch.tag, found.theirs))
     held = {one: documents[one] for one in found.ours if one in documents}
     shared = [one for one in held if there[sketch.tag(one)]]
-    vectors = store.vectors([held[one] for one in shared], read.source)
+    vectors, large = _vectors_and_cells([held[one] for one in shared], store, read)
     paired: dict[int, Vector] = {}
     doubtful: list[tuple[DocumentId, Vector]] = []
     for one in shared:
-        tag, vector = sketch.tag(one), vectors[held[one]]
+        if (vector := vectors.get(held[one])) is None:
+            continue
+        tag = sketch.tag(one)
         if here[tag] == there[tag] == 1:
             paired[tag] = vector
         else:
@@ -148,7 +192,7 @@ def _told(
         if sketch.tag(one) in paired or one in lacking
     )
     unlisted = tuple(held[one] for one in found.lacking_there if one in held)
-    return effects.Differed(None, wanted, unlisted, tuple(doubtful))
+    return effects.Differed(None, wanted, unlisted, tuple(doubtful), large)
 
 
 def _named(read: effects.ReadNamed, store: LaneReader) -> effects.NamedRead:
@@ -157,6 +201,32 @@ def _named(read: effects.ReadNamed, store: LaneReader) -> effects.NamedRead:
     return effects.NamedRead(
         tuple((documents[symbol], vector) for symbol, vector in read.wanted if symbol in documents)
     )
+
+
+# Lanes of one document -------------------------------------------------------------------------
+
+
+def _of(one: lane_effects.LanesOf, store: LaneReader) -> tuple[SketchKey, Vector]:
+    return SketchKey(one.secret), store.vectors([one.document], one.source)[one.document]
+
+
+def _lanes(read: lane_effects.ReadLanes, store: LaneReader) -> lane_effects.LanesRead:
+    key, ours = _of(read.of, store)
+    if not read.size:
+        return lane_effects.LanesRead(read.of, None, ours)
+    return lane_effects.LanesRead(read.of, _shown(read.of.document, key, ours, read.size), None)
+
+
+def _differ_lanes(read: lane_effects.DifferLanes, store: LaneReader) -> lane_effects.LanesDiffered:
+    key, ours = _of(read.of, store)
+    told = lane_sketch.differ(key, ours, read.cells, read.lanes)
+    return lane_effects.LanesDiffered(read.of, told, ours if len(ours) <= read.lanes else None)
+
+
+def _named_lanes(read: lane_effects.ReadNamedLanes, store: LaneReader) -> lane_effects.LanesNamed:
+    key, ours = _of(read.of, store)
+    owed = any(vector for _, vector in read.wanted)
+    return lane_effects.LanesNamed(read.of, lane_sketch.named(key, ours, read.wanted), owed)
 
 
 _PERFORM: dict[type, Callable[..., Answer]] = {
@@ -172,8 +242,11 @@ _PERFORM: dict[type, Callable[..., Answer]] = {
     effects.ReadVectors: _vectors,
     effects.ReadStaged: _staged,
     effects.ReadOwed: _owed,
-    effects.ReadBlobsWanted: _blobs_wanted,
-    effects.ReadBlob: _blob,
+    lane_effects.ReadLanes: _lanes,
+    lane_effects.DifferLanes: _differ_lanes,
+    lane_effects.ReadNamedLanes: _named_lanes,
+    blob_effects.ReadBlobsWanted: _blobs_wanted,
+    blob_effects.ReadBlob: _blob,
     custody_effects.ReadCustody: _custody,
     custody_effects.ReadEntries: _entries,
 }

@@ -16,11 +16,13 @@ from conflict.identity import DocumentId, NodeId
 from sync import effects, limits, messages
 from sync.effects import Effect
 from sync.errors import BadFrame, FrameTooLarge, OutOfTurn
+from sync.lane_repair import LaneRepair, LaneSides
+from sync.lane_sketch import secret_of
 from sync.messages import Message
 from sync.outbox import Outbox
 from sync.ports import Summary
 from sync.sketch import CELL_BYTES, LISTED_BYTES, SALT_BYTES, cells_for, least_size, worth_sketching
-from sync.vectors import ambiguous, chunks, said
+from sync.vectors import chunks, clear, said
 
 _SALT_DOMAIN = b"aidstation/sketch-salt/1"
 
@@ -51,7 +53,7 @@ class Sides(NamedTuple):
 
 
 class Repair:
-    """Where a round stands. `lister`: this side shows."""
+    """Where a round stands. `lister`: this side shows. `lanes`: of documents that have many."""
 
     def __init__(self, number: int, method: Method, sides: Sides | None = None) -> None:
         self.number = number
@@ -75,6 +77,22 @@ class Repair:
         self._asked_all = False  # lister: the peer's last vectors came
         self._finished = False
         self._peer_finished = False
+        self._lanes = None if sides is None else self._beside(sides)
+
+    def _beside(self, sides: Sides) -> LaneRepair:
+        secret = secret_of(sides.secret, self.number)
+        whole = self.method > Method.SKETCH
+        lane_sides = LaneSides(
+            self.number, secret, self._source, whole, sides.outbox, sides.ticket, sides.say
+        )
+        return LaneRepair(lane_sides)
+
+    @property
+    def lanes(self) -> LaneRepair:
+        """Raises `OutOfTurn`, as all here does before there was a round."""
+        if self._lanes is None:
+            raise OutOfTurn("no round is under way")
+        return self._lanes
 
     @property
     def _side(self) -> Sides:
@@ -90,7 +108,8 @@ class Repair:
     @property
     def backlog(self) -> int:
         """Messages of the peer's that wait for the store."""
-        return max(len(self._pages), self._naming)
+        lanes = self._lanes.backlog if self._lanes else 0
+        return max(len(self._pages), self._naming, lanes)
 
     # The lister -------------------------------------------------------------------------------
 
@@ -135,8 +154,17 @@ class Repair:
         self._side.say(messages.Sketch(self.number, self._salt, answer.start, answer.cells))
 
     def more(self, more: messages.More) -> Iterator[Effect]:
-        """The comparer wants more cells, or a listing."""
-        if not self.lister or more.round != self.number or not self._shown or self._listing:
+        """The comparer wants more cells, or a listing; or the lister of some lanes."""
+        if more.document is not None and not self.lister:
+            yield from self.lanes.more(more, more.document)
+            return
+        if (
+            more.document is not None
+            or not self.lister
+            or more.round != self.number
+            or not self._shown
+            or self._listing
+        ):
             raise OutOfTurn("MORE where nothing was shown")
         if not more.size:
             self._shown = 0
@@ -168,8 +196,17 @@ class Repair:
             yield effects.ReadListing(self._side.ticket(), self._position, self._side.page)
 
     def wanted(self, wanted: messages.Wanted) -> Iterator[Effect]:
-        """What the comparer asks for, by symbol."""
-        if not self.lister or wanted.round != self.number or not self._shown or self._told:
+        """What the comparer asks for, by symbol; or the lister of some lanes."""
+        if wanted.document is not None and not self.lister:
+            yield from self.lanes.wanted(wanted, wanted.document)
+            return
+        if (
+            wanted.document is not None
+            or not self.lister
+            or wanted.round != self.number
+            or not self._shown
+            or self._told
+        ):
             raise OutOfTurn("WANTED where nothing was shown")
         self._told = wanted.final
         self._naming += 1
@@ -187,18 +224,23 @@ class Repair:
         self._naming -= 1
         self._asked_all = self._asked_all or (self._told and not self._naming)
 
-    def asked(self, *, final: bool) -> None:
+    def asked(self, vectors: messages.Vectors) -> None:
         """The peer's vectors came; `final`: it asks for nothing more."""
-        self._asked_all = self._asked_all or final
+        self._asked_all = self._asked_all or vectors.final
+        self.lanes.told(vectors)
 
     # The comparer -----------------------------------------------------------------------------
 
     def sketch(self, shown: messages.Sketch) -> Iterator[Effect]:
-        """Cells of what the peer holds."""
+        """Cells of what the peer holds, or of some lanes."""
+        if shown.document is not None and self.lister:
+            yield from self.lanes.sketch(shown, shown.document)
+            return
         if not shown.start:
             self._cells.clear()
         follows = shown.start * CELL_BYTES == len(self._cells)
-        if self.lister or shown.round != self.number or self._told or self._decoding:
+        wrong = self.lister or shown.document is not None or shown.round != self.number
+        if wrong or self._told or self._decoding:
             raise OutOfTurn("a SKETCH that was not awaited")
         if not follows or not shown.cells:
             raise BadFrame("a SKETCH goes on where the last one ended")
@@ -208,7 +250,8 @@ class Repair:
         self._salt = shown.salt
         self._decoding = True
         ticket, cells = self._side.ticket(), bytes(self._cells)
-        yield effects.Differ(ticket, self._source, shown.salt, cells, self._fewer)
+        secret = self.lanes.secret
+        yield effects.Differ(ticket, self._source, secret, shown.salt, cells, self._fewer)
 
     def differed(self, answer: effects.Differed) -> Iterator[Effect]:
         """Ask for what differs, offer what the peer has not; or ask for more to go by."""
@@ -222,12 +265,13 @@ class Repair:
             return
         for document in answer.unlisted:
             side.outbox.ask(document, {})
+        self.lanes.show(answer.large)
         whole = self.method > Method.SKETCH
         for vectors in said(self.number, answer.doubtful, whole=whole) if answer.doubtful else ():
             side.say(vectors)
         for wanted, last in chunks(answer.wanted):
-            clear = whole or ambiguous(wanted)
-            side.say(messages.Wanted(self.number, wanted, clear, last))
+            said_whole = clear(wanted, whole=whole)
+            side.say(messages.Wanted(self.number, wanted, said_whole, last))
         self._told = True
 
     def listing(self, page: messages.Listing) -> Iterator[Effect]:
@@ -240,7 +284,10 @@ class Repair:
         self._pages.append(page.final)
         self._position = page.listed[-1].document if page.listed else page.after
         side = self._side
-        yield effects.Compare(side.ticket(), self._source, page.after, page.listed, page.final)
+        secret = self.lanes.secret
+        yield effects.Compare(
+            side.ticket(), self._source, secret, page.after, page.listed, page.final
+        )
 
     def compared(self, answer: effects.Compared) -> None:
         """Ask for what differs, offer what the peer did not list."""
@@ -249,6 +296,7 @@ class Repair:
         final = self._pages.popleft()
         for document in answer.unlisted:
             self._side.outbox.ask(document, {})
+        self.lanes.show(answer.large)
         whole = self.method > Method.SKETCH
         for vectors in said(self.number, answer.differing, whole=whole, final=final):
             self._side.say(vectors)
@@ -264,7 +312,7 @@ class Repair:
 
     def finish(self, *, asking: bool) -> None:
         """FINISHED, once our part is sent. `asking`: we are still about to ask."""
-        ready = self._asked_all if self.lister else self._peer_finished
+        ready = self.lanes.idle and (self._asked_all if self.lister else self._peer_finished)
         if self._told and ready and not asking and not self._finished and self._side.outbox.sent:
             self._finished = True
             self._side.say(messages.Finished(self.number))

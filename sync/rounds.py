@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sync import effects, limits, messages
+from sync import blob_effects, effects, limits, messages
 from sync.effects import Effect, Phase
 from sync.errors import OutOfTurn
 from sync.exchange import Exchange
@@ -251,7 +251,7 @@ class Rounds:
             yield from self._at.enter(Phase.EQUAL)
             if self._exchange.moved:
                 yield effects.Outdated()
-            yield effects.ReadBlobsWanted(self._ticket())
+            yield blob_effects.ReadBlobsWanted(self._ticket())
         elif not self._repair:
             yield from self._at.enter(Phase.DIFFERENT, "contents differ; repair is scheduled")
             self._repair_later()
@@ -293,9 +293,11 @@ class Rounds:
         """What the peer holds of some documents; of an earlier round too: CHECK may overtake it."""
         if vectors.round > self.round.number:
             raise OutOfTurn("VECTORS of a round to come")
-        self._exchange.asked(vectors)
-        if vectors.round == self.round.number:
-            self.round.asked(final=vectors.final)
+        now = 0 < vectors.round == self.round.number
+        comparer = now and not self.round.lister
+        self._exchange.asked(vectors, owed=comparer and not vectors.answer)
+        if now:
+            self.round.asked(vectors)
 
     def take_turn(self) -> Iterator[Effect]:
         """No other session repairs: a round that was put off for that is asked for now."""
@@ -306,7 +308,7 @@ class Rounds:
     def staged(self, answer: effects.StagedRead) -> None:
         """Lanes that a cut left half sent: the peer goes on there, however it learns of the rest.
         Round 0: this goes before the cells or the pages, or the answer to them."""
-        for vectors in said(0, answer.vectors, answer=True) if answer.vectors else ():
+        for vectors in said(0, answer.vectors) if answer.vectors else ():
             self._say(vectors)
 
     def _read_staged(self) -> Iterator[Effect]:

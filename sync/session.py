@@ -12,7 +12,8 @@ from functools import partial
 
 from conflict.identity import Lane, NodeId
 from conflict.scope import Scopes
-from sync import codec, custody_effects, effects, limits, messages
+from sync import codec, effects, limits, messages
+from sync.answers import ANSWERS, Taker, in_part
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
 from sync.effects import Answer, Effect, Phase
@@ -231,6 +232,7 @@ class Session:
             keyring=self._keyring,
             epoch=greeting.epoch,
             leader=self.leader,
+            peer=proven.node,
             terms=self._agreed,
             ticket=self._ticket,
             say=self._say,
@@ -302,11 +304,10 @@ class Session:
     def _learn(self, ticket: int, answer: Answer) -> Iterable[Effect]:
         if isinstance(answer, effects.HoldDone):
             return self._on_hold_done(ticket, answer)
-        return _LEARNS[type(answer)](self, answer) or ()
+        return ANSWERS[type(answer)](self, answer) or ()
 
     def _on_hold_done(self, ticket: int, answer: effects.HoldDone) -> Iterator[Effect]:
-        peer = self._compared.company.peer.node
-        yield from self._open.held(ticket, answer, peer, self._at.now)
+        yield from self._open.held(ticket, answer, self._at.now)
         if answer.applied.grown:
             self._compared.check_soon()
 
@@ -353,59 +354,24 @@ _UNPROVEN = frozenset({Phase.GREETING, Phase.PROVING, Phase.CLOSED})
 _REPAIRING = frozenset({Phase.REPAIRING})
 _PROVEN = frozenset({Phase.CHECKING, Phase.REPAIRING, Phase.EQUAL, Phase.DIFFERENT})
 
-_Taker = Callable[..., Iterable[Effect] | None]
-
-
-def _in(part: str, taker: _Taker) -> _Taker:
-    return lambda session, message: taker(getattr(session, part), message)
-
-
-def _round(taker: _Taker) -> _Taker:
-    return lambda session, message: taker(session._compared.round, message)
-
-
-def _exchange(taker: _Taker) -> _Taker:
-    return lambda session, message: taker(session._open, message, session.peer)
-
 
 # Which message may come in which phase, and who deals with it: PROTOCOL.md draws this table.
-_TAKES: dict[type, tuple[frozenset[Phase], _Taker]] = {
+_TAKES: dict[type, tuple[frozenset[Phase], Taker]] = {
     messages.Hello: (frozenset({Phase.GREETING}), Session._on_hello),
     messages.Proof: (frozenset({Phase.PROVING}), Session._on_proof),
-    messages.Check: (_PROVEN, _in("_compared", Rounds.on_check)),
-    messages.Listing: (_REPAIRING, _round(Repair.listing)),
-    messages.Sketch: (_PROVEN, _in("_compared", Rounds.on_sketch)),
-    messages.More: (_REPAIRING, _round(Repair.more)),
-    messages.Wanted: (_REPAIRING, _round(Repair.wanted)),
-    messages.Vectors: (_PROVEN, _in("_compared", Rounds.on_vectors)),
-    messages.Content: (_PROVEN, _exchange(Exchange.content)),
-    messages.Finished: (_REPAIRING, _round(Repair.peer_finished)),
+    messages.Check: (_PROVEN, in_part("_compared", Rounds.on_check)),
+    messages.Listing: (_REPAIRING, in_part("_compared.round", Repair.listing)),
+    messages.Sketch: (_PROVEN, in_part("_compared", Rounds.on_sketch)),
+    messages.More: (_REPAIRING, in_part("_compared.round", Repair.more)),
+    messages.Wanted: (_REPAIRING, in_part("_compared.round", Repair.wanted)),
+    messages.Vectors: (_PROVEN, in_part("_compared", Rounds.on_vectors)),
+    messages.Content: (_PROVEN, in_part("_open", Exchange.content)),
+    messages.Finished: (_REPAIRING, in_part("_compared.round", Repair.peer_finished)),
     messages.Receipts: (_PROVEN, Session._on_receipts),
-    messages.Refused: (_PROVEN, _in("_open", Exchange.refused)),
-    messages.BlobAsk: (_PROVEN, _in("_blobs", BlobExchange.asked)),
-    messages.BlobPart: (_PROVEN, _in("_blobs", BlobExchange.part)),
-    messages.CustodyHave: (_PROVEN, _in("_custody", CustodyExchange.have)),
-    messages.Custody: (_PROVEN, _in("_custody", CustodyExchange.entry)),
-    messages.Ack: (_PROVEN, _in("_flow", lambda flow, ack: flow.acked(ack.through))),
-}
-
-_LEARNS: dict[type, _Taker] = {
-    effects.SummaryRead: _in("_compared", Rounds.summary),
-    effects.NewsRead: _in("_compared", Rounds.news),
-    effects.StagedRead: _in("_compared", Rounds.staged),
-    effects.ListingRead: _round(Repair.listing_read),
-    effects.Compared: _round(Repair.compared),
-    effects.SketchRead: _round(Repair.sketch_read),
-    effects.Differed: _round(Repair.differed),
-    effects.NamedRead: _round(Repair.named),
-    effects.LackingRead: _exchange(Exchange.lacking),
-    effects.ReachRead: _exchange(Exchange.reached),
-    effects.VectorsRead: _in("_exchange", Exchange.vectors_read),
-    effects.OwedRead: _in("_exchange", Exchange.owed),
-    effects.BlobsWantedRead: _in("_blobs", BlobExchange.wanted),
-    effects.BlobRead: _in("_blobs", BlobExchange.read),
-    effects.BlobSaved: _in("_blobs", BlobExchange.saved),
-    custody_effects.CustodyRead: _in("_custody", CustodyExchange.looked),
-    custody_effects.EntriesRead: _in("_custody", CustodyExchange.entries),
-    custody_effects.CustodySaved: _in("_custody", CustodyExchange.saved),
+    messages.Refused: (_PROVEN, in_part("_open", Exchange.refused)),
+    messages.BlobAsk: (_PROVEN, in_part("_blobs", BlobExchange.asked)),
+    messages.BlobPart: (_PROVEN, in_part("_blobs", BlobExchange.part)),
+    messages.CustodyHave: (_PROVEN, in_part("_custody", CustodyExchange.have)),
+    messages.Custody: (_PROVEN, in_part("_custody", CustodyExchange.entry)),
+    messages.Ack: (_PROVEN, in_part("_flow", lambda flow, ack: flow.acked(ack.through))),
 }

@@ -33,7 +33,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, NewType
 
-from conflict.identity import ID_BYTES, DocumentId
+from conflict.identity import ID_BYTES, ActorId, DocumentId
 from conflict.lane import DIGEST_BYTES
 from sync import limits
 from sync.errors import BadFrame, BadSketch, FrameTooLarge
@@ -92,11 +92,12 @@ class SketchKey:
         self._cell_hash = hashlib.sha512(keys[16:32])
         self.name = keys[32 : 32 + KEY_NAME_BYTES]
 
-    def symbol(self, document: DocumentId, digest: bytes) -> Symbol:
-        """Symbol of a document (16-byte id) in the state of that digest (16 bytes)."""
+    def symbol(self, one: DocumentId | ActorId, state: bytes) -> Symbol:
+        """Symbol of a document (16-byte id) in the state of that digest (16 bytes), or of the lane of
+        an actor with that head (8 bytes)."""
         hashed = self._symbol_hash.copy()
-        hashed.update(document + digest)
-        named = document[-_TAG_BYTES:] + hashed.digest()[:_STATE_BYTES]
+        hashed.update(one + state)
+        named = one[-_TAG_BYTES:] + hashed.digest()[:_STATE_BYTES]
         return Symbol(int.from_bytes(named, "big"))
 
     def spread(self, symbol: Symbol) -> tuple[int, tuple[int, ...], bytes]:
@@ -328,7 +329,7 @@ def worth_sketching(ours: int, theirs: int) -> bool:
     The gap is the least number of differences. A new node, or one far behind, has few to list.
     """
     gap = abs(ours - theirs)
-    return _cheaper(0, cells_for(gap), gap * SYMBOL_BYTES, min(ours, theirs))
+    return _cheaper(0, cells_for(gap), gap * SYMBOL_BYTES, min(ours, theirs) * LISTED_BYTES)
 
 
 def least_size(have: int) -> int:
@@ -336,19 +337,20 @@ def least_size(have: int) -> int:
     return have + max(STEP_CELLS_MIN, have // 4)
 
 
-def next_size(difference: Sketch, fewer: int) -> int | None:
-    """Cells to have in all when these did not decode; None: list the `fewer` documents instead."""
+def next_size(difference: Sketch, fewer: int, each_bytes: int = LISTED_BYTES) -> int | None:
+    """Cells to have in all when these did not decode; None: list the `fewer` documents instead, which
+    takes `each_bytes` for each."""
     have = len(difference)
     guessed = differences_guessed(difference)
     guess = 4 * have if guessed is None else cells_for(guessed)
     size = max(guess, least_size(have))
-    return size if _cheaper(have, size, 0, fewer) else None
+    return size if _cheaper(have, size, 0, fewer * each_bytes) else None
 
 
-def _cheaper(have: int, size: int, more_bytes: int, fewer: int) -> bool:
-    """Whether cells up to `size` may be had, and for less than listing the fewer documents."""
+def _cheaper(have: int, size: int, more_bytes: int, listed_bytes: int) -> bool:
+    """Whether cells up to `size` may be had, and for less than a listing."""
     sketched = (size - have) * CELL_BYTES + more_bytes
-    return size <= limits.SKETCH_CELLS_MAX and sketched <= fewer * LISTED_BYTES
+    return size <= limits.SKETCH_CELLS_MAX and sketched <= listed_bytes
 
 
 def differences_guessed(difference: Sketch) -> int | None:

@@ -7,7 +7,7 @@ digests still differ, and the next round says both in full.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from conflict.identity import ID_BYTES, ActorId, DocumentId
@@ -19,6 +19,9 @@ from sync.leb128 import Reader, bound, number
 
 ACTOR_SHORT_BYTES = 8
 HEAD_CUT_BYTES = 4
+LANE_BYTES = ACTOR_SHORT_BYTES + 1 + HEAD_CUT_BYTES  # of a lane up to 127 changes long
+NOTHING = ShortState(0, b"")
+"""Of a lane that one has nothing of."""
 
 Name = TypeVar("Name")
 
@@ -30,7 +33,8 @@ def vectors_to_bytes(vectors: Iterable[tuple[bytes, Vector]], *, whole: bool) ->
     for name, vector in vectors:
         parts += (name, number(len(vector)))
         for actor, state in sorted(vector.items()):
-            parts += (actor[:actor_bytes], number(state.length), state.head[:head_bytes])
+            head = state.head[:head_bytes] if state.length else b""
+            parts += (actor[:actor_bytes], number(state.length), head)
     return b"".join(parts)
 
 
@@ -50,7 +54,8 @@ def vectors_from_bytes(
             actor = reader.take(actor_bytes)
             length = reader.number()
             bound(length, LANE_CHANGES_MAX, "changes in a lane", "LANE_CHANGES_MAX")
-            lanes[ActorId(actor)] = ShortState(length, reader.take(head_bytes))
+            head = reader.take(head_bytes) if length else b""
+            lanes[ActorId(actor)] = ShortState(length, head)
             if actor <= last:
                 raise BadFrame("the lanes of a vector ascend")
             last = actor
@@ -68,6 +73,45 @@ def packed(vector: Vector) -> bytes:
 def unpacked(data: bytes) -> Vector:
     """Inverse of `packed`."""
     return vectors_from_bytes(data[1:], 0, whole=bool(data[0]))[0][1]
+
+
+def resolved(held: Mapping[ActorId, object], have: Vector) -> Vector:
+    """A vector from the wire may cut its actors: by those that we hold, they are whole again."""
+    if all(actor in held for actor in have):
+        return have
+    widths = {len(actor) for actor in have}
+    whole = {actor[:width]: actor for actor in held for width in widths}
+    return {whole.get(actor, actor): state for actor, state in have.items()}
+
+
+def lacking(ours: Vector, theirs: Vector) -> dict[ActorId, ShortState]:
+    """Ours of the lanes of which they have more than we do, or another branch: what to ask for."""
+    found: dict[ActorId, ShortState] = {}
+    for actor, its in resolved(ours, theirs).items():
+        mine = ours.get(actor, NOTHING)
+        branch = its.length == mine.length and not mine.head.startswith(its.head)
+        if branch or its.length > mine.length:
+            found[actor] = mine
+    return found
+
+
+def joined(one: Vector, other: Vector) -> Vector:
+    """Both, the other where they speak of the same lane; all cut if anything in them is."""
+    both = {**one, **other}
+    if not any(_is_cut(actor, state) for actor, state in both.items()):
+        return both
+    return {ActorId(actor[:ACTOR_SHORT_BYTES]): state for actor, state in both.items()}
+
+
+def clear(vectors: Iterable[tuple[object, Vector]], *, whole: bool) -> bool:
+    """Whether to say these whole: it is wished for, or needed; and nothing came cut to us."""
+    vectors = list(vectors)
+    cut = any(_is_cut(*lane) for _, vector in vectors for lane in vector.items())
+    return not cut and (whole or ambiguous(vectors))
+
+
+def _is_cut(actor: ActorId, state: ShortState) -> bool:
+    return len(actor) < ID_BYTES or (state.length > 0 and len(state.head) < HEAD_SHORT_BYTES)
 
 
 def ambiguous(vectors: Iterable[tuple[object, Vector]]) -> bool:
@@ -107,8 +151,8 @@ def said(
 ) -> Iterator[messages.Vectors]:
     """VECTORS of documents by id, at least one; cut only where that is clear. `final`: the last is."""
     for chunk, last in chunks(vectors):
-        clear = whole or ambiguous(chunk)
-        yield messages.Vectors(round_, chunk, answer, clear, final=final and last)
+        said_whole = clear(chunk, whole=whole)
+        yield messages.Vectors(round_, chunk, answer, said_whole, final=final and last)
 
 
 def _widths(*, whole: bool) -> tuple[int, int]:

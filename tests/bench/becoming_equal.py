@@ -24,6 +24,7 @@ from sync.packing import pack
 from tests.bench.far_link import ROUND_TRIP_S, FarLink
 from tests.bench.figures import Row, row
 from tests.bench.lab_stores import LabNode, counted_steps, document, sql_pair
+from tests.bench.many_lanes import BESIDES, many_lanes_rows
 from tests.bench.payload_runs import START
 from tests.bench.two_nodes import two_nodes_rows
 from tests.sync.session_lab import LAN
@@ -50,6 +51,8 @@ def measure(large: int = LARGE, nodes: int = 10_000) -> list[Row]:
         with sql_pair(folder, MIDDLE) as pair:
             rows += statements_rows(pair)
             rows += lone_rows(pair)
+        with sql_pair(folder, BESIDES) as pair:
+            rows += many_lanes_rows(pair, meet)
     return rows + two_nodes_rows(nodes)
 
 

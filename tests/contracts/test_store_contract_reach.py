@@ -118,7 +118,7 @@ def test_a_vector_from_the_wire_may_cut_actors_and_heads(store: Store) -> None:
     parted = {**equal, _cut(lane): _cut_state(branch, 3)}
     [lacking], _ = store.lacking([(document(1), parted)], 0)
     found = store.reach([(lacking.lane, lacking.have)], PLENTY)
-    assert found == Reach((lane.whole(),), (), (document(1),))
+    assert found == Reach((lane.whole(),), (), (lane.lane,))
     unheld = {**equal, ActorId(b"somebody"): ShortState(1, b"head")}
     assert store.lacking([(document(1), unheld)], 0) == ([], [document(1)])
 
@@ -342,7 +342,7 @@ def test_reaching_for_a_peer_on_a_branch_brings_the_evidence(store: Store, lengt
     hold(store, lane.cut(7, 8))
     found = store.reach([(lane.lane, had(branch, length))], 1)
     rest = ((lane.lane, had(lane, 6)),)
-    assert found == Reach((lane.cut(4, 6),), rest, (document(1),))
+    assert found == Reach((lane.cut(4, 6),), rest, (lane.lane,))
     assert store.reach(found.rest, 1) == Reach((lane.cut(7, 8),), (), ())
 
 
@@ -352,15 +352,15 @@ def test_a_branch_as_long_as_what_is_held_brings_its_last_run(store: Store) -> N
     hold(store, lane.cut(1, 4))
     hold(store, lane.cut(5, 6))
     found = store.reach([(lane.lane, had(branch, 6))], PLENTY)
-    assert found == Reach((lane.cut(5, 6),), (), (document(1),))
+    assert found == Reach((lane.cut(5, 6),), (), (lane.lane,))
 
 
 def test_a_peer_that_has_more_gets_nothing_and_is_named(store: Store) -> None:
     lane, unheld = sample_lane(1, document(1), 4), sample_lane(2, document(2), 2)
     hold(store, lane.cut(1, 3))
     for more in (had(lane, 4), unknown(4)):
-        assert store.reach([(lane.lane, more)], PLENTY) == Reach((), (), (document(1),))
-    assert store.reach([(unheld.lane, had(unheld, 1))], PLENTY) == Reach((), (), (document(2),))
+        assert store.reach([(lane.lane, more)], PLENTY) == Reach((), (), (lane.lane,))
+    assert store.reach([(unheld.lane, had(unheld, 1))], PLENTY) == Reach((), (), (unheld.lane,))
     assert store.reach([(unheld.lane, NOTHING)], PLENTY) == Reach((), (), ())
 
 

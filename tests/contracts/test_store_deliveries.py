@@ -162,7 +162,7 @@ def test_runs_in_pieces_are_the_runs_that_are_lacking(
         while lanes:
             piece = store.reach(lanes, bytes_max)
             found += piece.runs
-            named |= set(piece.behind)
+            named |= {lane.document for lane in piece.behind}
             assert sum(len(raw) for run in piece.runs for raw in run.changes) <= bytes_max or (
                 len(piece.runs) == 1
             )

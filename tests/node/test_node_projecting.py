@@ -22,7 +22,8 @@ from node.writing import Urgency
 from storage.memory import MemoryStore
 from storage.shapes import DocumentWork
 from storage.store import SqlStore
-from sync.effects import Hold, SaveBlobPart
+from sync.blob_effects import SaveBlobPart
+from sync.effects import Hold
 from sync.ports import SetAside
 from tests.conflict import conflict_lab as lab
 from tests.conflict.conflict_lab import LabAuthor

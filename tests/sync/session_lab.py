@@ -24,7 +24,7 @@ from conflict.scope import Scopes
 from conflict.signature import SigningKey, VerifyingKey, lane_message
 from conflict.statement import Draft
 from storage.memory import MemoryStore
-from sync import codec, custody, custody_effects, effects
+from sync import blob_effects, codec, custody, custody_effects, effects
 from sync.custody import CustodyEntry, Verdict
 from sync.effects import Effect, Phase
 from sync.handshake import Greeting
@@ -216,7 +216,7 @@ class Endpoint:
                     transaction.save_receipts(holder, epoch, receipts, 1)
             case effects.Outdated():
                 self.node.known.pop(self.session.peer, None)
-            case effects.SaveBlobPart():
+            case blob_effects.SaveBlobPart():
                 self._blob(effect)
             case custody_effects.SaveCustody():
                 self._custody(effect)
@@ -254,12 +254,12 @@ class Endpoint:
         if verdict is Verdict.KEPT:
             self.node.custody_grown(self.session.peer)
 
-    def _blob(self, effect: effects.SaveBlobPart) -> None:
+    def _blob(self, effect: blob_effects.SaveBlobPart) -> None:
         with self.node.store.write() as transaction:
             complete = transaction.put_blob_part(
                 effect.hash, effect.offset, effect.data, effect.size
             )
-        saved = effects.BlobSaved(effect.hash, effect.offset + len(effect.data), complete)
+        saved = blob_effects.BlobSaved(effect.hash, effect.offset + len(effect.data), complete)
         self.perform(self.session.answer(effect.ticket, saved, self.link.now))
 
 

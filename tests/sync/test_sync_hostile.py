@@ -291,7 +291,7 @@ def test_a_blob_part_that_was_not_asked_for_is_out_of_turn() -> None:
 def test_the_memory_of_one_session_is_bounded_by_named_limits() -> None:
     """What one peer can make a node keep in memory, beyond what its own store gives it to send."""
     parts = 5 * limits.FRAME_BYTES_MAX
-    cells = 2 * limits.SKETCH_CELLS_MAX * CELL_BYTES
+    cells = 3 * limits.SKETCH_CELLS_MAX * CELL_BYTES  # of documents, twice; of lanes
     assert limits.SKETCH_WANTED_MAX * SYMBOL_BYTES < limits.FRAME_BYTES_MAX
     waiting = limits.QUEUE_VECTORS_BYTES_MAX + limits.HOLDING_BYTES_MAX + limits.WAITING_BYTES_MAX
     credit = LinkProfile.lan().credit_bytes + limits.READS_AHEAD_MAX * limits.FRAME_BYTES_MAX

@@ -1,4 +1,4 @@
-"""Every message as bytes, for a second implementation: `vectors/messages.json`, `vectors/sketch.json`.
+"""Every message as bytes, for a second implementation: `messages.json`, `sketch.json`, `lanes.json`.
 
 Written by `python -m tests.sync.test_sync_vectors`, for a new protocol version only.
 """
@@ -21,7 +21,7 @@ from session_lab import Keys, Node
 
 from conflict.identity import ActorId, DocumentId, DocumentKind, NodeId, new_document
 from conflict.lane import ShortState
-from sync import codec, custody, messages
+from sync import codec, custody, lane_sketch, messages
 from sync.messages import Message
 from sync.ports import Listed, Precedence, Receipt, Summary
 from sync.sketch import CELL_BYTES, Sketch, SketchKey, Symbol, decode
@@ -62,6 +62,9 @@ def said() -> Iterator[Message]:
     yield messages.Listing(1, listed[0].document, (listed[1],), final=True)
     yield messages.Vectors(1, ((document("one"), CUT),), answer=False, whole=False, final=True)
     yield messages.Vectors(0, ((document("one"), VECTOR),), answer=True, whole=True, final=False)
+    yield messages.Vectors(0, ((document("one"), CUT),), answer=False, whole=False, final=False)
+    nothing = {ActorId(some("actor 2", 8)): ShortState(0, b"")}
+    yield messages.Vectors(1, ((document("one"), nothing),), answer=True, whole=False, final=False)
     yield messages.Content(1, Precedence.URGENT, (run,))
     yield messages.Finished(1)
     yield messages.Receipts((1, 2), ((2, 0),), b"\1" + some("r", 32) + some("s", 32))
@@ -80,6 +83,11 @@ def said() -> Iterator[Message]:
     yield messages.Sketch(2, some("salt"), 3, bytes(CELL_BYTES))
     yield messages.More(1, 96)
     yield messages.Wanted(1, ((Symbol(0x7E8FFB716180), CUT),), whole=False, final=True)
+    yield messages.Sketch(1, b"", 0, cells.to_bytes(), document("one"), 3600)
+    yield messages.More(1, 104, document("one"))
+    yield messages.More(1, 0, document("one"))
+    lanes = ((Symbol(0x7E8FFB716180), CUT), (Symbol(0x7E8FFB716181), {}))
+    yield messages.Wanted(1, lanes, whole=False, final=True, document=document("one"))
     yield messages.CustodyHave(((NodeId(some("node")), some("epoch"), 4),))
     yield messages.Custody(custody.to_bytes(_entry(node)))
 
@@ -158,6 +166,32 @@ def sketch_json() -> str:
     return json.dumps(rows, indent=1) + "\n"
 
 
+def lanes_json() -> str:
+    """Cells over the lanes of two vectors, and what they differ by."""
+    session, number = some("both nonces", 32), 3
+    secret = lane_sketch.secret_of(session, number)
+    ours = {ActorId(some(f"actor {n}")): ShortState(n + 1, some(f"head {n}", 8)) for n in range(20)}
+    theirs = dict(sorted(ours.items())[1:])
+    grown = next(iter(theirs))
+    theirs[grown] = ShortState(99, some("another head", 8))
+    key = SketchKey(secret)
+    cells = lane_sketch.cells_of(key, theirs, 26)
+    told = lane_sketch.differ(key, ours, cells, len(theirs))
+    assert [told.more, len(told.wanted), len(told.offered)] == [None, 1, 1]
+    row = {
+        "session": session.hex(),
+        "round": number,
+        "secret": secret.hex(),
+        "ours": fields(ours),
+        "theirs": fields(theirs),
+        "symbols of theirs": [f"{one:012x}" for one in lane_sketch.symbols_of(key, theirs)],
+        "cells of theirs": cells.hex(),
+        "wanted": [[f"{one:012x}", fields(vector)] for one, vector in told.wanted],
+        "offered": [one.hex() for one in told.offered],
+    }
+    return json.dumps(row, indent=1) + "\n"
+
+
 ROWS = json.loads((HERE / "messages.json").read_text()) if (HERE / "messages.json").exists() else []
 
 
@@ -182,6 +216,10 @@ def test_the_checked_in_sketches_are_ours() -> None:
     assert (HERE / "sketch.json").read_text() == sketch_json()
 
 
+def test_the_checked_in_lanes_are_ours() -> None:
+    assert (HERE / "lanes.json").read_text() == lanes_json()
+
+
 def test_a_checked_in_sketch_decodes_from_its_bytes_alone() -> None:
     for row in json.loads((HERE / "sketch.json").read_text()):
         key = SketchKey(bytes.fromhex(row["secret"]), bytes.fromhex(row["salt"]))
@@ -195,3 +233,4 @@ def test_a_checked_in_sketch_decodes_from_its_bytes_alone() -> None:
 if __name__ == "__main__":
     (HERE / "messages.json").write_text(messages_json())
     (HERE / "sketch.json").write_text(sketch_json())
+    (HERE / "lanes.json").write_text(lanes_json())

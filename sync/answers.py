@@ -1,0 +1,47 @@
+"""Which part of a session deals with an answer: a table by type, as `session.py` has one of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+
+from sync import blob_effects, custody_effects, effects, lane_effects
+from sync.blobs import BlobExchange
+from sync.custody_exchange import CustodyExchange
+from sync.effects import Effect
+from sync.exchange import Exchange
+from sync.lane_repair import LaneRepair
+from sync.repair import Repair
+from sync.rounds import Rounds
+
+Taker = Callable[..., Iterable[Effect] | None]
+
+
+def in_part(part: str, taker: Taker) -> Taker:
+    """A method of that part, as a function of the session."""
+    return lambda session, given: taker(attrgetter(part)(session), given)
+
+
+ANSWERS: dict[type, Taker] = {
+    effects.SummaryRead: in_part("_compared", Rounds.summary),
+    effects.NewsRead: in_part("_compared", Rounds.news),
+    effects.StagedRead: in_part("_compared", Rounds.staged),
+    effects.ListingRead: in_part("_compared.round", Repair.listing_read),
+    effects.Compared: in_part("_compared.round", Repair.compared),
+    effects.SketchRead: in_part("_compared.round", Repair.sketch_read),
+    effects.Differed: in_part("_compared.round", Repair.differed),
+    effects.NamedRead: in_part("_compared.round", Repair.named),
+    effects.LackingRead: in_part("_open", Exchange.lacking),
+    effects.ReachRead: in_part("_open", Exchange.reached),
+    effects.VectorsRead: in_part("_exchange", Exchange.vectors_read),
+    effects.OwedRead: in_part("_exchange", Exchange.owed),
+    lane_effects.LanesRead: in_part("_compared.round.lanes", LaneRepair.read),
+    lane_effects.LanesDiffered: in_part("_compared.round.lanes", LaneRepair.differed),
+    lane_effects.LanesNamed: in_part("_compared.round.lanes", LaneRepair.named),
+    blob_effects.BlobsWantedRead: in_part("_blobs", BlobExchange.wanted),
+    blob_effects.BlobRead: in_part("_blobs", BlobExchange.read),
+    blob_effects.BlobSaved: in_part("_blobs", BlobExchange.saved),
+    custody_effects.CustodyRead: in_part("_custody", CustodyExchange.looked),
+    custody_effects.EntriesRead: in_part("_custody", CustodyExchange.entries),
+    custody_effects.CustodySaved: in_part("_custody", CustodyExchange.saved),
+}
