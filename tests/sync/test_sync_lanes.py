@@ -18,7 +18,7 @@ from test_sync_resume import LAN, SATCOM, Cut, Wire
 
 from conflict.identity import ActorId
 from conflict.lane import ShortState, Vector
-from sync import lane_sketch, limits
+from sync import lane_sketch, limits, messages
 from sync.effects import Phase
 from sync.lane_sketch import differ, named
 from sync.link_profile import LinkProfile
@@ -27,9 +27,7 @@ from sync.sketch import CELL_BYTES, SketchKey, Symbol
 from sync.vectors import ACTOR_SHORT_BYTES, HEAD_CUT_BYTES, NOTHING, lacking, resolved
 
 PROFILES = st.sampled_from([LAN, SATCOM])
-CONSTANT_BYTES = (
-    2_800  # cells of documents, two vectors of 64 lanes, cells of lanes, what frames them
-)
+CONSTANT_BYTES = 2_400  # cells of documents, a vector of 64 lanes, cells of lanes, frames
 LANE_BYTES = 60  # 12 in cells, 20 to name it, 13 to answer; cells double, so twice that
 
 
@@ -80,6 +78,9 @@ def test_documents_that_differ_in_a_few_lanes_end_equal_for_few_bytes_a_lane(
     assert link.phases == (Phase.EQUAL, Phase.EQUAL)
     assert rounds(link) <= 2, "one round brings all of it"
     assert besides_content(link) <= CONSTANT_BYTES + LANE_BYTES * apart.lanes
+    carried = link.carried[0] + link.carried[1]
+    assert len({lane for lane, _ in carried}) == apart.lanes
+    assert set(carried.values()) <= {1}, "nothing goes twice, nothing else goes"
 
 
 @settings(max_examples=40, deadline=None)
@@ -198,6 +199,13 @@ def test_above_what_a_vector_holds_many_differences_cost_all_content_and_end_equ
     assert pair.equal
 
 
+def test_lanes_are_wanted_before_the_end_of_the_round_is_said() -> None:
+    wanted = messages.Wanted(1, ((Symbol(1), {}),), whole=False, final=True, document=ROSTER)
+    ended = messages.precedence_of(messages.Finished(1))
+    assert messages.precedence_of(wanted) == ended, "of one class, so in order"
+    assert messages.precedence_of(wanted._replace(document=None)) < ended
+
+
 # What is awkward --------------------------------------------------------------------------------
 
 
@@ -294,7 +302,9 @@ def test_a_long_lane_cut_off_in_the_middle_goes_on_there(swapped: bool, besides:
     second.settle()
     assert pair.equal
     assert second.told["Content"] < at_once.told["Content"] / 2
-    assert besides_content(second) <= CONSTANT_BYTES
+    assert besides_content(second) <= CONSTANT_BYTES / 2, (
+        "what is staged is not said with 100 lanes"
+    )
 
 
 # Pure -------------------------------------------------------------------------------------------

@@ -160,6 +160,20 @@ def test_more_of_lanes_asked_for_again_and_again_ends_at_the_limit() -> None:
     assert asked < 40
 
 
+@pytest.mark.parametrize("grown", [False, True])
+def test_more_cells_go_on_where_the_last_ended_unless_the_lanes_have_changed(grown: bool) -> None:
+    victim = comparer()
+    victim.end.outgoing.clear()
+    if grown:
+        hold(victim.node, [restarted(victim.node).write()], offered=False)
+    assert victim.hear(messages.More(victim.round, 104, ROSTER)) == ""
+    [shown] = [
+        one for one in map(codec.decode, victim.end.outgoing) if isinstance(one, messages.Sketch)
+    ]
+    assert shown.start == (0 if grown else limits.LANE_CELLS)
+    assert shown.start + len(shown.cells) // CELL_BYTES == 104
+
+
 def test_more_before_the_last_cells_were_read_is_out_of_turn() -> None:
     victim = comparer()
     never_answers(victim.end, lane_effects.ReadLanes)
