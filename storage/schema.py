@@ -20,7 +20,7 @@ from storage.upsert import upsert
 SCHEMA_VERSION = 4
 """The schema that this code needs: the number of the newest migration."""
 
-SCHEMA_OLDEST = 3
+SCHEMA_OLDEST = 4
 """The oldest schema number whose code may open what this code writes."""
 
 VERSION_KEY = "schema.version"
