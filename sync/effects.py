@@ -12,6 +12,7 @@ from typing import NamedTuple
 from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import Scopes
+from sync.continuing import BasesRead, ReadBases
 from sync.custody_effects import (
     CustodyRead,
     CustodyRefused,
@@ -182,6 +183,7 @@ Read = (
     | ReadOwed
     | ReadBlobsWanted
     | ReadBlob
+    | ReadBases
     | ReadCustody
     | ReadEntries
 )
@@ -401,6 +403,7 @@ Answer = (
     | BlobRead
     | HoldDone
     | BlobSaved
+    | BasesRead
     | CustodyRead
     | EntriesRead
     | CustodySaved

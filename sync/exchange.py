@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from conflict.identity import DocumentId, Lane, NodeId
 from sync import effects, limits, messages
+from sync.continuing import BasesRead, ReadBases
 from sync.effects import Effect
 from sync.errors import FrameTooLarge, OutOfTurn
 from sync.inbound import Inbound
@@ -31,17 +32,18 @@ class Exchange:
         signer: Signer,
         keyring: Keyring,
         epoch: bytes,
+        peer: NodeId,
         leader: bool,
         terms: Terms,
         ticket: Callable[[], int],
         say: Say,
     ) -> None:
         self.outbox = Outbox(terms)
-        self.inbound = Inbound(signer, keyring, epoch, terms.profile.receipt_delay_s)
+        self.inbound = Inbound(signer, keyring, epoch, peer, terms.profile.receipt_delay_s)
         self.relays = Relays(leader=leader)
         self.progress = False
         self.moved = False  # content has gone or come since it was last set to False
-        self._keyring = keyring
+        self._keyring, self._peer = keyring, peer
         self._ticket = ticket
         self._say = say
         self._vector_reads = 0
@@ -107,33 +109,33 @@ class Exchange:
         yield from self.outbox.reads(self._ticket, urgent_since_ms, waiting_bytes)
         self.receipt(now)
 
-    def lacking(self, answer: effects.LackingRead, peer: NodeId) -> Iterator[Effect]:
+    def lacking(self, answer: effects.LackingRead) -> Iterator[Effect]:
         """What the peer lacks of what it asked for; where it has more than we, we ask in turn."""
         self.outbox.found(answer)
-        yield from self._ask_back(answer.behind, peer)
+        yield from self._ask_back(answer.behind)
 
-    def reached(self, answer: effects.ReachRead, peer: NodeId) -> Iterator[Effect]:
+    def reached(self, answer: effects.ReachRead) -> Iterator[Effect]:
         """A burst of content has been read."""
         for content in self.outbox.read(answer):
             self._say(content)
             yield from self._move()
-        yield from self._ask_back(answer.reach.behind, peer)
+        yield from self._ask_back(answer.reach.behind)
 
     def _move(self) -> Iterator[Effect]:
         if not self.moved:
             self.moved = True
             yield effects.Outdated()
 
-    def _ask_back(self, behind: Iterable[DocumentId], peer: NodeId) -> Iterator[Effect]:
+    def _ask_back(self, behind: Iterable[DocumentId]) -> Iterator[Effect]:
         """Once a round for each document: of a branch both sides are behind for ever."""
         ask = tuple(one for one in dict.fromkeys(behind) if one not in self._answered)
         self._answered.update(ask)
-        yield from self._read_vectors(ask, peer)
+        yield from self._read_vectors(ask)
 
-    def _read_vectors(self, documents: tuple[DocumentId, ...], peer: NodeId) -> Iterator[Effect]:
+    def _read_vectors(self, documents: tuple[DocumentId, ...]) -> Iterator[Effect]:
         if documents:
             self._vector_reads += 1
-            source = None if self._whole else peer
+            source = None if self._whole else self._peer
             yield effects.ReadVectors(self._ticket(), source, documents)
 
     def vectors_read(self, answer: effects.VectorsRead) -> None:
@@ -161,26 +163,33 @@ class Exchange:
 
     # In -------------------------------------------------------------------------------------
 
-    def content(self, content: messages.Content, peer: NodeId) -> Iterator[Effect]:
+    def content(self, content: messages.Content) -> Iterator[Effect]:
         """Vet it, hold what is good."""
-        for run in content.runs:
-            self.relays.heard(run)
+        self.inbound.put(content)
         yield from self._move()
-        hold, refused = self.inbound.take(content, self._ticket(), peer)
-        for fault in refused:
-            self._say(refusal(fault))
-        yield hold
+        yield from self._hold(self.inbound.go_on(self._ticket))
 
-    def held(
-        self, ticket: int, answer: effects.HoldDone, peer: NodeId, now: float
-    ) -> Iterator[Effect]:
+    def bases(self, answer: BasesRead) -> Iterator[Effect]:
+        """What a message goes on from has been read."""
+        yield from self._hold(self.inbound.found(answer, self._ticket))
+
+    def _hold(self, todo: Iterable[effects.Hold | ReadBases]) -> Iterator[Effect]:
+        for effect in todo:
+            if isinstance(effect, effects.Hold):
+                for fault, run in effect.set_aside:
+                    self._say(refusal(fault))
+                    self.relays.heard(run)
+                for run in effect.runs:
+                    self.relays.heard(run)
+            yield effect
+
+    def held(self, ticket: int, answer: effects.HoldDone, now: float) -> Iterator[Effect]:
         """It is durable."""
         for aside in answer.applied.set_aside:
             self._say(refusal(aside))
-        self.inbound.held(ticket, answer, now)
+        gaps = self.inbound.held(ticket, answer, now)
         self.progress = self.progress or bool(answer.applied.grown)
-        documents = tuple(dict.fromkeys(lane.document for lane in answer.applied.gaps))
-        yield from self._read_vectors(documents, peer)
+        yield from self._read_vectors(gaps)
 
     def receipt(self, now: float) -> None:
         """Say what is durable, if it is time."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from conflict.identity import DocumentId
 from conflict.lane import Vector
-from sync import custody_effects, effects, limits, sketch
+from sync import continuing, custody_effects, effects, limits, sketch
 from sync.effects import Answer, Read
 from sync.errors import BadSketch
 from sync.ports import LaneReader, Precedence
@@ -56,6 +56,10 @@ def _reach(read: effects.ReadReach, store: LaneReader) -> effects.ReachRead:
 def _vectors(read: effects.ReadVectors, store: LaneReader) -> effects.VectorsRead:
     vectors = store.vectors(read.documents, read.source)
     return effects.VectorsRead(tuple((one, vectors[one]) for one in read.documents))
+
+
+def _bases(read: continuing.ReadBases, store: LaneReader) -> continuing.BasesRead:
+    return continuing.BasesRead(store.bases(read.places, read.source))
 
 
 def _staged(read: effects.ReadStaged, store: LaneReader) -> effects.StagedRead:
@@ -172,6 +176,7 @@ _PERFORM: dict[type, Callable[..., Answer]] = {
     effects.ReadVectors: _vectors,
     effects.ReadStaged: _staged,
     effects.ReadOwed: _owed,
+    continuing.ReadBases: _bases,
     effects.ReadBlobsWanted: _blobs_wanted,
     effects.ReadBlob: _blob,
     custody_effects.ReadCustody: _custody,

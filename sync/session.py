@@ -12,7 +12,7 @@ from functools import partial
 
 from conflict.identity import Lane, NodeId
 from conflict.scope import Scopes
-from sync import codec, custody_effects, effects, limits, messages
+from sync import codec, continuing, custody_effects, effects, limits, messages
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
 from sync.effects import Answer, Effect, Phase
@@ -230,6 +230,7 @@ class Session:
             signer=self._signer,
             keyring=self._keyring,
             epoch=greeting.epoch,
+            peer=proven.node,
             leader=self.leader,
             terms=self._agreed,
             ticket=self._ticket,
@@ -305,8 +306,7 @@ class Session:
         return _LEARNS[type(answer)](self, answer) or ()
 
     def _on_hold_done(self, ticket: int, answer: effects.HoldDone) -> Iterator[Effect]:
-        peer = self._compared.company.peer.node
-        yield from self._open.held(ticket, answer, peer, self._at.now)
+        yield from self._open.held(ticket, answer, self._at.now)
         if answer.applied.grown:
             self._compared.check_soon()
 
@@ -364,10 +364,6 @@ def _round(taker: _Taker) -> _Taker:
     return lambda session, message: taker(session._compared.round, message)
 
 
-def _exchange(taker: _Taker) -> _Taker:
-    return lambda session, message: taker(session._open, message, session.peer)
-
-
 # Which message may come in which phase, and who deals with it: PROTOCOL.md draws this table.
 _TAKES: dict[type, tuple[frozenset[Phase], _Taker]] = {
     messages.Hello: (frozenset({Phase.GREETING}), Session._on_hello),
@@ -378,7 +374,7 @@ _TAKES: dict[type, tuple[frozenset[Phase], _Taker]] = {
     messages.More: (_REPAIRING, _round(Repair.more)),
     messages.Wanted: (_REPAIRING, _round(Repair.wanted)),
     messages.Vectors: (_PROVEN, _in("_compared", Rounds.on_vectors)),
-    messages.Content: (_PROVEN, _exchange(Exchange.content)),
+    messages.Content: (_PROVEN, _in("_open", Exchange.content)),
     messages.Finished: (_REPAIRING, _round(Repair.peer_finished)),
     messages.Receipts: (_PROVEN, Session._on_receipts),
     messages.Refused: (_PROVEN, _in("_open", Exchange.refused)),
@@ -398,10 +394,11 @@ _LEARNS: dict[type, _Taker] = {
     effects.SketchRead: _round(Repair.sketch_read),
     effects.Differed: _round(Repair.differed),
     effects.NamedRead: _round(Repair.named),
-    effects.LackingRead: _exchange(Exchange.lacking),
-    effects.ReachRead: _exchange(Exchange.reached),
-    effects.VectorsRead: _in("_exchange", Exchange.vectors_read),
-    effects.OwedRead: _in("_exchange", Exchange.owed),
+    effects.LackingRead: _in("_open", Exchange.lacking),
+    effects.ReachRead: _in("_open", Exchange.reached),
+    effects.VectorsRead: _in("_open", Exchange.vectors_read),
+    continuing.BasesRead: _in("_open", Exchange.bases),
+    effects.OwedRead: _in("_open", Exchange.owed),
     effects.BlobsWantedRead: _in("_blobs", BlobExchange.wanted),
     effects.BlobRead: _in("_blobs", BlobExchange.read),
     effects.BlobSaved: _in("_blobs", BlobExchange.saved),

@@ -254,7 +254,7 @@ def test_without_a_fitting_base_a_run_is_left_out_and_the_others_are_not() -> No
         {place: base._replace(head=bytes(32))},
         {place: base._replace(nonce=bytes(16))},
     ):
-        assert read.runs(wrong) == (other,)
+        assert read.runs(wrong) == (None, other)
 
 
 def test_a_wrong_base_that_fits_shows_in_the_head() -> None:
@@ -262,6 +262,7 @@ def test_a_wrong_base_that_fits_shows_in_the_head() -> None:
     ((place, base),) = base_of(end).items()
     forged = base._replace(head=base.head[:4] + bytes(28))
     (run,) = read_payload(pack([end], {end.lane})).runs({place: forged})
+    assert run is not None
     assert run.head != end.head
 
 

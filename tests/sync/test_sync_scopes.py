@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from session_lab import Endpoint, Keys, Link, Node, document
+from session_lab import Endpoint, Keys, Link, Node, document, runs_of
 
 from conflict.identity import DocumentId, DocumentKind, document_text, new_document
 from conflict.scope import joining, scope_id
@@ -81,7 +81,7 @@ def tells_of(end: Endpoint, hidden: DocumentId) -> list[str]:
     """Names of messages that speak of a document, in clear or compressed."""
     found = []
     for whole, message in heard_from(end):
-        runs = message.runs if isinstance(message, messages.Content) else ()
+        runs = runs_of(message, end.node) if isinstance(message, messages.Content) else ()
         if hidden in whole or any(run.lane.document == hidden for run in runs):
             found.append(type(message).__name__)
     return found

@@ -23,6 +23,7 @@ from conflict.identity import ActorId, DocumentId, DocumentKind, NodeId, new_doc
 from conflict.lane import ShortState
 from sync import codec, custody, messages
 from sync.messages import Message
+from sync.packing import pack
 from sync.ports import Listed, Precedence, Receipt, Summary
 from sync.sketch import CELL_BYTES, Sketch, SketchKey, Symbol, decode
 
@@ -62,7 +63,8 @@ def said() -> Iterator[Message]:
     yield messages.Listing(1, listed[0].document, (listed[1],), final=True)
     yield messages.Vectors(1, ((document("one"), CUT),), answer=False, whole=False, final=True)
     yield messages.Vectors(0, ((document("one"), VECTOR),), answer=True, whole=True, final=False)
-    yield messages.Content(1, Precedence.URGENT, (run,))
+    yield messages.Content(1, Precedence.URGENT, pack([run]))
+    yield messages.Content(2, Precedence.ROUTINE, pack([node.run(document("one"), 74)], {run.lane}))
     yield messages.Finished(1)
     yield messages.Receipts((1, 2), ((2, 0),), b"\1" + some("r", 32) + some("s", 32))
     yield messages.Refused(
