@@ -12,16 +12,7 @@ from typing import NamedTuple
 from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import Scopes
-from sync.continuing import BasesRead, ReadBases
-from sync.custody_effects import (
-    CustodyRead,
-    CustodyRefused,
-    CustodySaved,
-    EntriesRead,
-    ReadCustody,
-    ReadEntries,
-    SaveCustody,
-)
+from sync import continuing, custody_effects
 from sync.ports import (
     Applied,
     BlobWanted,
@@ -85,8 +76,7 @@ class ReadSketch(NamedTuple):
 
 
 class Differ(NamedTuple):
-    """Decode the peer's cells against ours. `fewer`: documents of the smaller side. Answered by
-    `Differed`."""
+    """Decode the peer's cells against ours. `fewer`: documents of the smaller side. See `Differed`."""
 
     ticket: int
     source: NodeId | None
@@ -183,9 +173,9 @@ Read = (
     | ReadOwed
     | ReadBlobsWanted
     | ReadBlob
-    | ReadBases
-    | ReadCustody
-    | ReadEntries
+    | continuing.ReadBases
+    | custody_effects.ReadCustody
+    | custody_effects.ReadEntries
 )
 
 # Writes ------------------------------------------------------------------------------------------
@@ -219,7 +209,7 @@ class SaveBlobPart(NamedTuple):
     data: bytes
 
 
-Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody
+Write = Hold | SaveReceipts | SaveBlobPart | custody_effects.SaveCustody
 
 # The rest ----------------------------------------------------------------------------------------
 
@@ -264,7 +254,7 @@ class PeerRefused(NamedTuple):
     detail: str
 
 
-Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused
+Notice = Proven | Entered | Outdated | PeerRefused | custody_effects.CustodyRefused
 Effect = Read | Write | Close | Notice
 
 # Answers -----------------------------------------------------------------------------------------
@@ -403,8 +393,8 @@ Answer = (
     | BlobRead
     | HoldDone
     | BlobSaved
-    | BasesRead
-    | CustodyRead
-    | EntriesRead
-    | CustodySaved
+    | continuing.BasesRead
+    | custody_effects.CustodyRead
+    | custody_effects.EntriesRead
+    | custody_effects.CustodySaved
 )

@@ -16,9 +16,7 @@ from conflict.lane import LaneRun
 from conflict.signature import SIGNATURE_BYTES
 from sync import columns, limits, payload
 from sync.continuing import ACTOR_START_BYTES, HEAD_START_BYTES
-from sync.errors import BadFrame
 from sync.leb128 import bound, numbers
-from sync.payload import read_payload
 from sync.rebuilding import build, change_hash, dependency, parse
 from sync.squeezing import squeeze
 
@@ -43,14 +41,6 @@ def lay_out(
     for run in runs:
         packer.add(run)
     return packer.finish()
-
-
-def unpack(data: bytes) -> tuple[LaneRun, ...]:
-    """Inverse of `pack` without `continued`. Raises `BadFrame`, `FrameTooLarge`."""
-    runs = read_payload(data).runs({})
-    if None in runs:
-        raise BadFrame("a run that goes on from what only its receiver holds")
-    return tuple(run for run in runs if run is not None)
 
 
 class _Told(NamedTuple):

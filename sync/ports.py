@@ -109,6 +109,11 @@ class Terms(NamedTuple):
     scopes: Scopes | None = None
     may_repair: Callable[[], bool] = _always
 
+    def sharing(self, scopes: Scopes | None) -> Terms:
+        """With what both may hold; equality that was proved of something else counts for nothing."""
+        known = self.known if self.known is None or self.known.scopes == scopes else None
+        return self._replace(scopes=scopes, known=known)
+
 
 class BlobWanted(NamedTuple):
     """A blob that a held document names and this store lacks: SHA-256, all bytes, bytes here."""

@@ -28,6 +28,7 @@ from conflict.lane import LaneRun
 from conflict.statement import Draft
 from sync.continuing import Base, Continued
 from sync.packing import lay_out, pack
+from sync.payload import read_payload
 from sync.rebuilding import change_hash, dependency
 
 VECTORS = Path(__file__).parent / "vectors" / "content.json"
@@ -119,6 +120,11 @@ def base_of(run: LaneRun) -> dict[Continued, Base]:
     before = dependency(run.changes[0])
     place = Continued(run.lane.document, run.lane.actor[:8], run.first_seq - 1, before[:4])
     return {place: Base(run.author, run.nonce, before)}
+
+
+def unpack(data: bytes) -> tuple[LaneRun | None, ...]:
+    """What a receiver that has nothing makes of a payload."""
+    return read_payload(data).runs({})
 
 
 class Case(NamedTuple):

@@ -25,7 +25,6 @@ from conflict.signature import SIGNATURE_BYTES
 from sync import codec, continuing, effects, limits, packing, payload
 from sync.continuing import ReadBases
 from sync.effects import Effect, Phase
-from sync.errors import BadFrame
 from sync.link_profile import LinkKind, LinkProfile
 from sync.messages import Content
 from sync.packing import pack
@@ -379,14 +378,6 @@ def test_two_lanes_that_look_alike_both_arrive(monkeypatch: pytest.MonkeyPatch) 
         assert a.store.summary() == b.store.summary()
     assert link.phases == (Phase.EQUAL, Phase.EQUAL)
     assert a.store.set_aside_items() == b.store.set_aside_items() == []
-
-
-def test_a_run_of_which_only_the_receiver_has_the_beginning_is_nothing_alone() -> None:
-    a, _, _ = pair()
-    run = a.run(HERE, 91)
-    assert read_payload(continued(run).payload).runs({}) == (None,)
-    with pytest.raises(BadFrame):
-        packing.unpack(continued(run).payload)
 
 
 # Any mix ----------------------------------------------------------------------------------------
