@@ -8,11 +8,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from conflict.change import read_header
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, Vector
 from storage import holding, reaching, shipping, sketches
+from storage.bases import certain
 from storage.memory_rows import DocumentCache, Rows
 from storage.reaching import Part, Standing
+from sync.continuing import Base, Continued, end_of
 from sync.limits import SKETCH_CELLS_KEPT
 from sync.ports import BlobWanted, Lacking, Listed
 from sync.sketch import Sketch, Symbol
@@ -75,6 +78,27 @@ def vectors(
 def staged(rows: Rows, source: NodeId) -> list[DocumentId]:
     """Documents of which one peer has staged something."""
     return sorted({lane.document for peer, lane in rows.staged if peer == source})
+
+
+def bases(rows: Rows, places: Sequence[Continued], source: NodeId) -> dict[Continued, Base]:
+    """What is held at these places, else what that peer has staged up to there."""
+    held = certain((place, base) for place in places for base in _held_at(rows, place))
+    staged = (
+        (place, end_of(row.run)[1])
+        for place in places
+        for (peer, lane), row in rows.staged.items()
+        if (peer, lane.document, row.run.last_seq) == (source, place.document, place.length)
+    )
+    return certain(staged) | held
+
+
+def _held_at(rows: Rows, place: Continued) -> Iterator[Base]:
+    for actor, row in rows.lanes.get(place.document, {}).items():
+        if actor.startswith(place.actor):
+            for run in stored(rows, Lane(place.document, actor)):
+                if run.first_seq <= place.length <= run.last_seq:
+                    last = run.changes[place.length - run.first_seq]
+                    yield Base(row.author, row.nonce, read_header(last).hash)
 
 
 def runs(

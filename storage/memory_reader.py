@@ -15,6 +15,7 @@ from conflict.scope import THEATRE, Scopes, own_scopes
 from storage import memory_lanes, reaching, shipping
 from storage.memory_custody import MemoryCustody
 from storage.memory_rows import Rows
+from sync.continuing import Base, Continued
 from sync.ports import BlobWanted, Lacking, Listed, Reach, Summary, View
 from sync.sketch import Sketch, Symbol
 
@@ -128,6 +129,11 @@ class MemoryReader(MemoryCustody):
         """See `LaneReader.staged`."""
         with self._lock:
             return memory_lanes.staged(self._rows, source)
+
+    def bases(self, places: Sequence[Continued], source: NodeId) -> dict[Continued, Base]:
+        """See `LaneReader.bases`."""
+        with self._lock:
+            return memory_lanes.bases(self._rows, places, source)
 
     def runs(
         self, document: DocumentId, have: Vector, bytes_max: int

@@ -17,6 +17,7 @@ from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import NOBODY
 from storage import (
     audiences,
+    bases,
     blobs,
     counting,
     custody,
@@ -31,6 +32,7 @@ from storage import (
 from storage.database import reading
 from storage.lanes import Shelf
 from storage.sharing import Audiences
+from sync.continuing import Base, Continued
 from sync.ports import BlobWanted, Lacking, Listed, Position, Reach, Summary, View
 from sync.sketch import Sketch, Symbol
 
@@ -113,6 +115,11 @@ class SqlReader:
         """See `LaneReader.staged`."""
         with reading(self.engine) as connection:
             return staging.documents(connection, source)
+
+    def bases(self, places: Sequence[Continued], source: NodeId) -> dict[Continued, Base]:
+        """See `LaneReader.bases`."""
+        with reading(self.engine) as connection:
+            return bases.bases(connection, places, source)
 
     def runs(
         self, document: DocumentId, have: Vector, bytes_max: int

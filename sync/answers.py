@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 
-from sync import blob_effects, custody_effects, effects, lane_effects
+from sync import blob_effects, continuing, custody_effects, effects, lane_effects
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
 from sync.effects import Effect
@@ -34,6 +34,7 @@ ANSWERS: dict[type, Taker] = {
     effects.LackingRead: in_part("_open", Exchange.lacking),
     effects.ReachRead: in_part("_open", Exchange.reached),
     effects.VectorsRead: in_part("_exchange", Exchange.vectors_read),
+    continuing.BasesRead: in_part("_exchange", Exchange.bases),
     effects.OwedRead: in_part("_exchange", Exchange.owed),
     lane_effects.LanesRead: in_part("_compared.round.lanes", LaneRepair.read),
     lane_effects.LanesDiffered: in_part("_compared.round.lanes", LaneRepair.differed),

@@ -19,7 +19,6 @@ from sync import limits, messages
 from sync.errors import BadFrame, FrameTooLarge, UnknownMessage
 from sync.leb128 import bound
 from sync.messages import Message
-from sync.packing import pack, unpack
 from sync.ports import Listed, Precedence, Receipt, Summary
 from sync.sketch import CELL_BYTES, KEY_NAME_BYTES, SALT_BYTES, SYMBOL_BYTES, Symbol
 from sync.vectors import vectors_from_bytes, vectors_to_bytes
@@ -243,14 +242,8 @@ def _vectors(number: Any, packed: Any, answer: Any, whole: Any, final: Any) -> m
     return messages.Vectors(_number(number), vectors, _flag(answer), whole, _flag(final))
 
 
-def _content_body(message: messages.Content) -> Iterable[object]:
-    return message.frame, message.precedence, pack(message.runs)
-
-
-def _content(frame: Any, precedence: Any, packed: Any) -> messages.Content:
-    return messages.Content(
-        _number(frame), _precedence(precedence, _OF_CONTENT), unpack(_bytes(packed))
-    )
+def _content(frame: Any, precedence: Any, payload: Any) -> messages.Content:
+    return messages.Content(_number(frame), _precedence(precedence, _OF_CONTENT), _bytes(payload))
 
 
 def _finished(number: Any) -> messages.Finished:
@@ -365,7 +358,6 @@ _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
         one.final,
     ),
     5: _vectors_body,
-    6: _content_body,
     8: lambda one: (list(one.frames), [list(item) for item in one.refused], one.signature),
     10: lambda one: ([list(item) for item in one.wanted],),
     15: _sketch_body,

@@ -12,16 +12,8 @@ from typing import NamedTuple
 from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import Scopes
+from sync import continuing, custody_effects
 from sync.blob_effects import BlobAnswer, ReadBlob, ReadBlobsWanted, SaveBlobPart
-from sync.custody_effects import (
-    CustodyRead,
-    CustodyRefused,
-    CustodySaved,
-    EntriesRead,
-    ReadCustody,
-    ReadEntries,
-    SaveCustody,
-)
 from sync.lane_effects import LaneAnswer, LaneRead, LanesShown
 from sync.ports import (
     Applied,
@@ -87,8 +79,7 @@ class ReadSketch(NamedTuple):
 
 
 class Differ(NamedTuple):
-    """Decode the peer's cells against ours. `fewer`: documents of the smaller side. Answered by
-    `Differed`."""
+    """Decode the peer's cells against ours. `fewer`: documents of the smaller side. See `Differed`."""
 
     ticket: int
     source: NodeId | None
@@ -176,8 +167,9 @@ Read = (
     | LaneRead
     | ReadBlobsWanted
     | ReadBlob
-    | ReadCustody
-    | ReadEntries
+    | continuing.ReadBases
+    | custody_effects.ReadCustody
+    | custody_effects.ReadEntries
 )
 
 # Writes ------------------------------------------------------------------------------------------
@@ -201,7 +193,7 @@ class SaveReceipts(NamedTuple):
     receipts: tuple[Receipt, ...]
 
 
-Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody
+Write = Hold | SaveReceipts | SaveBlobPart | custody_effects.SaveCustody
 
 # The rest ----------------------------------------------------------------------------------------
 
@@ -246,7 +238,7 @@ class PeerRefused(NamedTuple):
     detail: str
 
 
-Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused
+Notice = Proven | Entered | Outdated | PeerRefused | custody_effects.CustodyRefused
 Effect = Read | Write | Close | Notice
 
 # Answers -----------------------------------------------------------------------------------------
@@ -365,7 +357,8 @@ Answer = (
     | LaneAnswer
     | BlobAnswer
     | HoldDone
-    | CustodyRead
-    | EntriesRead
-    | CustodySaved
+    | continuing.BasesRead
+    | custody_effects.CustodyRead
+    | custody_effects.EntriesRead
+    | custody_effects.CustodySaved
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import Vector
 from sync import effects, limits, messages
+from sync.continuing import BasesRead, ReadBases
 from sync.effects import Effect
 from sync.errors import FrameTooLarge, OutOfTurn
 from sync.inbound import Inbound
@@ -32,19 +33,18 @@ class Exchange:
         signer: Signer,
         keyring: Keyring,
         epoch: bytes,
-        leader: bool,
         peer: NodeId,
+        leader: bool,
         terms: Terms,
         ticket: Callable[[], int],
         say: Say,
     ) -> None:
         self.outbox = Outbox(terms)
-        self.inbound = Inbound(signer, keyring, epoch, terms.profile.receipt_delay_s)
+        self.inbound = Inbound(signer, keyring, epoch, peer, terms.profile.receipt_delay_s)
         self.relays = Relays(leader=leader)
         self.progress = False
         self.moved = False  # content has gone or come since it was last set to False
-        self._keyring = keyring
-        self._peer = peer
+        self._keyring, self._peer = keyring, peer
         self._ticket = ticket
         self._say = say
         self._vector_reads = 0
@@ -177,21 +177,31 @@ class Exchange:
 
     def content(self, content: messages.Content) -> Iterator[Effect]:
         """Vet it, hold what is good."""
-        for run in content.runs:
-            self.relays.heard(run)
+        self.inbound.put(content)
         yield from self._move()
-        hold, refused = self.inbound.take(content, self._ticket(), self._peer)
-        for fault in refused:
-            self._say(refusal(fault))
-        yield hold
+        yield from self._hold(self.inbound.go_on(self._ticket))
+
+    def bases(self, answer: BasesRead) -> Iterator[Effect]:
+        """What a message goes on from has been read."""
+        yield from self._hold(self.inbound.found(answer, self._ticket))
+
+    def _hold(self, todo: Iterable[effects.Hold | ReadBases]) -> Iterator[Effect]:
+        for effect in todo:
+            if isinstance(effect, effects.Hold):
+                for fault, run in effect.set_aside:
+                    self._say(refusal(fault))
+                    self.relays.heard(run)
+                for run in effect.runs:
+                    self.relays.heard(run)
+            yield effect
 
     def held(self, ticket: int, answer: effects.HoldDone, now: float) -> Iterator[Effect]:
         """It is durable."""
         for aside in answer.applied.set_aside:
             self._say(refusal(aside))
-        self.inbound.held(ticket, answer, now)
+        gaps = self.inbound.held(ticket, answer, now)
         self.progress = self.progress or bool(answer.applied.grown)
-        yield from self._read_vectors(answer.applied.gaps)
+        yield from self._read_vectors(gaps)
 
     def receipt(self, now: float) -> None:
         """Say what is durable, if it is time."""

@@ -7,6 +7,7 @@ CONTENT_RAW_BYTES = 128 * 1024  # aimed at per content frame, so that one commit
 CONTENT_RAW_BYTES_MAX = 1 << 20  # refused above, after decompression
 CONTENT_RUNS_MAX = 4096
 CONTENT_CHANGES_MAX = 8192
+CONTENT_BASES_MAX = 512  # continued runs: places of a message that its receiver looks up
 RUN_CHANGES_MAX = 32  # one signature at least every so many changes ...
 RUN_BYTES_MAX = 16 * 1024  # ... or bytes, so that little waits unsigned when a link is cut
 WINDOW_BYTES = 4 << 20  # content sent and not yet receipted
@@ -32,7 +33,7 @@ URGENT_S = 6 * 3600  # what was written so lately may be urgent
 QUEUE_DOCUMENTS_MAX = 1_000_000
 QUEUE_VECTORS_BYTES_MAX = 16 << 20  # of them, packed: 1,000,000 lanes
 READS_AHEAD_MAX = 8  # pages and WANTED messages waiting for the store; then no further credit
-HOLDING_BYTES_MAX = 32 << 20  # content not durable yet: three windows, and a long run in each
+HOLDING_BYTES_MAX = 30 << 20  # content not durable yet: three windows, and a long run in each
 WAITING_BYTES_MAX = 64 << 20  # said and not read by the peer: a listing of 2,000,000 documents
 SESSION_BYTES_MAX = (
     128 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from conflict.identity import ActorId, DocumentId, NodeId
-from conflict.lane import LaneRun, Vector
+from conflict.lane import Vector
 from sync.ports import Listed, Precedence, Summary
 from sync.sketch import Symbol
 
@@ -119,11 +119,15 @@ class Vectors(NamedTuple):
 
 
 class Content(NamedTuple):
-    """Runs of lanes, numbered so that receipts can name them, as urgent as their most urgent."""
+    """Runs of lanes, numbered so that receipts can name them, as urgent as their most urgent.
+
+    `payload`: `packing.py` writes it, `payload.py` reads it. Some runs are complete only together with
+    what the receiver has, so bytes are all that a message alone can say.
+    """
 
     frame: int
     precedence: Precedence
-    runs: tuple[LaneRun, ...]
+    payload: bytes
 
 
 class Finished(NamedTuple):

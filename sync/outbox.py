@@ -19,6 +19,7 @@ from sync import limits
 from sync.effects import LackingRead, ReachRead, Read, ReadLacking, ReadReach
 from sync.errors import FrameTooLarge, OutOfTurn
 from sync.messages import Content
+from sync.packing import pack
 from sync.ports import Asked, Precedence, Receipt, Terms
 from sync.rebuilding import change_hash
 from sync.vectors import joined, packed, unpacked
@@ -55,6 +56,7 @@ class Outbox:
         self._reading: Precedence | None = None  # of the burst under way
         self._last_frame = 0
         self._refused: set[Lane] = set()  # at most one for each run sent
+        self._unheld: set[Lane] = set()  # of these the peer did not have what comes before
 
     def ask(
         self,
@@ -197,7 +199,8 @@ class Outbox:
             claims = tuple(map(_claim, group))
             self._flying[self._last_frame] = _Flying(precedence, weight, claims)
             self._weights[precedence] += weight
-            yield Content(self._last_frame, precedence, tuple(group))
+            continued = frozenset(run.lane for run in group) - self._unheld
+            yield Content(self._last_frame, precedence, pack(group, continued))
 
     # Receipts ---------------------------------------------------------------------------------
 
@@ -214,8 +217,14 @@ class Outbox:
             if (flying := self._flying.pop(frame, None)) is None:
                 raise OutOfTurn(f"a receipt for content {frame}, which is not on its way")
             self._weights[flying.precedence] -= flying.weight
-            whole = enumerate(flying.claims)
-            claims += (one for at, one in whole if one is not None and (frame, at) not in out)
+            for at, claim in enumerate(flying.claims):
+                if claim is None:
+                    continue
+                if (frame, at) in out:
+                    self._unheld.add(claim.lane)
+                else:
+                    self._unheld.discard(claim.lane)
+                    claims.append(claim)
         return tuple(claims)
 
 

@@ -15,19 +15,19 @@ from conflict.identity import Lane
 from conflict.lane import LaneRun
 from conflict.signature import SIGNATURE_BYTES
 from sync import columns, limits, payload
-from sync.errors import BadFrame
+from sync.continuing import ACTOR_START_BYTES, HEAD_START_BYTES
 from sync.leb128 import bound, numbers
-from sync.payload import ACTOR_START_BYTES, HEAD_START_BYTES, read_payload
 from sync.rebuilding import build, change_hash, dependency, parse
 from sync.squeezing import squeeze
 
 
 def pack(runs: Sequence[LaneRun], continued: Collection[Lane] = frozenset()) -> bytes:
-    """Bytes of a CONTENT message.
+    """The payload of a CONTENT message.
 
-    `continued`: lanes of which the receiver is known to hold all that comes before the run; author,
-    nonce and dependency (64 B) are then left for it to fill in (`Payload.continued`). Raises
-    `FrameTooLarge` for more than one frame holds, `ValueError` for what is no run of a lane.
+    `continued`: lanes of which the receiver is believed to have all that comes before the run; author,
+    nonce and dependency (64 B) are then left for it to fill in (`Payload.places`), in the first
+    `CONTENT_BASES_MAX` of them. Raises `FrameTooLarge` for more than one frame holds, `ValueError`
+    for what is no run of a lane.
     """
     parts, plain = lay_out(runs, continued)
     return b"".join((bytes((payload.LAYOUT,)), squeeze(parts), plain))
@@ -41,14 +41,6 @@ def lay_out(
     for run in runs:
         packer.add(run)
     return packer.finish()
-
-
-def unpack(data: bytes) -> tuple[LaneRun, ...]:
-    """Inverse of `pack` without `continued`. Raises `BadFrame`, `FrameTooLarge`."""
-    read = read_payload(data)
-    if read.continued:
-        raise BadFrame("a run that goes on from what only its receiver holds")
-    return read.runs({})
 
 
 class _Told(NamedTuple):
@@ -94,7 +86,7 @@ class _Packer:
 
     def __init__(self, continued: Collection[Lane]) -> None:
         self._continued = set(continued)
-        self._runs = 0
+        self._runs = self._bases = 0
         self._headers: list[int] = []
         self._counts: list[int] = []
         self._lines: list[str] = []
@@ -110,7 +102,9 @@ class _Packer:
         _check(run)
         told = _told(run)
         goes_on = told is not None and run.first_seq > 1 and run.lane in self._continued
-        self._continued.discard(run.lane)  # what a later run follows is not held, but on its way
+        goes_on = goes_on and self._bases < limits.CONTENT_BASES_MAX
+        self._bases += goes_on
+        self._continued.discard(run.lane)  # what a later run follows comes with this message only
         form = payload.WHOLE if told is None else payload.CONTINUED if goes_on else payload.TOLD
         self._runs += 1
         self._headers.append(form << 1 | (run.signature is not None))

@@ -15,6 +15,7 @@ from conflict.lane import LaneRun
 from conflict.limits import CHANGE_BYTES_MAX, START_OP_MAX
 from conflict.signature import SIGNATURE_BYTES
 from sync import columns, limits
+from sync.continuing import ACTOR_START_BYTES, HEAD_START_BYTES, Base, Continued
 from sync.errors import BadFrame
 from sync.leb128 import Reader, bound
 from sync.rebuilding import HASH_BYTES, Said, build, change_hash
@@ -25,34 +26,6 @@ LAYOUT = 1
 
 TOLD, WHOLE, CONTINUED = 0, 1, 2
 """Forms of a run: as statements; as it is; as statements that go on from what the receiver holds."""
-
-ACTOR_START_BYTES = 8
-HEAD_START_BYTES = 4
-
-
-class Continued(NamedTuple):
-    """A place in a lane that the sender believes the receiver to hold.
-
-    `actor`: first 8 bytes; `length`: changes up to there; `head`: first 4 bytes of the last's hash.
-    """
-
-    document: DocumentId
-    actor: bytes
-    length: int
-    head: bytes
-
-
-class Base(NamedTuple):
-    """What a receiver holds at such a place: who writes the lane, and the full hash there."""
-
-    author: NodeId
-    nonce: bytes
-    head: bytes
-
-    def fits(self, place: Continued) -> bool:
-        """Whether this is that place and not another branch or lane."""
-        actor = actor_id(self.author, self.nonce)
-        return actor.startswith(place.actor) and self.head.startswith(place.head)
 
 
 class _Header(NamedTuple):
@@ -71,7 +44,9 @@ class _Header(NamedTuple):
     signature: bytes | None
 
     @property
-    def continued(self) -> Continued:
+    def place(self) -> Continued | None:
+        if self.form != CONTINUED:
+            return None
         return Continued(self.document, self.actor, self.first_seq - 1, self.head)
 
 
@@ -84,20 +59,23 @@ class _Run(NamedTuple):
 
 
 class Payload:
-    """A payload that was read. `continued`: places to be filled in before those runs can be built."""
+    """A payload that was read. `places`: for each run what it goes on from, None if it says so itself."""
 
     def __init__(self, runs: list[_Run]) -> None:
         self._runs = runs
-        self.continued = tuple(
-            dict.fromkeys(run.header.continued for run in runs if run.header.form == CONTINUED)
-        )
+        self.places = tuple(run.header.place for run in runs)
 
-    def runs(self, bases: Mapping[Continued, Base]) -> tuple[LaneRun, ...]:
-        """The runs, in order. Without one whose base is missing or does not fit: a gap.
+    @property
+    def continued(self) -> tuple[Continued, ...]:
+        """Places to be filled in before those runs can be built, each once."""
+        return tuple(dict.fromkeys(place for place in self.places if place is not None))
+
+    def runs(self, bases: Mapping[Continued, Base]) -> tuple[LaneRun | None, ...]:
+        """The runs, in order; None for one whose base is missing or does not fit: a gap.
 
         Raises `FrameTooLarge` for a change above its limit.
         """
-        return tuple(run for one in self._runs if (run := _built(one, bases)) is not None)
+        return tuple(_built(run, bases) for run in self._runs)
 
 
 def read_payload(data: bytes) -> Payload:
@@ -112,11 +90,13 @@ def read_payload(data: bytes) -> Payload:
     count = reader.number()
     bound(count, limits.CONTENT_RUNS_MAX, "runs", "CONTENT_RUNS_MAX")
     headers: list[_Header] = []
-    changes = 0
+    changes = continued = 0
     for _ in range(count):
         headers.append(_header(reader, plain, ids))
         changes += headers[-1].changes
         bound_changes(changes)
+        continued += headers[-1].form == CONTINUED
+        bound(continued, limits.CONTENT_BASES_MAX, "continued runs", "CONTENT_BASES_MAX")
     counts = [[size + 1 for size in reader.numbers(one.changes)] for one in headers]
     told = [sum(sizes) for one, sizes in zip(headers, counts, strict=True) if one.form != WHOLE]
     bound_statements(sum(told))
@@ -163,6 +143,8 @@ def _header(reader: Reader, plain: Reader, ids: _Ids) -> _Header:
         nonce = ids.next(ids.nonces, NONCE_BYTES)
         actor = actor_id(author, nonce)
     first_seq, changes = reader.number() + 1, reader.number() + 1
+    if form == CONTINUED and first_seq == 1:
+        raise BadFrame("a run that goes on from nothing")
     first = 0 if form == WHOLE else first_seq + reader.number()
     bound(max(first_seq, first), START_OP_MAX, "as a place in a lane", "START_OP_MAX")
     if form == TOLD and first_seq > 1:
@@ -192,9 +174,9 @@ def _run(header: _Header, counts: list[int], lines: Iterator[str], reader: Reade
 def _built(run: _Run, bases: Mapping[Continued, Base]) -> LaneRun | None:
     header = run.header
     author, nonce, actor, head = header.author, header.nonce, header.actor, header.dependency
-    if header.form == CONTINUED:
-        base = bases.get(header.continued)
-        if base is None or not base.fits(header.continued):
+    if (place := header.place) is not None:
+        base = bases.get(place)
+        if base is None or not base.fits(place):
             return None
         author, nonce, head = base
         actor = actor_id(author, nonce)

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, ShortState, Vector
 from conflict.scope import Scopes
+from sync.continuing import Base, Continued
 from sync.link_profile import LinkProfile
 from sync.sketch import Sketch, Symbol
 
@@ -107,6 +108,11 @@ class Terms(NamedTuple):
     sparing: bool = False
     scopes: Scopes | None = None
     may_repair: Callable[[], bool] = _always
+
+    def sharing(self, scopes: Scopes | None) -> Terms:
+        """With what both may hold; equality that was proved of something else counts for nothing."""
+        known = self.known if self.known is None or self.known.scopes == scopes else None
+        return self._replace(scopes=scopes, known=known)
 
 
 class BlobWanted(NamedTuple):
@@ -223,6 +229,14 @@ class LaneReader(Protocol):
 
     def staged(self, source: NodeId) -> list[DocumentId]:
         """Documents of which this peer has staged a prefix here, ascending."""
+        ...
+
+    def bases(self, places: Sequence[Continued], source: NodeId) -> dict[Continued, Base]:
+        """What is held at these places, or ends there in what that peer has staged here.
+
+        A place that is not here is left out, and one that two lanes fit. `length` from 1. Not only of
+        the view: who names a place and can use it has what its author signed after it.
+        """
         ...
 
     def runs(

@@ -11,7 +11,16 @@ from collections.abc import Callable
 
 from conflict.identity import ActorId, DocumentId
 from conflict.lane import ShortState, Vector
-from sync import blob_effects, custody_effects, effects, lane_effects, lane_sketch, limits, sketch
+from sync import (
+    blob_effects,
+    continuing,
+    custody_effects,
+    effects,
+    lane_effects,
+    lane_sketch,
+    limits,
+    sketch,
+)
 from sync.effects import Answer, Read
 from sync.errors import BadSketch
 from sync.lane_effects import LanesShown
@@ -75,8 +84,14 @@ def _vectors(read: effects.ReadVectors, store: LaneReader) -> effects.VectorsRea
     ours = store.vectors(documents, read.source)
     found: dict[DocumentId, dict[ActorId, ShortState]] = {one: {} for one in documents}
     for document, actor in read.lanes:
-        found[document][actor] = ours[document].get(actor, NOTHING)
+        alike = [one for one in ours[document] if one.startswith(actor)]
+        for one in alike or (actor,):
+            found[document][one] = ours[document].get(one, NOTHING)
     return effects.VectorsRead(tuple(found.items()))
+
+
+def _bases(read: continuing.ReadBases, store: LaneReader) -> continuing.BasesRead:
+    return continuing.BasesRead(store.bases(read.places, read.source))
 
 
 def _staged(read: effects.ReadStaged, store: LaneReader) -> effects.StagedRead:
@@ -242,6 +257,7 @@ _PERFORM: dict[type, Callable[..., Answer]] = {
     effects.ReadVectors: _vectors,
     effects.ReadStaged: _staged,
     effects.ReadOwed: _owed,
+    continuing.ReadBases: _bases,
     lane_effects.ReadLanes: _lanes,
     lane_effects.DifferLanes: _differ_lanes,
     lane_effects.ReadNamedLanes: _named_lanes,

@@ -15,6 +15,7 @@ from sync.errors import ProofFailed
 from sync.ports import Keyring, Receipt, SetAside, Signer
 
 AUTHOR_UNKNOWN = "author-unknown"
+BAD_SIGNATURE = "bad-signature"
 _RECEIPT_DOMAIN = b"aidstation/receipt/1"
 
 
@@ -32,7 +33,7 @@ def vet(run: LaneRun, keyring: Keyring) -> SetAside | None:
     if verdict is None:
         detail = f"the key of author {run.author.hex()} is not known here: add it"
         return SetAside(run.lane, run.first_seq, AUTHOR_UNKNOWN, detail)
-    return SetAside(run.lane, run.first_seq, "bad-signature", "not its author's signature")
+    return SetAside(run.lane, run.first_seq, BAD_SIGNATURE, "not its author's signature")
 
 
 def refusal(aside: SetAside) -> messages.Refused:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from conflict.identity import Lane, NodeId
-from conflict.scope import Scopes
 from sync import codec, effects, limits, messages
 from sync.answers import ANSWERS, Taker, in_part
 from sync.blobs import BlobExchange
@@ -226,13 +225,13 @@ class Session:
         hello, greeting = self._handshake.peer, self._handshake.greeting
         assert hello is not None  # noqa: S101  a proof follows a HELLO
         self.peer = proven.node
-        self._agree(proven.scopes)
+        self._agreed = self._agreed.sharing(proven.scopes)
         self._exchange = Exchange(
             signer=self._signer,
             keyring=self._keyring,
             epoch=greeting.epoch,
-            leader=self.leader,
             peer=proven.node,
+            leader=self.leader,
             terms=self._agreed,
             ticket=self._ticket,
             say=self._say,
@@ -257,13 +256,6 @@ class Session:
             yield effects.ReadOwed(self._ticket(), limits.OWED_LANES_MAX)
         yield from self._rounds.begin(self._urgent_since_ms)
         yield from self._custody.look()
-
-    def _agree(self, scopes: Scopes | None) -> None:
-        """What both may hold; equality that was proved of something else counts for nothing."""
-        known = self._agreed.known
-        if known is not None and known.scopes != scopes:
-            known = None
-        self._agreed = self._agreed._replace(scopes=scopes, known=known)
 
     @property
     def _open(self) -> Exchange:

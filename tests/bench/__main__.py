@@ -25,6 +25,7 @@ import matching
 
 from tests.bench import becoming_equal, payload, sketching, thin_link
 from tests.bench.figures import print_rows
+from tests.bench.lone_statement import lone_rows
 from tests.bench.peers import comparison
 from tests.bench.peers.table import table as peers_table
 
@@ -78,7 +79,7 @@ def _sketching(_chosen: argparse.Namespace) -> Rows:
 
 
 def _payload(chosen: argparse.Namespace) -> Rows:
-    return payload.measure(max(chosen.charts))
+    return payload.measure(max(chosen.charts)) + lone_rows()
 
 
 def _thin_link(_chosen: argparse.Namespace) -> Rows:
@@ -107,12 +108,11 @@ def _table(name: str, rows: Rows) -> None:
     if name == "peers":
         print(peers_table(rows), file=sys.stderr)
         return
-    if "goal" in rows[0]:
-        print_rows(rows)
-        return
-    for key in rows[0]:
-        values = "  ".join(f"{row[key]!s:>12}" for row in rows)
+    measured = [row for row in rows if "goal" not in row]
+    for key in measured[0] if measured else ():
+        values = "  ".join(f"{row[key]!s:>12}" for row in measured)
         print(f"  {key:<22}{values}", file=sys.stderr)
+    print_rows([row for row in rows if "goal" in row])
 
 
 if __name__ == "__main__":

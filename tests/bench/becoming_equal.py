@@ -20,10 +20,9 @@ from conflict.statement import Draft
 from node.sim import bench_charts, casualties, stream
 from sync.effects import Phase
 from sync.link_profile import LinkKind, LinkProfile
-from sync.packing import pack
 from tests.bench.far_link import ROUND_TRIP_S, FarLink
 from tests.bench.figures import Row, row
-from tests.bench.lab_stores import LabNode, counted_steps, document, sql_pair
+from tests.bench.lab_stores import LabNode, counted_steps, sql_pair
 from tests.bench.many_lanes import BESIDES, many_lanes_rows
 from tests.bench.payload_runs import START
 from tests.bench.two_nodes import two_nodes_rows
@@ -50,7 +49,6 @@ def measure(large: int = LARGE, nodes: int = 10_000) -> list[Row]:
             rows += changed_rows(pair, large)
         with sql_pair(folder, MIDDLE) as pair:
             rows += statements_rows(pair)
-            rows += lone_rows(pair)
         with sql_pair(folder, BESIDES) as pair:
             rows += many_lanes_rows(pair, meet)
     return rows + two_nodes_rows(nodes)
@@ -257,33 +255,6 @@ def write_care(node: LabNode, seed: int) -> None:
             left -= len(save.drafts[:left])
             if not left:
                 break
-
-
-def lone_rows(pair: Pair) -> list[Row]:
-    """One statement saved while both are connected and equal."""
-    work = "one lone statement, live"
-    link = FarLink(*pair)
-    link.rest()
-    mine, packed = [], []
-    saves = events(SEEDS)
-    for number in range(0, 2 * SEEDS, 2):  # documents whose first lane is the leader's own
-        before = link.talk.by_name["Content"]
-        node = pair[0]
-        node.care(number, next(saves))
-        link.rest()
-        mine.append(link.talk.by_name["Content"] - before - 65)
-        vector = node.store.vectors([document(number)])[document(number)]
-        [run] = [
-            one
-            for one in node.store.runs(document(number), {}, 1)[0]
-            if one.lane.actor == node.writer.actor and one.last_seq == vector[one.lane.actor].length
-        ]
-        packed.append(len(pack([run], frozenset({run.lane}))) - 65)
-    part(*pair)
-    return [
-        row(work, "its CONTENT message without the signature, B", mine, goal=90),
-        row(work, "its payload if said as continued, without the signature, B", packed),
-    ]
 
 
 # -------------------------------------------------------------------------------------------------

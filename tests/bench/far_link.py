@@ -9,15 +9,15 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import msgpack
 
 from sync import codec
 from sync.effects import Phase
 from sync.link_profile import LinkProfile
-from sync.packing import lay_out
-from tests.sync.session_lab import LAN, Endpoint, Link, Node
+from sync.messages import Content
+from sync.squeezing import unsqueeze
+from tests.sync.session_lab import LAN, Endpoint, Link, Node, runs_of
 
 ROUND_TRIP_S = 1.0
 QUIET_S_MAX = 300.0
@@ -51,7 +51,7 @@ class Said:
     def take(self, end: Endpoint, frame: bytes) -> None:
         """Count a frame that `end` sent."""
         if codec.type_of(frame) != codec.PART:
-            self._whole(frame)
+            self._whole(end, frame)
             return
         _, precedence, more, data = msgpack.unpackb(frame)
         self.by_name["Part"] += len(frame) - len(data)
@@ -59,18 +59,19 @@ class Said:
         if more:
             self._waiting[end, precedence] = whole
         else:
-            self._whole(whole)
+            self._whole(end, whole)
 
-    def _whole(self, message: bytes) -> None:
+    def _whole(self, end: Endpoint, message: bytes) -> None:
         name = _NAMES[codec.type_of(message)]
         self.by_name[name] += len(message)
         if name in SIGNED:
             self.signatures += SIGNATURE_BYTES
         if name == "Content":
-            content: Any = codec.decode(message)
-            signed = sum(len(run.signature or b"") for run in content.runs)
-            self.payload += len(msgpack.unpackb(message)[-1])
-            self.names += len(lay_out(content.runs)[1]) - signed
+            content = codec.decode(message)
+            assert isinstance(content, Content)
+            signed = sum(len(run.signature or b"") for run in runs_of(content, end.node))
+            self.payload += len(content.payload)
+            self.names += len(unsqueeze(content.payload[1:])[1]) - signed
             self.content_signatures += signed
             self.signatures += signed
 

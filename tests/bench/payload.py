@@ -17,8 +17,9 @@ from typing import Any
 
 from conflict.change import read_header
 from sync import limits
+from sync.continuing import Base, Continued
 from sync.packing import lay_out, pack
-from sync.payload import Base, Continued, read_payload
+from sync.payload import read_payload
 from sync.rebuilding import dependency, parse
 from tests.bench.payload_runs import Frame, care, casualty_documents, frames, new_charts
 

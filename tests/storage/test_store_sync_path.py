@@ -15,6 +15,7 @@ from conflict.lane import ShortState
 from conflict.urgency import LaneUrgency
 from storage import SqlStore
 from storage.database import reading
+from sync.continuing import end_of
 from sync.limits import SKETCH_CELLS_KEPT, VECTORS_DOCUMENTS_MAX
 from sync.sketch import SECRET_BYTES, SketchKey
 from tests.contracts.store_samples import NOW_MS, PEER, admit_all, document, hold, sample_lane
@@ -75,6 +76,8 @@ def test_the_sync_path_scans_no_table(store: SqlStore) -> None:
     lanes = [sample_lane(seed, document(seed), 2) for seed in range(3)]
     ids = [lane.lane.document for lane in lanes]
     symbols = [KEY.symbol(one.document, one.digest) for one in store.listing(None, 3)]
+    places = [end_of(lane.cut(1, length))[0] for lane in lanes for length in (1, 2)]
+    places.append(end_of(sample_lane(21, document(21), 2).cut(1, 1))[0])
     questions: dict[str, Callable[[SqlStore], object]] = {
         "summary": lambda one: one.summary(),
         "arrival": lambda one: one.arrival(),
@@ -84,6 +87,7 @@ def test_the_sync_path_scans_no_table(store: SqlStore) -> None:
         "named": lambda one: one.named(symbols),
         "vectors": lambda one: one.vectors(ids),
         "vectors for a peer": lambda one: one.vectors([*ids, document(21)], PEER),
+        "bases": lambda one: one.bases(places, PEER),
         "lacking": lambda one: one.lacking([(each, {}) for each in ids], 0),
         "reach": lambda one: one.reach([(each.lane, NOTHING) for each in lanes], 1 << 20),
         "runs": lambda one: one.runs(ids[0], {}, 1 << 20),
@@ -122,6 +126,8 @@ def test_many_documents_are_looked_up_with_few_statements(store: SqlStore) -> No
     assert len(traced.selects(lambda one: one.lacking([(each, {}) for each in ids], 0))) <= 2
     assert len(traced.selects(lambda one: one.vectors(ids, PEER))) <= 4
     assert len(traced.selects(lambda one: one.named(symbols))) <= 2
+    places = [end_of(run)[0] for run in runs]
+    assert len(traced.selects(lambda one: one.bases(places, PEER))) <= 4
     lanes = [(run.lane, NOTHING) for run in runs]
     assert len(traced.selects(lambda one: one.reach(lanes, 1 << 24))) <= 8
     assert len(traced.selects(lambda one: one.reach(lanes, 1))) <= 2

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from session_lab import Endpoint, Keys, Link, Node, document
+from session_lab import Endpoint, Keys, Link, Node, document, said
 
 from conflict.lane import LaneRun
 from sync import codec, effects, messages
 from sync.effects import Phase
 from sync.link_profile import LinkKind, LinkProfile
 from sync.messages import Message
-from sync.ports import Precedence, Summary
+from sync.ports import Summary
 
 SATCOM = LinkProfile(kind=LinkKind.SATCOM, rate_bits_s=9600, rtt_s=0.6)
 HELD = 5
@@ -66,7 +66,7 @@ class Victim:
 
 
 def content(*runs: LaneRun, frame: int = 1) -> messages.Content:
-    return messages.Content(frame, Precedence.ROUTINE, runs)
+    return said(frame, *runs)
 
 
 def never_answers(end: Endpoint, kind: type) -> list[effects.Effect]:

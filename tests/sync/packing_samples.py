@@ -26,8 +26,9 @@ from conflict.identity import (
 )
 from conflict.lane import LaneRun
 from conflict.statement import Draft
+from sync.continuing import Base, Continued
 from sync.packing import lay_out, pack
-from sync.payload import Base, Continued
+from sync.payload import read_payload
 from sync.rebuilding import change_hash, dependency
 
 VECTORS = Path(__file__).parent / "vectors" / "content.json"
@@ -121,6 +122,11 @@ def base_of(run: LaneRun) -> dict[Continued, Base]:
     return {place: Base(run.author, run.nonce, before)}
 
 
+def unpack(data: bytes) -> tuple[LaneRun | None, ...]:
+    """What a receiver that has nothing makes of a payload."""
+    return read_payload(data).runs({})
+
+
 class Case(NamedTuple):
     """A vector: its name, its runs, and the lanes of which the receiver holds the beginning."""
 
@@ -137,6 +143,11 @@ def cases() -> Iterator[Case]:
     yield Case(
         "the same for a receiver that holds what comes before",
         (cut(lane, 3, 5),),
+        frozenset({lane.lane}),
+    )
+    yield Case(
+        "a piece that goes on and whose signature is still to come, and another lane's beginning",
+        (cut(lane, 2, 2, None), lane_of(1, at=document(5))),
         frozenset({lane.lane}),
     )
     yield Case("an unsigned beginning and a signed end", (cut(lane, 1, 2, None), cut(lane, 3, 5)))

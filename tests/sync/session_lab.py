@@ -29,6 +29,9 @@ from sync.custody import CustodyEntry, Verdict
 from sync.effects import Effect, Phase
 from sync.handshake import Greeting
 from sync.link_profile import LinkProfile
+from sync.messages import Content
+from sync.packing import pack
+from sync.payload import read_payload
 from sync.ports import Known, LaneReader, Precedence, Terms, View
 from sync.reading import perform
 from sync.session import Session
@@ -343,6 +346,19 @@ def lost(*nodes: Node) -> list[object]:
         for doc, head in writer.acknowledged
         if not all(node.holds(doc, head) for node in nodes)
     ]
+
+
+def said(frame: int, *runs: LaneRun, precedence: Precedence = Precedence.ROUTINE) -> Content:
+    """A CONTENT message of runs that name everything themselves."""
+    return Content(frame, precedence, pack(runs))
+
+
+def runs_of(content: Content, sender: Node) -> tuple[LaneRun, ...]:
+    """What a CONTENT message carries: who sent it has whatever it goes on from."""
+    payload = read_payload(content.payload)
+    runs = payload.runs(sender.store.bases(payload.continued, sender.key.node))
+    assert None not in runs
+    return tuple(run for run in runs if run is not None)
 
 
 def document(number: int) -> DocumentId:

@@ -166,6 +166,7 @@ def told(head: bytes, tail: bytes, columns_after: bytes) -> bytes:
     ("reason", "content"),
     [
         ("form 3", numbers((1, 6))),
+        ("goes on from nothing", numbers((1, 5, 0, 0, 0))),
         ("an id that did not come before", numbers((1, 1, 5))),
         ("an id that did not come before", told(b"\3", b"slot", b"\x03")),
         ("no kind", told(b"\4", b"slot", b"\x00")),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from session_lab import Keys, Link, Node, document
+from session_lab import Keys, Link, Node, document, said
 
 from sync import codec, effects, limits, messages
 from sync.effects import Phase
@@ -139,7 +139,7 @@ def test_a_mis_signed_run_is_set_aside_and_blocks_nothing() -> None:
     link = Link(a, b)
     link.quiet()
     forged = replace(bad, signature=good.signature)
-    frame = codec.encode(messages.Content(1, Precedence.ROUTINE, (forged, good)))
+    frame = codec.encode(said(1, forged, good))
     link.ends[1].perform(link.ends[1].session.receive(frame, 0.0))
     assert [row.item.code for row in b.store.set_aside_items()] == ["bad-signature"]
     assert b.store.summary().documents == 1

@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from session_lab import Keys, Link, Node, document
+from session_lab import Keys, Link, Node, document, runs_of
 
 from conflict.identity import Lane
 from sync import codec, messages
@@ -38,7 +38,7 @@ class Street(Link):
             if self.ends[number].outgoing:
                 told = codec.decode(self.ends[number].outgoing[0])
                 if isinstance(told, messages.Content):
-                    for run in told.runs:
+                    for run in runs_of(told, self.ends[number].node):
                         self.crossed.update(
                             (run.lane, seq) for seq in range(run.first_seq, run.last_seq + 1)
                         )

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from session_lab import Endpoint, Keys, Link, Node, document
+from session_lab import Endpoint, Keys, Link, Node, document, said
 
 from sync import codec, effects, limits, messages
 from sync.effects import Phase
 from sync.link_profile import LinkKind, LinkProfile
-from sync.ports import Known, Precedence
+from sync.ports import Known
 
 SATCOM = LinkProfile(kind=LinkKind.SATCOM, rate_bits_s=9600, rtt_s=0.6)
 
@@ -176,7 +176,7 @@ def test_a_gap_that_nobody_can_fill_holds_up_nothing_else() -> None:
     orphan = other.run(document(1), 2)
     link = Link(a, b)
     link.settle()
-    frame = codec.encode(messages.Content(1, Precedence.ROUTINE, (orphan,)))
+    frame = codec.encode(said(1, orphan))
     link.ends[1].perform(link.ends[1].session.receive(frame, link.now))
     link.ends[1].outgoing.popleft()  # its receipt: we did not send that
     a.save(document(1))

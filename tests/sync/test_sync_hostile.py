@@ -20,6 +20,7 @@ from session_lab import document
 from conflict.identity import ActorId, DocumentId
 from conflict.lane import ShortState
 from sync import codec, effects, limits, messages
+from sync.columns import CONTENT_TEXT_BYTES_MAX
 from sync.effects import Phase
 from sync.errors import FrameTooLarge
 from sync.link_profile import LinkProfile
@@ -294,5 +295,6 @@ def test_the_memory_of_one_session_is_bounded_by_named_limits() -> None:
     cells = 3 * limits.SKETCH_CELLS_MAX * CELL_BYTES  # of documents, twice; of lanes
     assert limits.SKETCH_WANTED_MAX * SYMBOL_BYTES < limits.FRAME_BYTES_MAX
     waiting = limits.QUEUE_VECTORS_BYTES_MAX + limits.HOLDING_BYTES_MAX + limits.WAITING_BYTES_MAX
+    opened = limits.CONTENT_RAW_BYTES_MAX + CONTENT_TEXT_BYTES_MAX  # one message waits for a read
     credit = LinkProfile.lan().credit_bytes + limits.READS_AHEAD_MAX * limits.FRAME_BYTES_MAX
-    assert parts + cells + credit + waiting <= limits.SESSION_BYTES_MAX
+    assert parts + cells + credit + waiting + opened <= limits.SESSION_BYTES_MAX

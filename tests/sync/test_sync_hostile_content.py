@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from hostile_lab import HELD, SATCOM, Victim, content
-from session_lab import Keys, Link, Node, document
+from session_lab import Keys, Link, Node, document, runs_of, said
 
 from conflict.change import read_header
 from conflict.identity import ActorId, NodeId
@@ -66,7 +66,7 @@ def test_content_of_a_precedence_that_content_has_not_is_refused_and_reaches_no_
     other = Link(third, victim.node)
     other.settle()
     run = chain(victim.liar, 30, 1)
-    assert victim.hear(messages.Content(1, precedence, (run,))) == "bad-frame"
+    assert victim.hear(said(1, run, precedence=precedence)) == "bad-frame"
     victim.node.save(document(31))
     other.settle()
     assert other.phases == (Phase.EQUAL, Phase.EQUAL)
@@ -93,11 +93,13 @@ def test_more_content_than_any_window_is_refused_while_the_store_is_slow(
 def test_content_by_strangers_in_any_number_is_refused_in_receipts_that_can_be_read() -> None:
     """An honest peer may relay thousands of runs whose author is not known here, at once."""
     here, stranger = Node(1, Keys()), Node(9, Keys())
-    inbound = Inbound(here.key, here.keys, here.store.epoch(), 0.0)
+    inbound = Inbound(here.key, here.keys, here.store.epoch(), NodeId(bytes(16)), 0.0)
     run = stranger.run(document(1), 70)
     for ticket in range(limits.RECEIPT_FRAMES):
-        hold, refused = inbound.take(content(*[run] * 300, frame=ticket), ticket, NodeId(bytes(16)))
-        assert (hold.runs, len(refused)) == ((), 300)
+        inbound.put(content(*[run] * 300, frame=ticket))
+        [hold] = inbound.go_on(lambda ticket=ticket: ticket)
+        assert isinstance(hold, effects.Hold)
+        assert (hold.runs, len(hold.set_aside)) == ((), 300)
     nothing = effects.HoldDone(Applied((), (), (), ()))
     said = []
     for ticket in range(limits.RECEIPT_FRAMES):
@@ -144,7 +146,7 @@ def test_a_receipt_given_twice_is_out_of_turn() -> None:
     frame = next(
         one for one in map(codec.decode, victim.end.outgoing) if isinstance(one, messages.Content)
     )
-    run = frame.runs[0]
+    [run] = runs_of(frame, victim.node)
     twice = receipt(victim, [frame.frame], [Receipt(run.lane, run.state.short)])
     assert victim.hear(twice) == ""
     assert victim.hear(twice) == "out-of-turn"
@@ -156,7 +158,7 @@ def test_a_receipt_for_another_lane_than_was_sent_is_a_failed_proof() -> None:
     frame = next(
         one for one in map(codec.decode, victim.end.outgoing) if isinstance(one, messages.Content)
     )
-    run = frame.runs[0]
+    [run] = runs_of(frame, victim.node)
     lie = Receipt(run.lane, ShortState(99, run.head[:8]))
     assert victim.hear(receipt(victim, [frame.frame], [lie])) == "proof-failed"
     assert (

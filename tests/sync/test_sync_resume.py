@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from session_lab import Keys, Link, Node, document, lost
+from session_lab import Keys, Link, Node, document, lost, runs_of, said
 
 from conflict.identity import Lane
 from sync import codec, effects, messages
@@ -86,7 +86,7 @@ class Wire(Link):
             return
         places = [
             (run.lane, seq)
-            for run in content.runs
+            for run in runs_of(content, self.ends[number].node)
             for seq in range(run.first_seq, run.last_seq + 1)
         ]
         again = sum(place in self.before[number] for place in places)
@@ -274,7 +274,7 @@ def test_a_killed_receiver_is_sent_again_only_what_it_had_not_committed(
             if len(waiting) > 3:
                 commit(waiting.pop(0))
         lost_bytes = sum(
-            len(codec.encode(messages.Content(1, one.precedence, one.runs))) for one in waiting
+            len(codec.encode(said(1, *one.runs, precedence=one.precedence))) for one in waiting
         )
         second = resumed(link, profile)
         assert a.store.summary() == b.store.summary()

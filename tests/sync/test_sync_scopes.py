@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from session_lab import Endpoint, Keys, Link, Node, document
+from session_lab import Endpoint, Keys, Link, Node, document, runs_of
 
 from conflict.identity import DocumentId, DocumentKind, document_text, new_document
 from conflict.scope import joining, scope_id
@@ -21,6 +21,7 @@ from sync import codec, limits, messages
 from sync.effects import Phase
 from sync.flow import Intake
 from sync.messages import Message
+from sync.payload import read_payload
 
 X, Y = scope_id("BAS-2"), scope_id("ROLE2-A")
 PERSON = new_document(DocumentKind.PERSON, bytes(14) + b"p")
@@ -81,7 +82,7 @@ def tells_of(end: Endpoint, hidden: DocumentId) -> list[str]:
     """Names of messages that speak of a document, in clear or compressed."""
     found = []
     for whole, message in heard_from(end):
-        runs = message.runs if isinstance(message, messages.Content) else ()
+        runs = runs_of(message, end.node) if isinstance(message, messages.Content) else ()
         if hidden in whole or any(run.lane.document == hidden for run in runs):
             found.append(type(message).__name__)
     return found
@@ -208,3 +209,19 @@ def test_after_any_exchange_everybody_holds_what_it_may_and_nothing_else(
         for each, some in belongs.items():
             if scopes[node] not in some:
                 assert not tells_of(link.ends[1], each)
+
+
+def test_an_own_lane_goes_on_at_the_garrison_in_a_document_of_which_the_two_may_not_speak() -> None:
+    garrison, one, _ = theatre()
+    one.save(document(7))
+    live = Link(one, garrison)
+    live.settle()
+    assert garrison.holds(*one.acknowledged[-1])
+    before = live.said["Vectors"]
+    one.save(document(7), 99)
+    [content] = [codec.decode(frame) for frame in live.ends[0].outgoing]
+    assert isinstance(content, messages.Content)
+    assert None not in read_payload(content.payload).places
+    live.settle()
+    assert garrison.holds(*one.acknowledged[-1])
+    assert live.said["Vectors"] == before

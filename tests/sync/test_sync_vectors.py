@@ -23,6 +23,7 @@ from conflict.identity import ActorId, DocumentId, DocumentKind, NodeId, new_doc
 from conflict.lane import ShortState
 from sync import codec, custody, lane_sketch, messages
 from sync.messages import Message
+from sync.packing import pack
 from sync.ports import Listed, Precedence, Receipt, Summary
 from sync.sketch import CELL_BYTES, Sketch, SketchKey, Symbol, decode
 
@@ -65,7 +66,8 @@ def said() -> Iterator[Message]:
     yield messages.Vectors(0, ((document("one"), CUT),), answer=False, whole=False, final=False)
     nothing = {ActorId(some("actor 2", 8)): ShortState(0, b"")}
     yield messages.Vectors(1, ((document("one"), nothing),), answer=True, whole=False, final=False)
-    yield messages.Content(1, Precedence.URGENT, (run,))
+    yield messages.Content(1, Precedence.URGENT, pack([run]))
+    yield messages.Content(2, Precedence.ROUTINE, pack([node.run(document("one"), 74)], {run.lane}))
     yield messages.Finished(1)
     yield messages.Receipts((1, 2), ((2, 0),), b"\1" + some("r", 32) + some("s", 32))
     yield messages.Refused(
