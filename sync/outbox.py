@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 from conflict.identity import DocumentId, Lane
 from conflict.lane import LaneRun, ShortState, Vector
+from conflict.rebuilding import change_hash
 from sync import limits
 from sync.effects import LackingRead, ReachRead, Read, ReadLacking, ReadReach
 from sync.errors import FrameTooLarge, OutOfTurn
 from sync.messages import Content
 from sync.ports import Precedence, Receipt, Terms
-from sync.rebuilding import change_hash
 from sync.vectors import packed, unpacked
 
 _RUN_OVERHEAD_BYTES = 160

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from conflict.identity import ID_BYTES, NONCE_BYTES, ActorId, DocumentId, Lane, NodeId, actor_id
 from conflict.lane import LaneRun
 from conflict.limits import CHANGE_BYTES_MAX, START_OP_MAX
+from conflict.rebuilding import HASH_BYTES, Said, build, change_hash
 from conflict.signature import SIGNATURE_BYTES
 from sync import columns, limits
 from sync.errors import BadFrame
 from sync.leb128 import Reader, bound
-from sync.rebuilding import HASH_BYTES, Said, build, change_hash
 from sync.squeezing import unsqueeze
 
 LAYOUT = 1
