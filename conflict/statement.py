@@ -117,8 +117,12 @@ def check_slot_name(slot: str) -> None:
 
 def canonical(body: Json) -> str:
     """The one JSON text of a value. Raises `BadStatement` for what JSON here cannot hold."""
+    return _canonical(body).decode()
+
+
+def _canonical(body: Json) -> bytes:
     try:
-        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode()
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     except (TypeError, orjson.JSONEncodeError) as fault:
         raise BadStatement(f"not plain JSON: {fault}") from fault
 
@@ -128,16 +132,21 @@ def check_text(text: str) -> Mapping[str, Json]:
 
     Raises `BadStatement`.
     """
-    if len(text.encode()) > limits.STATEMENT_BYTES_MAX:
+    return check_raw(text.encode())
+
+
+def check_raw(raw: bytes) -> Mapping[str, Json]:
+    """`check_text` for the text as UTF-8."""
+    if len(raw) > limits.STATEMENT_BYTES_MAX:
         raise BadStatement(f"over {limits.STATEMENT_BYTES_MAX} bytes")
     try:
-        body = orjson.loads(text)
+        body = orjson.loads(raw)
     except orjson.JSONDecodeError as fault:
         raise BadStatement("not JSON") from fault
     if not isinstance(body, dict):
         raise BadStatement("not a JSON object")
     _walk(body, 1)
-    if canonical(body) != text:
+    if _canonical(body) != raw:
         raise BadStatement("not canonical JSON")
     return body
 
