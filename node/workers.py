@@ -7,6 +7,7 @@ others nothing. What comes back is JSON, never a pickle: a worker is not trusted
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -69,6 +70,10 @@ class Workers(Protocol):
         """Batches that are opened side by side; further ones wait."""
         ...
 
+    def prepare(self) -> None:
+        """Start what must run before the first batch; without it the first batch waits for that."""
+        ...
+
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """In the order given. Never raises for what is in a lane."""
         ...
@@ -115,6 +120,9 @@ class InlineWorkers:
     def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
         self._catalogue = catalogue
 
+    def prepare(self) -> None:
+        """Nothing to start."""
+
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
         return [open_document(work, self._catalogue) for work in batch]
@@ -134,6 +142,11 @@ class ProcessWorkers:
         self._context.set_forkserver_preload([__name__])
         self._process: ForkServerProcess | None = None
         self._pipe: Connection[Json, Json] | None = None
+
+    def prepare(self) -> None:
+        """Start the child."""
+        with self._turn, contextlib.suppress(EOFError, OSError):  # the first batch tries again
+            self._ready()
 
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
@@ -212,6 +225,11 @@ class WorkerPool:
         self._free: queue.LifoQueue[ProcessWorkers] = queue.LifoQueue()
         for one in self._workers:
             self._free.put(one)
+
+    def prepare(self) -> None:
+        """Start every worker."""
+        for one in self._workers:
+            one.prepare()
 
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
