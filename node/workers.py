@@ -35,6 +35,7 @@ MEMORY_BYTES_MAX = 512 << 20
 BATCH_S_MAX = 10.0
 DOCUMENT_S_MAX = 2.0
 START_S_MAX = 60.0
+NICENESS = 5  # holding what comes in and local saves get the processor first
 KILLED = "worker-killed"
 FAULT = "worker-fault"
 
@@ -250,6 +251,7 @@ def _serve(pipe: Connection[Json, Json]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a panic's text may quote a record
+    os.nice(NICENESS)
     gc.freeze()  # the catalogue and all modules: nothing of it is ever garbage
     pipe.send_bytes(b"ready")
     while True:

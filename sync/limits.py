@@ -3,7 +3,7 @@
 FRAME_BYTES_MAX = 1 << 20
 FRAME_BYTES_MIN = 64  # below it the heads of parts would eat the link
 PART_BYTES_MAX = 0xFFFF  # keeps the head of a part at 7 bytes
-CONTENT_RAW_BYTES = 128 * 1024  # aimed at per content frame, so that one commit stays short
+CONTENT_RAW_BYTES = 256 * 1024  # aimed at per content frame, so that one commit stays short
 CONTENT_RAW_BYTES_MAX = 1 << 20  # refused above, after decompression
 CONTENT_RUNS_MAX = 4096
 CONTENT_CHANGES_MAX = 8192
@@ -17,7 +17,7 @@ SKETCH_WANTED_MAX = 1 << 16
 VECTORS_DOCUMENTS_MAX = 512
 VECTOR_LANES_MAX = 32_768  # 852 kB when whole
 RECEIPT_FRAMES_MAX = 1024
-RECEIPT_FRAMES = 16  # receipted together while more content waits to be held
+RECEIPT_FRAMES = 8  # receipted together while more content waits to be held
 LOOKUP_DOCUMENTS = 512  # documents looked up at once for what the peer lacks of them
 LOOKAHEAD_LANES = 16_384  # due lanes above which no more documents are looked up
 READ_LANES = 256  # lanes of one burst of content ...
