@@ -11,17 +11,22 @@ _SHORT = tuple(bytes((n,)) for n in range(128)) + tuple(
 
 def number(value: int) -> bytes:
     """LEB128 of a number from 0."""
-    return _SHORT[value] if value < len(_SHORT) else numbers((value,))
+    return _SHORT[value] if value < len(_SHORT) else _any(value)
 
 
 def numbers(values: Iterable[int]) -> bytes:
     """Several, one after the other."""
+    listed = list(values)
+    try:
+        return b"".join([_SHORT[value] for value in listed])
+    except IndexError:
+        return b"".join(map(_any, listed))
+
+
+def _any(value: int) -> bytes:
     out = bytearray()
-    append = out.append
-    for value in values:
-        rest = value
-        while rest >= 0x80:
-            append(rest & 0x7F | 0x80)
-            rest >>= 7
-        append(rest)
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
     return bytes(out)

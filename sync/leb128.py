@@ -59,7 +59,26 @@ class Reader:
         if plain.isascii():  # the common case: one byte each
             self._at += count
             return list(plain)
-        return [self.number() for _ in range(count)]
+        return self._mixed(count)
+
+    def _mixed(self, count: int) -> list[int]:
+        """Numbers of which some have two bytes, and few more."""
+        data, at = self._data, self._at
+        found: list[int] = []
+        append, last = found.append, len(data) - 1
+        for _ in range(count):
+            if at < last and (byte := data[at]) < 0x80:
+                append(byte)
+                at += 1
+            elif at < last and 0 < (after := data[at + 1]) < 0x80:
+                append(byte & 0x7F | after << 7)
+                at += 2
+            else:  # long ones, and what is at the end or beyond it
+                self._at = at
+                append(self.number())
+                at = self._at
+        self._at = at
+        return found
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
