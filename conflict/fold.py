@@ -19,12 +19,11 @@ from conflict.identity import (
     StatementId,
     document_kind,
     document_text,
-    statement_id,
 )
 from conflict.policies.rivals import with_rivals
 from conflict.slot import CATALOGUE, History, Reading, Slot, View
 from conflict.standing import Standing, standing
-from conflict.statement import NOWHERE, Json, Statement, canonical, decode
+from conflict.statement import NOWHERE, Json, Statement, canonical_bytes, decode
 
 RESOLUTION = records.RESOLUTION.name
 Catalogue = Mapping[str, Slot]
@@ -76,7 +75,7 @@ class Folded:
 
     def projection(self) -> bytes:
         """Canonical bytes of `body`: equal for equal held and admitted sets."""
-        return canonical(self.body()).encode()
+        return canonical_bytes(self.body())
 
 
 def _struck_body(one: Statement, void: Statement) -> dict[str, Json]:
@@ -97,12 +96,13 @@ def statements_of(
     statements: list[Statement] = []
     unreadable: list[str] = []
     for actor in sorted(lanes):
-        for entry in lanes[actor]:
-            identity = statement_id(actor, entry.number)
+        own = actor.hex()
+        for slot, number, text in lanes[actor]:
+            identity = StatementId(f"{own}.{number}")
             try:
-                statements.append(decode(entry.slot, identity, entry.text, document))
+                statements.append(decode(slot, identity, text, document))
             except BadStatement:
-                unreadable.append(f"{entry.slot}/{identity}")
+                unreadable.append(f"{slot}/{identity}")
     return statements, tuple(unreadable)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Protocol
 
 from conflict.clinical_time import instants
@@ -87,6 +88,11 @@ class Whole:
             yield f"{path}: {self.low} to {self.high} {self.unit} expected, {value} given"
 
 
+@cache
+def _bound(text: str) -> Decimal:
+    return Decimal(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A decimal in `low`..`high`, written as a JSON string so that 36.60 stays 36.60."""
@@ -101,7 +107,7 @@ class Number:
             fits = isinstance(value, str) and _DECIMAL.fullmatch(value) is not None
             if not fits:
                 yield f'{path}: a decimal written as text ("36.6") expected, {_kind(value)} given'
-            elif not Decimal(self.low) <= Decimal(value) <= Decimal(self.high):
+            elif not _bound(self.low) <= Decimal(value) <= _bound(self.high):
                 yield f"{path}: {self.low} to {self.high} {self.unit} expected, {value} given"
         except InvalidOperation:
             yield f"{path}: a decimal expected"
@@ -181,15 +187,18 @@ class Group:
             yield f"{path or 'value'}: fields expected, {_kind(value)} given"
             return
         dot = f"{path}." if path else ""
+        if not value.keys() <= self.fields.keys():
+            yield from self._unknown(value, path, dot)
+        for name, inner in value.items():
+            if inner is not None and (known := self.fields.get(name)) is not None:
+                yield from known.problems(inner, dot + name)
+
+    def _unknown(self, value: Mapping[str, Json], path: str, dot: str) -> Iterator[str]:
         unknown = [name for name in value if name not in self.fields]
         for name in unknown[:UNKNOWN_NAMED_MAX]:
             yield f"{dot}{name[:60]}: unknown; known are {', '.join(self.fields)}"
         if len(unknown) > UNKNOWN_NAMED_MAX:
             yield f"{path or 'value'}: {len(unknown)} unknown fields"
-        for name, inner in value.items():
-            known = self.fields.get(name)
-            if known is not None and inner is not None:
-                yield from known.problems(inner, dot + name)
 
 
 def _kind(value: Json) -> str:

@@ -117,8 +117,13 @@ def check_slot_name(slot: str) -> None:
 
 def canonical(body: Json) -> str:
     """The one JSON text of a value. Raises `BadStatement` for what JSON here cannot hold."""
+    return canonical_bytes(body).decode()
+
+
+def canonical_bytes(body: Json) -> bytes:
+    """`canonical` as UTF-8."""
     try:
-        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode()
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     except (TypeError, orjson.JSONEncodeError) as fault:
         raise BadStatement(f"not plain JSON: {fault}") from fault
 
@@ -128,16 +133,21 @@ def check_text(text: str) -> Mapping[str, Json]:
 
     Raises `BadStatement`.
     """
-    if len(text.encode()) > limits.STATEMENT_BYTES_MAX:
+    return check_raw(text.encode())
+
+
+def check_raw(raw: bytes) -> Mapping[str, Json]:
+    """`check_text` for the text as UTF-8."""
+    if len(raw) > limits.STATEMENT_BYTES_MAX:
         raise BadStatement(f"over {limits.STATEMENT_BYTES_MAX} bytes")
     try:
-        body = orjson.loads(text)
+        body = orjson.loads(raw)
     except orjson.JSONDecodeError as fault:
         raise BadStatement("not JSON") from fault
     if not isinstance(body, dict):
         raise BadStatement("not a JSON object")
     _walk(body, 1)
-    if canonical(body) != text:
+    if canonical_bytes(body) != raw:
         raise BadStatement("not canonical JSON")
     return body
 
@@ -153,6 +163,8 @@ def _walk(value: Json, depth: int) -> None:
             raise BadStatement("a floating point number: write decimals as strings")
 
 
+_TEXTS = ("by", "at", "precision", "void")
+_ABSENT = "(absent)"  # no field at all: told apart from what a parser makes by identity
 _KNOWN = frozenset({"at", "by", "precision", "rec", "value", "supersedes", "void", "source"})
 
 
@@ -171,23 +183,25 @@ def from_body(
 ) -> Statement:
     """Statement from a parsed object. Raises `BadStatement` for fields of the wrong type."""
     get = body.get
-    for name in ("by", "at", "precision", "void"):
-        if not isinstance(get(name, ""), str):
-            raise BadStatement(f"{name} is not text")
+    by, at = get("by", ""), get("at", _ABSENT)
+    precision, void = get("precision", _ABSENT), get("void", _ABSENT)
+    if not (type(by) is type(at) is type(precision) is type(void) is str):
+        wrong = next(name for name in _TEXTS if not isinstance(get(name, ""), str))
+        raise BadStatement(f"{wrong} is not text")
     try:
         return Statement(
-            id=identity,
-            slot=slot,
-            value=get("value"),
-            by=get("by", ""),
-            rec=parse_stamp(body["rec"]),
-            at=get("at"),
-            precision=get("precision"),
-            supersedes=_supersedes(body["supersedes"]) if "supersedes" in body else (),
-            void=get("void"),
-            source=_source(body["source"]) if "source" in body else None,
-            extra=_NOTHING if body.keys() <= _KNOWN else _unknown(body),
-            document=document,
+            identity,
+            slot,
+            get("value"),
+            by,
+            parse_stamp(body["rec"]),
+            None if at is _ABSENT else at,
+            None if precision is _ABSENT else precision,
+            _supersedes(body["supersedes"]) if "supersedes" in body else (),
+            None if void is _ABSENT else void,
+            _source(body["source"]) if "source" in body else None,
+            _NOTHING if body.keys() <= _KNOWN else _unknown(body),
+            document,
         )
     except (KeyError, TypeError, AttributeError, BadTime) as fault:
         raise BadStatement("a field is missing or of the wrong type") from fault

@@ -141,6 +141,7 @@ async def _run(
             announce(home, running)
             if on_ready:
                 on_ready(running)
+            loop.run_in_executor(None, engine.projector.prepare)
             gc.freeze()  # modules and what they declare: no collection looks at them again
             await stop.wait()
         finally:

@@ -1,7 +1,8 @@
 """One connection: feeds a session with frames, answers and deadlines, and performs its effects.
 
 Sending, reading the store and receiving are three tasks, so that neither a slow peer nor a slow disk
-stops the other two. Everything the session sees passes through one inbox, in order.
+stops the other two. Everything the session sees passes through one inbox, in order. What takes it long
+(content to take apart or to pack) it does on a reader's thread: the local API answers meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from conflict.identity import Lane, NodeId
 from node.engine import Engine
@@ -23,8 +24,17 @@ from sync.session import Session
 from sync.transport.channel import Channel
 
 INBOX_FRAMES_MAX = 32
+LONG_FRAME_BYTES = 2048  # such frames hold several charts: milliseconds of work
 FLUSH_S_MAX = 5.0
 SETTLE_S_MAX = 20.0  # a check waits so long at most for what is not shown yet
+
+
+class _Step(NamedTuple):
+    """Something for the session to do. `frame`: it came from the peer; `long`: it takes milliseconds."""
+
+    do: Callable[[float], list[Effect]]
+    frame: bool = False
+    long: bool = False
 
 
 class Link:
@@ -50,7 +60,8 @@ class Link:
         self._readers = readers
         self._notice = notice
         self._loop = asyncio.get_running_loop()
-        self._inbox: asyncio.Queue[Callable[[float], list[Effect]] | None] = asyncio.Queue()
+        self._inbox: asyncio.Queue[_Step | None] = asyncio.Queue()
+        self._turn = asyncio.Lock()  # one thing at a time with the session
         self._room = asyncio.Semaphore(INBOX_FRAMES_MAX)
         self._sendable = asyncio.Event()
         self._ending = False
@@ -75,10 +86,10 @@ class Link:
             self._perform(self.session.start())
             self._sendable.set()
             while self.session.phase is not Phase.CLOSED:
-                event = await self._next()
-                if event is None:
+                step = await self._next()
+                if step is None:
                     break
-                self._perform(event(self._loop.time()))
+                self._perform(await self._take(step))
                 self._sendable.set()
                 self.changed.set()
                 await asyncio.sleep(0)  # a full inbox must not keep the local API waiting
@@ -100,30 +111,39 @@ class Link:
         self, lanes: Iterable[tuple[Lane, int]], precedence: Precedence, *, relayed: bool
     ) -> None:
         """Lanes grew here, `relayed`: through another peer. Call on the loop."""
-        self._inbox.put_nowait(
+        self._put(
             lambda now: self.session.grown(lanes, now, precedence=precedence, relayed=relayed)
         )
 
     def custody_grown(self, *, relayed: bool) -> None:
         """A garrison's custody log grew here. Call on the loop."""
-        self._inbox.put_nowait(lambda now: self.session.custody_grown(now, relayed=relayed))
+        self._put(lambda now: self.session.custody_grown(now, relayed=relayed))
 
     def take_turn(self) -> None:
         """No other link repairs now. Call on the loop."""
-        self._inbox.put_nowait(self.session.take_turn)
+        self._put(self.session.take_turn)
 
     def check(self) -> None:
         """Prove equality now, if we lead. Call on the loop."""
-        self._inbox.put_nowait(self.session.check)
+        self._put(self.session.check)
 
     def end(self, code: str) -> None:
         """End the connection; the peer is told a code, if there is one. Call on the loop."""
         self.end_code = self.end_code or code
         if code:
-            self._inbox.put_nowait(lambda _now: self.session.end(code))
+            self._put(lambda _now: self.session.end(code))
         self._inbox.put_nowait(None)
 
-    async def _next(self) -> Callable[[float], list[Effect]] | None:
+    async def _take(self, step: _Step) -> list[Effect]:
+        if step.frame:
+            self._room.release()
+        async with self._turn:
+            now = self._loop.time()
+            if not step.long:
+                return step.do(now)
+            return await self._loop.run_in_executor(self._readers, step.do, now)
+
+    async def _next(self) -> _Step | None:
         deadline = self.session.next_deadline()
         if deadline is None:
             return await self._inbox.get()
@@ -131,29 +151,35 @@ class Link:
             async with asyncio.timeout_at(deadline):
                 return await self._inbox.get()
         except TimeoutError:
-            return self.session.expire
+            return _Step(self.session.expire)
 
     async def _receive(self) -> None:
         while (frame := await self.channel.receive()) is not None:
             self.bytes_in += len(frame)
             await self._room.acquire()
-            self._inbox.put_nowait(partial(self._received, frame))
-        self._inbox.put_nowait(lambda _now: self.session.abandon())
+            long = len(frame) > LONG_FRAME_BYTES
+            self._put(partial(self.session.receive, frame), frame=True, long=long)
+        self._put(lambda _now: self.session.abandon())
 
-    def _received(self, frame: bytes, now: float) -> list[Effect]:
-        self._room.release()
-        return self.session.receive(frame, now)
+    def _put(
+        self, do: Callable[[float], list[Effect]], *, frame: bool = False, long: bool = False
+    ) -> None:
+        self._inbox.put_nowait(_Step(do, frame, long))
 
     async def _send(self) -> None:
         """One frame at a time, chosen when the channel can take it: what is urgent overtakes."""
         while True:
             self._sendable.clear()
-            while (frame := self.session.transmit()) is not None:
+            while (frame := await self._chosen()) is not None:
                 self.bytes_out += len(frame)
                 await self.channel.send(frame)
             if self._ending:
                 return
             await self._sendable.wait()
+
+    async def _chosen(self) -> bytes | None:
+        async with self._turn:
+            return self.session.transmit()
 
     async def _read(self) -> None:
         while True:
@@ -185,7 +211,8 @@ class Link:
             self.end(getattr(fault, "code", "read-failed"))
 
     def _answer(self, ticket: int, answer: Answer) -> None:
-        self._inbox.put_nowait(lambda now: self.session.answer(ticket, answer, now))
+        content = isinstance(answer, effects.ReachRead)  # to be packed
+        self._put(partial(self.session.answer, ticket, answer), long=content)
 
     def _perform(self, todo: Iterable[Effect]) -> None:
         for effect in todo:

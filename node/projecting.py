@@ -72,6 +72,10 @@ class Projector:
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
         self._thread.start()
 
+    def prepare(self) -> None:
+        """Start the workers now, not when a peer's first records come."""
+        self._workers.prepare()
+
     def wake(self) -> None:
         """Something was held."""
         with self._idle:

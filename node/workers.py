@@ -7,6 +7,7 @@ others nothing. What comes back is JSON, never a pickle: a worker is not trusted
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -34,6 +35,7 @@ MEMORY_BYTES_MAX = 512 << 20
 BATCH_S_MAX = 10.0
 DOCUMENT_S_MAX = 2.0
 START_S_MAX = 60.0
+NICENESS = 5  # holding what comes in and local saves get the processor first
 KILLED = "worker-killed"
 FAULT = "worker-fault"
 
@@ -67,6 +69,10 @@ class Workers(Protocol):
     @property
     def width(self) -> int:
         """Batches that are opened side by side; further ones wait."""
+        ...
+
+    def prepare(self) -> None:
+        """Start what must run before the first batch; without it the first batch waits for that."""
         ...
 
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
@@ -115,6 +121,9 @@ class InlineWorkers:
     def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
         self._catalogue = catalogue
 
+    def prepare(self) -> None:
+        """Nothing to start."""
+
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
         return [open_document(work, self._catalogue) for work in batch]
@@ -134,6 +143,11 @@ class ProcessWorkers:
         self._context.set_forkserver_preload([__name__])
         self._process: ForkServerProcess | None = None
         self._pipe: Connection[Json, Json] | None = None
+
+    def prepare(self) -> None:
+        """Start the child."""
+        with self._turn, contextlib.suppress(EOFError, OSError):  # the first batch tries again
+            self._ready()
 
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
@@ -213,6 +227,11 @@ class WorkerPool:
         for one in self._workers:
             self._free.put(one)
 
+    def prepare(self) -> None:
+        """Start every worker."""
+        for one in self._workers:
+            one.prepare()
+
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
         worker = self._free.get()
@@ -232,6 +251,7 @@ def _serve(pipe: Connection[Json, Json]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a panic's text may quote a record
+    os.nice(NICENESS)
     gc.freeze()  # the catalogue and all modules: nothing of it is ever garbage
     pipe.send_bytes(b"ready")
     while True:

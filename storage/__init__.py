@@ -1,24 +1,14 @@
 """What a node keeps: signed changes, durable before they are acknowledged, and caches of them.
 
-Public names of the room. Other rooms import from here only.
+Public names of the room. Other rooms import from here only. A store is imported when it is asked for:
+document workers know the shapes of what they are given and bring no database with them.
 """
 
-from storage.errors import (
-    BlobMismatch,
-    BlobMisplaced,
-    BlobTooLarge,
-    CommitUncertain,
-    DatabaseCorrupt,
-    DatabaseLocked,
-    DatabaseRefused,
-    DatabaseTooNew,
-    DatabaseUnreachable,
-    DatabaseUnsafe,
-    DiskFull,
-    StorageError,
-)
-from storage.memory import MemoryStore
-from storage.ports import Store, Transaction
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from storage.shapes import (
     Counts,
     Custody,
@@ -33,7 +23,25 @@ from storage.shapes import (
     SetAsideRow,
     Uncovered,
 )
-from storage.store import SqlStore
+
+if TYPE_CHECKING:
+    from storage.errors import (
+        BlobMismatch,
+        BlobMisplaced,
+        BlobTooLarge,
+        CommitUncertain,
+        DatabaseCorrupt,
+        DatabaseLocked,
+        DatabaseRefused,
+        DatabaseTooNew,
+        DatabaseUnreachable,
+        DatabaseUnsafe,
+        DiskFull,
+        StorageError,
+    )
+    from storage.memory import MemoryStore
+    from storage.ports import Store, Transaction
+    from storage.store import SqlStore
 
 __all__ = [
     "BlobMismatch",
@@ -65,3 +73,16 @@ __all__ = [
     "Transaction",
     "Uncovered",
 ]
+
+_PLACES = {
+    "MemoryStore": "storage.memory",
+    "SqlStore": "storage.store",
+    "Store": "storage.ports",
+    "Transaction": "storage.ports",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES.get(name, "storage.errors")), name)

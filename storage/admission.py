@@ -19,7 +19,7 @@ from storage import limits
 from storage.framing import unframe, unpack_entries
 from storage.shapes import DocumentWork, LaneStatus, LaneWork, Refusal
 from storage.tables import document, lane, run
-from storage.upsert import chunks
+from storage.upsert import chunks, write_rows
 
 _AWAITS = and_(lane.c.length > lane.c.admitted, lane.c.length > lane.c.refused)
 _IS_LANE = and_(
@@ -39,7 +39,7 @@ class Results:
     def write(self, connection: Connection) -> None:
         """Write and forget them."""
         if self.admitted:
-            connection.execute(_ADMIT, self.admitted)
+            write_rows(connection, _ADMIT, self.admitted)
         if self.urgencies:
             connection.execute(_JUDGE, self.urgencies)
         if self.refused:

@@ -18,7 +18,7 @@ from storage import aside, audiences, counting, coverage, holding, lanes, stagin
 from storage.framing import frame, pack_evidence
 from storage.locks import lock_rows
 from storage.tables import document, lane, run
-from storage.upsert import upsert
+from storage.upsert import upsert, write_rows
 from sync.ports import Applied
 
 
@@ -61,16 +61,15 @@ def _write(connection: Connection, plan: holding.Plan, now_ms: int) -> None:
     new = [one.document for one in plan.documents if one.before is None]
     counted = counting.count(connection, plan, audiences.of(connection, held, new))
     numbered = list(zip(counted.arrivals, plan.tails, strict=True))
-    connection.execute(
-        upsert(connection, run), [_run_row(tail, at, now_ms) for at, tail in numbered]
-    )
+    rows = [_run_row(tail, at, now_ms) for at, tail in numbered]
+    write_rows(connection, upsert(connection, run), rows)
     latest = {tail.lane: tail for tail in plan.tails}
-    connection.execute(
-        upsert(connection, lane, "length", "head"), list(map(_lane_row, latest.values()))
-    )
+    reached = upsert(connection, lane, "length", "head")
+    write_rows(connection, reached, list(map(_lane_row, latest.values())))
     at = {tail.lane.document: number for number, tail in numbered}
     lacks = coverage.weigh(connection, {one.document: one.states for one in plan.documents}, now_ms)
-    connection.execute(
+    write_rows(
+        connection,
         upsert(connection, document, *_WRITTEN),
         [
             _document_row(one, at[one.document], counted, lacks[one.document])

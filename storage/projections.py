@@ -26,11 +26,12 @@ from conflict.identity import DocumentId, DocumentKind
 from storage.shapes import ProjectionRow
 from storage.sharing import Audiences, of
 from storage.tables import blob, blob_need, link, member, projection
-from storage.upsert import chunks, upsert
+from storage.upsert import chunks, upsert, write_rows
 from sync.ports import BlobWanted
 
 _DOCUMENTS: BindParameter[Any] = bindparam("documents", expanding=True)
 _UNLINK = delete(link).where(link.c.document.in_(_DOCUMENTS))
+_LINK = insert(link)
 _UNNEED = delete(blob_need).where(blob_need.c.document.in_(_DOCUMENTS))
 
 
@@ -45,7 +46,7 @@ class Shown:
         rows, self.rows = list(self.rows.values()), {}
         if not rows:
             return
-        connection.execute(upsert(connection, projection), list(map(_columns, rows)))
+        write_rows(connection, upsert(connection, projection), list(map(_columns, rows)))
         for part in chunks([row.document for row in rows]):
             connection.execute(_UNLINK, {"documents": part})
             connection.execute(_UNNEED, {"documents": part})
@@ -55,7 +56,7 @@ class Shown:
             for other in sorted(set(row.links))
         ]
         if links:
-            connection.execute(insert(link), links)
+            write_rows(connection, _LINK, links)
         _need_blobs(connection, rows)
 
 

@@ -5,11 +5,12 @@ Statements are built once per table and dialect, because building costs more tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Table, bindparam, text
+from sqlalchemy import Column, Connection, Dialect, Table, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import limits
@@ -70,6 +71,28 @@ def _among(dialect: str, columns: tuple[Column[Any], ...]) -> Any:
         for at, column in enumerate(columns)
     )
     return text(f"({names}) IN (SELECT * FROM unnest({arrays}))")  # noqa: S608  our names
+
+
+def write_rows(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run a statement once for each row, as it would be with `execute`, at half the cost: rows go to the
+    driver as they are. Their values are what drivers take: bytes, text, numbers, None."""
+    text, names, given = _prepared(connection.dialect, statement, tuple(rows[0]))
+    if given:
+        rows = [{**given, **row} for row in rows]
+    if names is None:  # PostgreSQL's driver takes names
+        connection.exec_driver_sql(text, list(rows))
+    else:
+        connection.exec_driver_sql(text, list(map(itemgetter(*names), rows)))
+
+
+@lru_cache(maxsize=256)
+def _prepared(
+    dialect: Dialect, statement: Any, columns: tuple[str, ...]
+) -> tuple[str, Sequence[str] | None, dict[str, Any]]:
+    """The text of a statement, its parameters in order if they have one, and those that it brings."""
+    compiled = statement.compile(dialect=dialect, column_keys=columns)
+    given = {name: value for name, value in compiled.params.items() if name not in columns}
+    return compiled.string, compiled.positiontup, given
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

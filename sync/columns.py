@@ -36,7 +36,9 @@ _DIGITS = re.compile("[0-9]+")
 _KINDS = {kind.name.lower(): kind for kind in DocumentKind}
 _KIND_NUMBERS = frozenset(DocumentKind)
 
-_DAY_CHARS = 10
+_DAY_CHARS, _DAY_S = 10, 86_400
+_DIGITS_OF = tuple(f"{number:02}" for number in range(60))
+_TWO = {digits: number for number, digits in enumerate(_DIGITS_OF)}
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  seconds are counted, no zone is meant
 _INSTANT_S_MIN, _INSTANT_S_MAX = -62_135_596_800, 253_402_300_799  # years 1 to 9999
 _STAMP_MS_MAX, _STAMP_COUNTER_MAX = 10**15 - 1, 10**9 - 1
@@ -129,7 +131,7 @@ def _take_instants(text: str) -> tuple[str, list[int]]:
         if start is None:
             pieces[at] = f"T{time}Z"
             continue
-        instants.append(start + int(time[:2]) * 3600 + int(time[3:5]) * 60 + int(time[6:]))
+        instants.append(start + _TWO[time[:2]] * 3600 + _TWO[time[3:5]] * 60 + _TWO[time[6:]])
         pieces[at - 1], pieces[at] = before[:-_DAY_CHARS], INSTANT
     return "".join(pieces), instants
 
@@ -140,7 +142,7 @@ def _day_s(text: str) -> int | None:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    return (day - _EPOCH.date()).days * 86400 if day.isoformat() == text else None
+    return (day - _EPOCH.date()).days * _DAY_S if day.isoformat() == text else None
 
 
 def _take_ids(text: str) -> tuple[str, list[bytes]]:
@@ -314,11 +316,16 @@ def _read_instants(reader: Reader, count: int) -> list[int]:
 
 
 def _instant_texts(instants: Sequence[int]) -> list[str]:
-    texts = {
-        second: f"{(_EPOCH + timedelta(seconds=second)).isoformat()}Z"
-        for second in dict.fromkeys(instants)
-    }
-    return [texts[second] for second in instants]
+    days = {day: _day_text(day) for day in {second // _DAY_S for second in instants}}
+    two = _DIGITS_OF
+    return [
+        f"{days[at // _DAY_S]}T{two[at // 3600 % 24]}:{two[at // 60 % 60]}:{two[at % 60]}Z"
+        for at in instants
+    ]
+
+
+def _day_text(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).date().isoformat()
 
 
 def _read_stamps(reader: Reader, bases: Sequence[int]) -> list[str]:

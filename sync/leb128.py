@@ -8,30 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from conflict.leb128 import number, numbers
 from sync.errors import BadFrame, FrameTooLarge
 
+__all__ = ["Reader", "bound", "fold", "number", "numbers", "unfold"]
+
 NUMBER_BYTES_MAX = 8
-_SHORT = tuple(bytes((n,)) for n in range(128)) + tuple(
-    bytes((n & 0x7F | 0x80, n >> 7)) for n in range(128, 1 << 14)
-)
-
-
-def number(value: int) -> bytes:
-    """LEB128 of a number from 0."""
-    return _SHORT[value] if value < len(_SHORT) else numbers((value,))
-
-
-def numbers(values: Iterable[int]) -> bytes:
-    """Several, one after the other."""
-    out = bytearray()
-    append = out.append
-    for value in values:
-        rest = value
-        while rest >= 0x80:
-            append(rest & 0x7F | 0x80)
-            rest >>= 7
-        append(rest)
-    return bytes(out)
 
 
 def fold(values: Iterable[int]) -> list[int]:
@@ -77,7 +59,26 @@ class Reader:
         if plain.isascii():  # the common case: one byte each
             self._at += count
             return list(plain)
-        return [self.number() for _ in range(count)]
+        return self._mixed(count)
+
+    def _mixed(self, count: int) -> list[int]:
+        """Numbers of which some have two bytes, and few more."""
+        data, at = self._data, self._at
+        found: list[int] = []
+        append, last = found.append, len(data) - 1
+        for _ in range(count):
+            if at < last and (byte := data[at]) < 0x80:
+                append(byte)
+                at += 1
+            elif at < last and 0 < (after := data[at + 1]) < 0x80:
+                append(byte & 0x7F | after << 7)
+                at += 2
+            else:  # long ones, and what is at the end or beyond it
+                self._at = at
+                append(self.number())
+                at = self._at
+        self._at = at
+        return found
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""

@@ -3,7 +3,7 @@
 FRAME_BYTES_MAX = 1 << 20
 FRAME_BYTES_MIN = 64  # below it the heads of parts would eat the link
 PART_BYTES_MAX = 0xFFFF  # keeps the head of a part at 7 bytes
-CONTENT_RAW_BYTES = 128 * 1024  # aimed at per content frame, so that one commit stays short
+CONTENT_RAW_BYTES = 256 * 1024  # aimed at per content frame, so that one commit stays short
 CONTENT_RAW_BYTES_MAX = 1 << 20  # refused above, after decompression
 CONTENT_RUNS_MAX = 4096
 CONTENT_CHANGES_MAX = 8192
@@ -21,7 +21,7 @@ VECTOR_LANES_SAID = 64  # of a vector said in a round; for more a sketch of the 
 LANE_CELLS = 26  # shown first of a document's lanes: ten differences, at p95
 LANE_SKETCHES_MAX = 512  # documents whose lanes are sketched in one round, others in the next
 RECEIPT_FRAMES_MAX = 1024
-RECEIPT_FRAMES = 16  # receipted together while more content waits to be held
+RECEIPT_FRAMES = 8  # receipted together while more content waits to be held
 LOOKUP_DOCUMENTS = 512  # documents looked up at once for what the peer lacks of them
 LOOKAHEAD_LANES = 16_384  # due lanes above which no more documents are looked up
 READ_LANES = 256  # lanes of one burst of content ...

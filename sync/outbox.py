@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
+from conflict.rebuilding import change_hash
 from sync import limits
 from sync.effects import LackingRead, ReachRead, Read, ReadLacking, ReadReach
 from sync.errors import FrameTooLarge, OutOfTurn
 from sync.messages import Content
 from sync.packing import pack
 from sync.ports import Asked, Precedence, Receipt, Terms
-from sync.rebuilding import change_hash
 from sync.vectors import joined, packed, unpacked
 
 _RUN_OVERHEAD_BYTES = 160

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from conflict.identity import Lane
 from conflict.lane import LaneRun
+from conflict.rebuilding import change_hash, dependency, tell
 from conflict.signature import SIGNATURE_BYTES
 from sync import columns, limits, payload
 from sync.continuing import ACTOR_START_BYTES, HEAD_START_BYTES
 from sync.leb128 import bound, numbers
-from sync.rebuilding import build, change_hash, dependency, parse
 from sync.squeezing import squeeze
 
 
@@ -47,38 +47,22 @@ class _Told(NamedTuple):
     """A run as statements: number of the first, how many in each change, `<slot>/<text>` of each."""
 
     first: int
-    counts: list[int]
+    counts: Sequence[int]
     lines: list[str]
 
 
 def _told(run: LaneRun) -> _Told | None:
-    """None when building does not give back the same bytes."""
-    own = run.lane.actor.hex().encode()
-    before = dependency(run.changes[0]) if run.first_seq > 1 else b""
-    lines: list[bytes] = []
-    counts: list[int] = []
-    first = number = -1
-    for seq, chunk in enumerate(run.changes, run.first_seq):
-        said = parse(chunk, own)
-        if said is None:
-            return None
-        if first < 0:
-            first = number = said.number
-        if said.number != number:
-            return None
-        rebuilt, before = build(before, run.lane.actor, seq, said)
-        if rebuilt != chunk:
-            return None
-        number += len(said.texts)
-        counts.append(len(said.texts))
-        lines += map(b"/".join, zip(said.slots, said.texts, strict=True))
-    bare = b"".join(lines)
-    if first < run.first_seq or len(bare.translate(None, columns.RESERVED)) != len(bare):
+    """None when building does not give back the same bytes, or a text has no place in columns."""
+    told = tell(run.lane.actor, run.first_seq, run.changes)
+    if told is None or told.first < run.first_seq:
         return None
-    text = b"\n".join(lines)
+    text = b"\n".join(map(b"/".join, zip(told.slots, told.texts, strict=True)))
+    if len(text) - len(text.translate(None, columns.RESERVED)) != len(told.texts) - 1:
+        return None
+    own = run.lane.actor.hex().encode()
     if own in text:
         text = text.replace(own, columns.OWN.encode())
-    return _Told(first, counts, text.decode("latin-1").split("\n"))
+    return _Told(told.first, told.counts, text.decode("latin-1").split("\n"))
 
 
 class _Packer:

@@ -8,17 +8,18 @@ what the next depends on, so one wrong byte shows in the head, which the signatu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from conflict.identity import ID_BYTES, NONCE_BYTES, ActorId, DocumentId, Lane, NodeId, actor_id
 from conflict.lane import LaneRun
 from conflict.limits import CHANGE_BYTES_MAX, START_OP_MAX
+from conflict.rebuilding import HASH_BYTES, Said, build, change_hash
 from conflict.signature import SIGNATURE_BYTES
 from sync import columns, limits
 from sync.continuing import ACTOR_START_BYTES, HEAD_START_BYTES, Base, Continued
 from sync.errors import BadFrame
 from sync.leb128 import Reader, bound
-from sync.rebuilding import HASH_BYTES, Said, build, change_hash
 from sync.squeezing import unsqueeze
 
 LAYOUT = 1
@@ -198,15 +199,18 @@ def _built(run: _Run, bases: Mapping[Continued, Base]) -> LaneRun | None:
 
 def _changes(run: _Run, actor: ActorId, head: bytes) -> tuple[list[bytes], bytes]:
     """The raw changes and the hash of the last."""
-    number, own = run.header.first, actor.hex()
+    number = run.header.first
+    text = "\n".join(chain.from_iterable(run.told)).replace(columns.OWN, actor.hex())
+    said = [line.partition(b"/") for line in text.encode("latin-1").split(b"\n")]
+    slots, texts = [slot for slot, _, _ in said], [text for _, _, text in said]
     changes = []
+    at = 0
     for seq, lines in enumerate(run.told, run.header.first_seq):
-        said = [line.replace(columns.OWN, own).encode("latin-1").partition(b"/") for line in lines]
-        slots, _, texts = zip(*said, strict=True)
-        chunk, head = build(head, actor, seq, Said(number, slots, texts))
+        end = at + len(lines)
+        chunk, head = build(head, actor, seq, Said(number, slots[at:end], texts[at:end]))
         bound(len(chunk), CHANGE_BYTES_MAX, "bytes in a change", "CHANGE_BYTES_MAX")
         changes.append(chunk)
-        number += len(lines)
+        number, at = number + len(lines), end
     return changes, head
 
 

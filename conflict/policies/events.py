@@ -58,7 +58,7 @@ class Events:
         if self.finds_more:
             findings.extend(self.finds_more(slot, standing))
         readings = [
-            Reading(one.value, (one,), "also" if one.name in outranked else "stands")
+            Reading(one.value, (one,), "also" if outranked and one.name in outranked else "stands")
             for one in standing
         ]
         readings.extend(Reading(one.value, (one,), "amended") for one in self._amended(history))

@@ -180,11 +180,6 @@ class TimedPool(WorkerPool):
 
     stages: Stages
 
-    def start(self) -> None:
-        """Have every process ready, as in a node that has met a peer before."""
-        for one in self._workers:
-            one.open([])
-
     def open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
         """See `Workers`."""
         with self.stages.of("wire"):
@@ -211,7 +206,7 @@ def receive(root: Path) -> dict[str, Any]:
     store.stages = stages
     pool = TimedPool(WorkersSettings().count)
     pool.stages = stages
-    pool.start()
+    pool.prepare()
     engine = Engine(
         key=SigningKey.from_entropy(random.Random("bench receiver").randbytes(48)),
         store=store,

@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from conflict.change import read_header
+from conflict.rebuilding import dependency, parse
 from sync import limits
 from sync.continuing import Base, Continued
 from sync.packing import lay_out, pack
 from sync.payload import read_payload
-from sync.rebuilding import dependency, parse
 from tests.bench.payload_runs import Frame, care, casualty_documents, frames, new_charts
 
 SEED = 41
@@ -90,7 +90,7 @@ def _row(name: str, sent: Sequence[Frame], *, continued: bool = False) -> dict[s
 
 
 def _statements(frame: Frame) -> int:
-    found = [parse(chunk, run.lane.actor.hex().encode()) for run in frame for chunk in run.changes]
+    found = [parse(chunk) for run in frame for chunk in run.changes]
     return sum(len(said.texts) for said in found if said)
 
 

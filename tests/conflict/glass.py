@@ -11,7 +11,7 @@ import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from conflict.document import Admitted, admit
+from conflict.document import Admitted, admit, opened
 from conflict.errors import LaneRefused
 from conflict.identity import ActorId
 
@@ -26,6 +26,19 @@ def admit_behind_glass(actor: ActorId, raws: Sequence[bytes], known: int = 0) ->
     if isinstance(outcome, Admitted):
         return outcome
     raise LaneRefused(*outcome)
+
+
+def same_with_automerge(actor: ActorId, raws: Sequence[bytes]) -> bool:
+    """In the child: whether `admit` says of a lane what Automerge says that opens it."""
+    return _POOL.submit(_same, actor, [*raws]).result(SECONDS_MAX)
+
+
+def _same(actor: ActorId, raws: Sequence[bytes]) -> bool:
+    try:
+        found: Admitted | tuple[str, str] = opened(actor, raws)
+    except LaneRefused as fault:
+        found = fault.code, str(fault)
+    return found == _admit(actor, raws, 0)
 
 
 def _admit(actor: ActorId, raws: Sequence[bytes], known: int) -> Admitted | tuple[str, str]:

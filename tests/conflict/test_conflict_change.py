@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from automerge.core import ROOT, Document, ObjType, ScalarType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conflict import limits
-from conflict.change import MAGIC, read_header
+from conflict import change, limits
+from conflict.change import MAGIC, ChangeHeader, read_header
 from conflict.clock import Stamp
 from conflict.document import LaneWriter
 from conflict.errors import LaneRefused
@@ -82,6 +84,29 @@ def test_a_change_with_a_mended_checksum_is_another_change_or_refused(
     assert forged == raw or header.hash != read_header(raw).hash
     assert len(header.actor) <= len(forged)
     assert 0 < header.start_op < limits.START_OP_MAX
+
+
+def said_of(read: Callable[[], ChangeHeader]) -> ChangeHeader | str:
+    try:
+        return read()
+    except IndexError:
+        return "truncated-change"
+    except LaneRefused as fault:
+        return fault.code
+
+
+@given(st.sampled_from(LANE), st.lists(st.tuples(st.integers(0, 95), st.integers(0, 255))))
+@settings(deadline=None, max_examples=500)
+def test_the_short_look_at_a_change_says_what_the_long_one_says(
+    raw: bytes, bends: list[tuple[int, int]]
+) -> None:
+    body = bytearray(raw[11:] if raw[9] >= 0x80 else raw[10:])
+    for place, value in bends[:2]:
+        body[place] = value
+    forged = lab.chunk(bytes(body))
+    assert said_of(lambda: read_header(forged)) == said_of(
+        lambda: change._read_body(forged, lab.hash_of(forged))
+    )
 
 
 def test_the_largest_save_passes_its_own_header_check() -> None:

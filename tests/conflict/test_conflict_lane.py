@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from conflict import limits
 from conflict.clock import Stamp
-from conflict.document import LaneWriter, admit, merge
+from conflict.document import LaneWriter, admit, merge, opened, retold
 from conflict.errors import BadStatement, LaneFull, LaneRefused
 from conflict.identity import ActorId, Lane, StatementId
 from conflict.lane import LaneRun, check_run
 from conflict.statement import Draft, check_text
 from tests.conflict import conflict_lab as lab
 from tests.conflict.conflict_lab import EPISODE, TEXT, LabAuthor, vitals_lane
-from tests.conflict.glass import admit_behind_glass
+from tests.conflict.conflict_values import any_json
+from tests.conflict.glass import admit_behind_glass, same_with_automerge
 
 ME, OTHER = LabAuthor(1), LabAuthor(2)
 LANE = vitals_lane(ME, 5)
@@ -344,6 +345,7 @@ def test_a_mended_lane_opens_whole_or_not_at_all(data: st.DataObject) -> None:
     place = data.draw(st.integers(text, len(body) - 1))
     body[place] = data.draw(st.integers(0, 255))
     raw = lab.chunk(bytes(body))
+    assert same_with_automerge(ME.actor, [raw])
     try:
         admitted = admit_behind_glass(ME.actor, [raw])
     except LaneRefused:
@@ -351,6 +353,57 @@ def test_a_mended_lane_opens_whole_or_not_at_all(data: st.DataObject) -> None:
     assert admitted.head == lab.hash_of(raw)
     assert [entry.number for entry in admitted.entries] == [1]
     assert check_text(admitted.entries[0].text)
+
+
+# Lanes that need no opening -----------------------------------------------------------------
+
+SAYS = st.builds(
+    Draft,
+    slot=st.sampled_from(["vitals", "note", "x", "é" * 32, "a b", "mechanism-of-" + "i" * 30]),
+    value=any_json,
+    by=st.text(max_size=900),
+)
+
+
+@given(st.lists(st.lists(SAYS, min_size=1, max_size=70), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=120)
+def test_what_our_writer_makes_is_read_without_automerge_as_automerge_reads_it(
+    saves: list[list[Draft]],
+) -> None:
+    writer = LaneWriter(ME.actor)
+    raws = [writer.write([(one, Stamp(7, 3)) for one in save]).raw for save in saves]
+    assert retold(ME.actor, raws) == opened(ME.actor, raws)
+
+
+def test_texts_of_every_length_are_read_as_automerge_reads_them() -> None:
+    """The lengths at which a number takes one byte more, alone and beside others."""
+    sizes = [*range(1, 40), *range(90, 140), *range(950, 1050), 2000, 8100, 8200, 16_300]
+    for beside in (0, 1):
+        writer = LaneWriter(ME.actor)
+        drafts = [[Draft(slot="note", value="x" * size)] * (1 + beside) for size in sizes]
+        raws = [writer.write([(one, Stamp(1, 0)) for one in save]).raw for save in drafts]
+        assert retold(ME.actor, raws) == opened(ME.actor, raws)
+
+
+@pytest.mark.parametrize(
+    "raws",
+    [
+        [],
+        LANE[1:],
+        OTHERS_LANE,
+        [LANE[0], LANE[0]],
+        [LANE[0], LANE[2]],
+        [LANE[0][:-1]],
+        lab.automerge_changes(Document(actor_id=ME.actor), put(MINE, '{"value":1.5}')),
+        lab.automerge_changes(Document(actor_id=ME.actor), put(lab.key_of(ME.actor, 2))),
+        lab.automerge_changes(Document(actor_id=ME.actor), put(f"/{ME.actor.hex()}.1")),
+        lab.automerge_changes(Document(actor_id=ME.actor), put(lab.key_of(ME.actor, 1, "x" * 65))),
+        *([raw] for raw in lab.REPRODUCERS.values()),
+    ],
+)
+def test_what_no_writer_of_ours_makes_is_left_to_automerge(raws: list[bytes]) -> None:
+    assert retold(ME.actor, raws) is None
+    assert same_with_automerge(ME.actor, raws)
 
 
 # The document of its lanes -------------------------------------------------------------------

@@ -55,7 +55,7 @@ def frame(number: int) -> Hold:
 
 
 def test_frames_that_wait_share_a_commit(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "FRAMES_TOGETHER", 3)
+    monkeypatch.setattr(receiving, "RUNS_TOGETHER", 3)
     futures = [desk.receiver.hold(frame(number)) for number in range(1, 8)]
     desk.let_go.set()
     grown = [future.result(PATIENCE_S).applied.grown for future in futures]
@@ -68,7 +68,7 @@ def test_frames_that_wait_share_a_commit(desk: Desk, monkeypatch: pytest.MonkeyP
 def test_a_frame_that_cannot_be_held_costs_its_neighbours_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving, "FRAMES_TOGETHER", 3)
+    monkeypatch.setattr(receiving, "RUNS_TOGETHER", 3)
     broken = frame(2)._replace(runs=(None,))
     futures = [desk.receiver.hold(one) for one in (frame(1), broken, frame(3))]
     desk.let_go.set()

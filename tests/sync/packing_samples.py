@@ -25,11 +25,11 @@ from conflict.identity import (
     new_document,
 )
 from conflict.lane import LaneRun
+from conflict.rebuilding import change_hash, dependency
 from conflict.statement import Draft
 from sync.continuing import Base, Continued
 from sync.packing import lay_out, pack
 from sync.payload import read_payload
-from sync.rebuilding import change_hash, dependency
 
 VECTORS = Path(__file__).parent / "vectors" / "content.json"
 NOW_MS = 1_795_401_431_123

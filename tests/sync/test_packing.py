@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from conflict.identity import DocumentKind
 from conflict.lane import check_run
+from conflict.rebuilding import Said, build, dependency
 from conflict.signature import SIGNATURE_BYTES
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft
@@ -22,7 +23,6 @@ from sync.errors import FrameTooLarge
 from sync.leb128 import Reader
 from sync.packing import lay_out, pack
 from sync.payload import LAYOUT, read_payload
-from sync.rebuilding import Said, build, dependency
 from tests.bench import payload_runs, training
 from tests.conflict.conflict_values import any_json, values
 from tests.sync.packing_samples import (

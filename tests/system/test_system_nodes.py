@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,13 @@ from typing import Any
 import pytest
 
 from conflict.identity import DocumentId, DocumentKind, document_text, new_document
+from conflict.lane import LaneRun
 from conflict.statement import Draft
+from node.desk import Save
+from node.sim import bench_charts
+from sync import codec, inbound
+from sync.messages import Content, Message
+from sync.ports import Keyring, SetAside
 from tests.system.node_lab import Node, equal, nodes, until
 
 
@@ -112,6 +120,38 @@ async def test_paused_nodes_exchange_nothing_and_resumed_ones_become_equal(tmp_p
             await one.peering.pause(paused=False)
         await equal(party)
         assert b.engine.store.summary().documents == 1
+
+
+async def test_the_event_loop_neither_packs_nor_vets_more_than_a_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A local save waits for the loop: what takes milliseconds is done on another thread."""
+    names: dict[str, set[str]] = {"vet": set(), "encode": set()}
+    vet, encode = inbound.vet, codec.encode
+
+    def vetting(run: LaneRun, keyring: Keyring) -> SetAside | None:
+        names["vet"].add(threading.current_thread().name)
+        return vet(run, keyring)
+
+    def encoding(message: Message) -> bytes:
+        if isinstance(message, Content):
+            names["encode"].add(threading.current_thread().name)
+        return encode(message)
+
+    monkeypatch.setattr(inbound, "vet", vetting)
+    monkeypatch.setattr(codec, "encode", encoding)
+    async with nodes([tmp_path / "a.db", tmp_path / "b.db"]) as party:
+        a, _ = party
+        for one in party:
+            await one.peering.pause(paused=True)
+        saves = [Save(chart, saved[0]) for chart, saved in bench_charts(1, 100)]
+        await asyncio.to_thread(a.engine.save_all, saves)
+        for one in party:
+            await one.peering.pause(paused=False)
+        await equal(party)
+    for where in names.values():
+        assert where
+        assert all(name.startswith("reader") for name in where)
 
 
 async def test_two_episodes_of_one_casualty_are_one_chart_with_its_hazard(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
-"""A lane's change and the statements in it, each made from the other byte for byte.
+"""A lane's changes and the statements in them, each made from the other byte for byte.
 
 What a lane change says beside its statements follows from its place: magic, checksum, lengths,
 actor, sequence number, operation counter, keys. `build` writes the chunk as the pinned Automerge
-binding does (binary format, chunk type 1); `parse` guesses what `build` would need, and only
-equal bytes prove it right.
+binding does (binary format, chunk type 1). `tell` says what changes hold, proved by building them:
+so a change that it takes is one that `LaneWriter` would have written, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -11,28 +11,38 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain, groupby
 from typing import NamedTuple
 
-from sync import leb128
+from conflict import leb128
+from conflict.identity import ActorId
 
 HASH_BYTES = 32
 HASH_FROM = 8
 """A change's hash is SHA-256 over its chunk without magic and checksum."""
 _MAGIC = b"\x85\x6f\x4a\x83"
 _NUMBER_DIGITS_MAX = 9
+_ACTOR_HEX = 32
 _STRING = 6  # type code of text in the value metadata column; the length stands above it
 _HEADER_END = b"\x00\x00\x00\x06"  # time 0, empty message, no other actors; six columns
 _SPECIFICATIONS = (b"\x15", b"4", b"B", b"V", b"W", b"p")
 """Keys, inserts, actions, value metadata, values, predecessors."""
 
 # One statement: sizes and contents of its columns; all runs have length one.
-_LONE = b"%b" + _HEADER_END + b"\x15%c4\x01B\x02V%cW%bp\x02\x7f%c%b\x01\x7f\x01\x7f%b%b\x7f\x00"
+_LONE = (
+    b"%b\x10%b%b%b"
+    + _HEADER_END
+    + b"\x15%c4\x01B\x02V%cW%bp\x02\x7f%c%b\x01\x7f\x01\x7f%b%b\x7f\x00"
+)
+_LONE_FROM = b"p\x02\x7f"
 _LONE_SEEN = re.compile(
     rb"p\x02\x7f[^/]([^/\"]{1,64})/[0-9a-f]{32}\.([0-9]{1,9})\x01\x7f\x01\x7f[\x80-\xff]*[^\x80-\xff]"
     rb"(\{.*\})\x7f\x00",
     re.DOTALL,
 )
+_LONE_KEY_BYTES_MAX, _LONE_TEXT_BYTES_MAX = 125, 1023
+"""Up to these the lengths of a lone statement's columns have one byte."""
 
 
 class Said(NamedTuple):
@@ -56,9 +66,28 @@ def dependency(chunk: bytes) -> bytes:
     return chunk[at + 2 : at + 2 + HASH_BYTES]
 
 
+@lru_cache(maxsize=256)
+def _mark(actor: bytes) -> bytes:
+    """What stands between slot and number in every key of an actor."""
+    return b"/%b." % actor.hex().encode()
+
+
 def build(before: bytes, actor: bytes, seq: int, said: Said) -> tuple[bytes, bytes]:
     """The raw change that says this, and its hash. `before`: hash of the one before it, or empty."""
     number, slots, texts = said
+    if len(texts) == 1:
+        key, text = b"%b%b%d" % (slots[0], _mark(actor), number), texts[0]
+        if len(key) <= _LONE_KEY_BYTES_MAX and len(text) <= _LONE_TEXT_BYTES_MAX:
+            values = leb128.number(len(text) << 4 | _STRING)
+            return _chunk(
+                _LONE
+                % (
+                    b"\x01" + before if before else b"\x00",
+                    actor, leb128.number(seq), leb128.number(number),
+                    len(key) + 2, len(values) + 1, leb128.number(len(text)),
+                    len(key), key, values, text,
+                )
+            )  # fmt: skip
     start = b"".join(
         (
             b"\x01" + before if before else b"\x00",
@@ -68,18 +97,7 @@ def build(before: bytes, actor: bytes, seq: int, said: Said) -> tuple[bytes, byt
             leb128.number(number),
         )
     )
-    marked = f"/{actor.hex()}."
-    if len(texts) == 1:
-        key = slots[0] + f"{marked}{number}".encode()
-        text = texts[0]
-        if len(key) < 127 and len(text) < 1000:
-            values = leb128.number(len(text) << 4 | _STRING)
-            body = _LONE % (
-                start, len(key) + 2, len(values) + 1, leb128.number(len(text)),
-                len(key), key, values, text,
-            )  # fmt: skip
-            return _chunk(body)
-    return _chunk(start + _columns(marked, said))
+    return _chunk(start + _columns(_mark(actor), said))
 
 
 def _chunk(body: bytes) -> tuple[bytes, bytes]:
@@ -88,22 +106,20 @@ def _chunk(body: bytes) -> tuple[bytes, bytes]:
     return _MAGIC + name[:4] + hashed, name
 
 
-def _columns(marked: str, said: Said) -> bytes:
+def _columns(mark: bytes, said: Said) -> bytes:
     """Column specifications with their sizes, then the columns (in the order of `_LONE`)."""
     count = len(said.texts)
     times = b"\x7f" if count == 1 else _sleb(count)
     text = b"".join(said.texts)
-    keys, values = _keys(marked, said), _lengths(said.texts)
+    keys, values = _keys(mark, said), _lengths(said.texts)
     columns = (keys, leb128.number(count), times + b"\x01", values, text, times + b"\x00")
     sizes = map(leb128.number, map(len, columns))
     specifications = b"".join(chain.from_iterable(zip(_SPECIFICATIONS, sizes, strict=True)))
     return _HEADER_END + specifications + b"".join(columns)
 
 
-def _keys(marked: str, said: Said) -> bytes:
-    keys = [
-        slot + f"{marked}{number}".encode() for number, slot in enumerate(said.slots, said.number)
-    ]
+def _keys(mark: bytes, said: Said) -> bytes:
+    keys = [b"%b%b%d" % (slot, mark, number) for number, slot in enumerate(said.slots, said.number)]
     return _sleb(-len(keys)) + b"".join([leb128.number(len(key)) + key for key in keys])
 
 
@@ -134,35 +150,71 @@ def _sleb(number: int) -> bytes:
     return bytes(out)
 
 
-def parse(chunk: bytes, actor_hex: bytes) -> Said | None:
+class Told(NamedTuple):
+    """What consecutive changes say: number of the first statement, how many in each change, slot and
+    text of each; `head`: hash of the last change."""
+
+    first: int
+    counts: Sequence[int]
+    slots: Sequence[bytes]
+    texts: Sequence[bytes]
+    head: bytes
+
+
+def tell(actor: ActorId, first_seq: int, changes: Sequence[bytes]) -> Told | None:
+    """What changes of a lane say, from number `first_seq` on; None if building them does not give
+    back the same bytes. What comes before the first is not looked at."""
+    before = dependency(changes[0]) if first_seq > 1 else b""
+    counts: list[int] = []
+    slots: list[bytes] = []
+    texts: list[bytes] = []
+    first = number = 0
+    for seq, chunk in enumerate(changes, first_seq):
+        said = parse(chunk)
+        if said is None or (number and said.number != number):
+            return None
+        rebuilt, before = build(before, actor, seq, said)
+        if rebuilt != chunk:
+            return None
+        first = first or said.number
+        number = said.number + len(said.texts)
+        counts.append(len(said.texts))
+        slots += said.slots
+        texts += said.texts
+    return Told(first, counts, slots, texts, before) if first else None
+
+
+def parse(chunk: bytes) -> Said | None:
     """What `build` needs to make this change, if it has the common form; to be proved by building."""
-    lone = _LONE_SEEN.search(chunk, 28)
+    at = chunk.find(
+        _LONE_FROM, 28, 128
+    )  # one start only: hostile bytes cost no more than honest ones
+    lone = _LONE_SEEN.match(chunk, at) if at > 0 else None
     if lone is not None:
         slot, number, text = lone.groups()
         if lone.end() == len(chunk):
             return Said(int(number), (slot,), (text,))
     try:
-        return _parse_columns(chunk, actor_hex)
+        return _parse_columns(chunk)
     except (IndexError, ValueError):
         return None
 
 
-def _parse_columns(chunk: bytes, actor_hex: bytes) -> Said | None:
-    header = chunk.index(b"\x00\x00\x00\x06\x15", 28) + 5
-    key_bytes, at = _read_uleb(chunk, header)
+def _parse_columns(chunk: bytes) -> Said | None:
+    at = chunk.index(_HEADER_END + b"\x15", 28) + len(_HEADER_END) + 1
+    key_bytes, at = _read_uleb(chunk, at)
     sizes = []
     for _ in range(5):
         size, at = _read_uleb(chunk, at + 1)
         sizes.append(size)
     inserts, actions, values, texts, _ = sizes
-    keys = _read_keys(chunk[at : at + key_bytes], actor_hex)
-    if any(b'"' in slot for slot, _ in keys):
+    slots, first = _read_keys(chunk[at : at + key_bytes])
+    if any(b'"' in slot for slot in slots):
         return None  # a slot's name is never taken for text
-    first = keys[0][1]
     if not first.isdigit() or len(first) > _NUMBER_DIGITS_MAX:
         return None
     at += key_bytes + inserts + actions
-    lengths = _read_lengths(chunk[at : at + values], len(keys))
+    lengths = _read_lengths(chunk[at : at + values], len(slots))
     at += values
     if sum(lengths) != texts:
         return None
@@ -170,20 +222,23 @@ def _parse_columns(chunk: bytes, actor_hex: bytes) -> Said | None:
     for length in lengths:
         parts.append(chunk[at : at + length])
         at += length
-    return Said(int(first), [slot for slot, _ in keys], parts)
+    return Said(int(first), slots, parts)
 
 
-def _read_keys(column: bytes, actor_hex: bytes) -> list[tuple[bytes, bytes]]:
-    """(slot, number) of each key."""
-    count, at = _read_sleb(column, 0)
-    keys = []
-    for _ in range(-count):
-        size, at = _read_uleb(column, at)
-        slot, _, rest = column[at : at + size].partition(b"/")
-        number = rest[len(actor_hex) + 1 :]
-        keys.append((slot, number))
-        at += size
-    return keys
+def _read_keys(column: bytes) -> tuple[list[bytes], bytes]:
+    """The slot of each key, and the number in the first. No key has 128 bytes."""
+    _, at = _read_sleb(column, 0)
+    first = b""
+    slots = []
+    while at < len(column):
+        after = at + 1 + column[at]
+        slot, _, rest = column[at + 1 : after].partition(b"/")
+        if len(rest) < _ACTOR_HEX:
+            raise ValueError("no key of a statement")
+        first = first or rest[_ACTOR_HEX + 1 :]
+        slots.append(slot)
+        at = after
+    return slots, first
 
 
 def _read_lengths(column: bytes, count: int) -> list[int]:
