@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from conflict.identity import Lane, NodeId
 from node.engine import Engine
-from sync import blob_effects, custody_effects, effects
+from sync import blob_effects, continuing, custody_effects, effects
 from sync.effects import Answer, Effect, Phase, Read
 from sync.ports import LaneReader, Precedence
 from sync.reading import perform
@@ -211,7 +211,8 @@ class Link:
             self.end(getattr(fault, "code", "read-failed"))
 
     def _answer(self, ticket: int, answer: Answer) -> None:
-        content = isinstance(answer, effects.ReachRead)  # to be packed
+        # content to be packed, or that can be taken apart now
+        content = isinstance(answer, effects.ReachRead | continuing.BasesRead)
         self._put(partial(self.session.answer, ticket, answer), long=content)
 
     def _perform(self, todo: Iterable[Effect]) -> None:

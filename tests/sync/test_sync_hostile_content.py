@@ -106,7 +106,8 @@ def test_content_by_strangers_in_any_number_is_refused_in_receipts_that_can_be_r
         inbound.held(ticket, nothing, 0.0)
         if (one := inbound.receipt(0.0)) is not None:
             said.append(codec.decode(codec.encode(one)))
-    assert sum(len(one.refused) for one in said if isinstance(one, messages.Receipts)) == 16 * 300
+    refused = sum(len(one.refused) for one in said if isinstance(one, messages.Receipts))
+    assert refused == limits.RECEIPT_FRAMES * 300
 
 
 @pytest.mark.parametrize("first_seq", [3, 500])
