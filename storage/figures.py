@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, true
 from conflict.errors import BadIdentity
 from conflict.identity import ID_BYTES, DocumentId, DocumentKind
 from storage.shapes import Counts
-from storage.tables import blob, blob_need, document, lane, projection, set_aside, staged
+from storage.tables import blob, blob_need, document, lane, projection, set_aside, shed, staged
 
 RESOLVED_MAX = 10
 _TEXT_LETTERS = 24
@@ -43,6 +43,8 @@ def counts(connection: Connection) -> Counts:
         staged=number(staged),
         blobs=number(blob, blob.c.complete == true()),
         blobs_wanted=int(connection.scalar(wanted) or 0),
+        shed=number(shed),
+        wanted=number(shed, shed.c.wanted_ms > 0),
     )
 
 

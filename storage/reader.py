@@ -17,6 +17,7 @@ from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import NOBODY
 from storage import (
     audiences,
+    bases,
     blobs,
     counting,
     custody,
@@ -25,13 +26,14 @@ from storage import (
     reaching,
     settings,
     sharing,
+    shedding,
     sketches,
     staging,
 )
 from storage.database import reading
 from storage.lanes import Shelf
 from storage.sharing import Audiences
-from sync.ports import BlobWanted, Lacking, Listed, Position, Reach, Summary, View
+from sync.ports import BlobWanted, Lacking, Listed, Position, Reach, Release, Summary, View
 from sync.sketch import Sketch, Symbol
 
 
@@ -177,6 +179,27 @@ class SqlReader:
             if seen is not None and not sharing.names_blob(connection, blob_hash, seen):
                 return None
             return blobs.read(connection, blob_hash, offset, size)
+
+    def released(self, peer: NodeId, epoch: bytes, limit: int) -> Release | None:
+        """See `LaneReader.released`."""
+        with self._reading() as (connection, seen):
+            return shedding.released(connection, peer, epoch, limit, seen)
+
+    def withheld(self, wanted: Sequence[tuple[DocumentId, Vector]]) -> list[Lane]:
+        """See `LaneReader.withheld`."""
+        with self._reading() as (connection, seen):
+            named = [one for one, _ in wanted]
+            found = bases.of(connection, named)
+            lacked = bases.withheld(found, wanted)
+            hidden = _hidden(connection, [lane.document for lane in lacked], seen)
+            return sorted(lane for lane in lacked if lane.document not in hidden)
+
+    def refills(self, source: NodeId, limit: int) -> dict[DocumentId, Vector]:
+        """See `LaneReader.refills`."""
+        with self._reading() as (connection, seen):
+            documents = shedding.wanted(connection, limit, seen)
+            found = bases.vectors(bases.of(connection, documents), documents)
+            return bases.with_staged(found, staging.reached(connection, source, documents))
 
     def custody_positions(self) -> dict[NodeId, Position]:
         """See `LaneReader.custody_positions`."""
