@@ -13,15 +13,7 @@ from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import Scopes
 from sync.blob_effects import BlobAnswer, ReadBlob, ReadBlobsWanted, SaveBlobPart
-from sync.custody_effects import (
-    CustodyRead,
-    CustodyRefused,
-    CustodySaved,
-    EntriesRead,
-    ReadCustody,
-    ReadEntries,
-    SaveCustody,
-)
+from sync.custody_effects import CustodyAnswer, CustodyQuestion, CustodyRefused, SaveCustody
 from sync.lane_effects import LaneAnswer, LaneRead, LanesShown
 from sync.ports import (
     Applied,
@@ -34,6 +26,7 @@ from sync.ports import (
     SetAside,
     Summary,
 )
+from sync.shed_effects import ShedAnswer, ShedNotice, ShedRead, ShedWrite
 from sync.sketch import Symbol
 
 
@@ -176,8 +169,8 @@ Read = (
     | LaneRead
     | ReadBlobsWanted
     | ReadBlob
-    | ReadCustody
-    | ReadEntries
+    | CustodyQuestion
+    | ShedRead
 )
 
 # Writes ------------------------------------------------------------------------------------------
@@ -201,7 +194,7 @@ class SaveReceipts(NamedTuple):
     receipts: tuple[Receipt, ...]
 
 
-Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody
+Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody | ShedWrite
 
 # The rest ----------------------------------------------------------------------------------------
 
@@ -246,7 +239,7 @@ class PeerRefused(NamedTuple):
     detail: str
 
 
-Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused
+Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused | ShedNotice
 Effect = Read | Write | Close | Notice
 
 # Answers -----------------------------------------------------------------------------------------
@@ -312,11 +305,12 @@ class NewsRead(NamedTuple):
 
 class LackingRead(NamedTuple):
     """See `ReadLacking`; `behind`: our vectors of the lanes of which the peer has more; `owed`: the
-    documents among them for which it waits."""
+    documents among them for which it waits; `withheld`: where it lacks what was let go here."""
 
     lanes: tuple[Lacking, ...]
     behind: tuple[tuple[DocumentId, Vector], ...]
     owed: frozenset[DocumentId] = frozenset()
+    withheld: tuple[DocumentId, ...] = ()
 
 
 class ReachRead(NamedTuple):
@@ -365,7 +359,6 @@ Answer = (
     | LaneAnswer
     | BlobAnswer
     | HoldDone
-    | CustodyRead
-    | EntriesRead
-    | CustodySaved
+    | CustodyAnswer
+    | ShedAnswer
 )
