@@ -15,13 +15,15 @@ from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneState
-from storage import bases, limits
+from storage import limits, shed_lanes
 from storage.framing import unframe, unpack_entries
 from storage.shapes import DocumentWork, LaneStatus, LaneWork, Refusal
 from storage.tables import document, lane, run, shed_lane
 from storage.upsert import chunks
 
-_AWAITS = and_(lane.c.length > lane.c.admitted, lane.c.length > lane.c.refused, ~bases.IS_LET_GO)
+_AWAITS = and_(
+    lane.c.length > lane.c.admitted, lane.c.length > lane.c.refused, ~shed_lanes.IS_LET_GO
+)
 _IS_LANE = and_(
     lane.c.document == bindparam("its_document"), lane.c.actor == bindparam("its_actor")
 )

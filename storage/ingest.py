@@ -14,7 +14,17 @@ from sqlalchemy import Connection
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
 from conflict.scope import NOBODY
-from storage import aside, audiences, bases, counting, coverage, holding, lanes, settings, staging
+from storage import (
+    aside,
+    audiences,
+    counting,
+    coverage,
+    holding,
+    lanes,
+    settings,
+    shed_lanes,
+    staging,
+)
 from storage.framing import frame, pack_evidence
 from storage.locks import lock_rows
 from storage.refilling import Base
@@ -42,7 +52,7 @@ class _Lookup:
         return lanes.run_at(self._connection, one, seq)
 
     def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
-        return bases.of(self._connection, documents)
+        return shed_lanes.of(self._connection, documents)
 
 
 def hold(
@@ -56,7 +66,7 @@ def hold(
         _write(connection, plan, now_ms)
     if plan.refill.rows or plan.refill.whole or plan.refill.emptied:
         claims = settings.writes_custody(connection)
-        bases.bring_back(connection, plan.refill, now_ms, claims=claims)
+        shed_lanes.bring_back(connection, plan.refill, now_ms, claims=claims)
     staging.store(connection, source, lookup.sizes, plan, now_ms)
     kept = {item: pack_evidence(branch) for item, branch in plan.branches}
     aside.keep(connection, list(kept), kept, source, now_ms)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, Vector
-from storage import bases, reaching, shipping, staging
+from storage import reaching, shed_lanes, shipping, staging
 from storage.framing import framed_size, unframe
 from storage.reaching import Part, Standing
 from storage.sharing import Audiences, of, within
@@ -200,7 +200,7 @@ def runs(
     """What a peer lacks of a document (`LaneReader.runs`)."""
     held = states(connection, [one]).get(one, {})
     wanted, beyond = shipping.lacking(held, have)
-    for away in bases.withheld(bases.of(connection, [one]), [(one, have)]):
+    for away in shed_lanes.withheld(shed_lanes.of(connection, [one]), [(one, have)]):
         wanted.pop(away.actor, None)
     if not wanted:
         return [], beyond

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, Vector
-from storage import bases, holding, memory_shedding, reaching, shipping, sketches
+from storage import holding, memory_shedding, reaching, shed_lanes, shipping, sketches
 from storage.memory_rows import DocumentCache, Rows
 from storage.reaching import Part, Standing
 from sync.limits import SKETCH_CELLS_KEPT
@@ -97,7 +97,7 @@ def runs(
 ) -> tuple[list[LaneRun], bool]:
     """What a peer lacks of a document."""
     wanted, beyond = shipping.lacking(states(rows, document), have)
-    for away in bases.withheld(memory_shedding.of(rows, [document]), [(document, have)]):
+    for away in shed_lanes.withheld(memory_shedding.of(rows, [document]), [(document, have)]):
         wanted.pop(away.actor, None)
     due = [
         run
@@ -113,7 +113,7 @@ def lacking(
     rows: Rows, wanted: Sequence[tuple[DocumentId, Vector]], urgent_since_ms: int
 ) -> tuple[list[Lacking], list[DocumentId]]:
     """What peers with these vectors lack, lane by lane."""
-    away = bases.withheld(memory_shedding.of(rows, [one for one, _ in wanted]), wanted)
+    away = shed_lanes.withheld(memory_shedding.of(rows, [one for one, _ in wanted]), wanted)
     found: list[Lacking] = []
     behind: list[DocumentId] = []
     for one, have in sorted(dict(wanted).items()):

@@ -12,7 +12,7 @@ from itertools import islice
 from conflict.identity import DocumentId, DocumentKind, Lane, NodeId, document_kind
 from conflict.lane import LaneRun, ShortState, Vector, set_item
 from conflict.scope import THEATRE, Scopes, own_scopes
-from storage import bases, memory_lanes, memory_shedding, reaching, shipping
+from storage import memory_lanes, memory_shedding, reaching, shed_lanes, shipping
 from storage.memory_custody import MemoryCustody
 from storage.memory_rows import Rows
 from sync.ports import BlobWanted, Lacking, Listed, Reach, Release, Summary, View
@@ -203,7 +203,7 @@ class MemoryReader(MemoryCustody):
         """See `LaneReader.withheld`."""
         with self._lock:
             found = memory_shedding.of(self._rows, [one for one, _ in wanted])
-            lacked = bases.withheld(found, wanted)
+            lacked = shed_lanes.withheld(found, wanted)
             return sorted(lane for lane in lacked if self._shows(lane.document))
 
     def refills(self, source: NodeId, limit: int) -> dict[DocumentId, Vector]:
@@ -211,13 +211,13 @@ class MemoryReader(MemoryCustody):
         with self._lock:
             rows = self._rows
             documents = list(filter(self._shows, memory_shedding.wanted(rows)))[:limit]
-            found = bases.vectors(memory_shedding.of(rows, documents), documents)
+            found = shed_lanes.vectors(memory_shedding.of(rows, documents), documents)
             staged = [
                 (lane, row.run.state.short)
                 for (peer, lane), row in rows.staged.items()
                 if peer == source and lane.document in found
             ]
-            return bases.with_staged(found, staged)
+            return shed_lanes.with_staged(found, staged)
 
     def blob_part(self, blob_hash: bytes, offset: int, size: int) -> tuple[bytes, int] | None:
         """See `LaneReader.blob_part`."""

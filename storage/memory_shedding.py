@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from conflict.identity import DocumentId, Lane, NodeId, document_kind
 from conflict.lane import LaneRun
-from storage import bases, coverage, memory_custody, shedding
+from storage import coverage, memory_custody, shed_lanes, shedding
 from storage.errors import NotShed
 from storage.memory_rows import LaneRow, LetGoLane, Rows, ShedRow, StoredRun
 from storage.refilling import Base, Refill
@@ -87,7 +87,7 @@ def wanted(rows: Rows) -> list[DocumentId]:
 
 
 def of(rows: Rows, documents: Collection[DocumentId]) -> dict[Lane, Base]:
-    """See `bases.of`."""
+    """See `shed_lanes.of`."""
     found: dict[Lane, Base] = {}
     for one in sorted(set(documents) & rows.shed.keys()):
         for lane, let_go in sorted(_lanes(rows, one).items()):
@@ -207,7 +207,7 @@ def completed(rows: Rows, row: ProjectionRow) -> tuple[str, Sequence[DocumentId]
 
 
 def bring_back(rows: Rows, plan: Refill, now_ms: int) -> None:
-    """See `bases.bring_back`."""
+    """See `shed_lanes.bring_back`."""
     for lane in plan.emptied:
         rows.refills.drop(lane)
     for lane, first_seq in plan.replaced:
@@ -223,7 +223,10 @@ def bring_back(rows: Rows, plan: Refill, now_ms: int) -> None:
 
 def _whole(rows: Rows, lane: Lane, now_ms: int) -> None:
     back: tuple[LaneRun, ...] = rows.refills.get(lane, ())
-    stored = [*(StoredRun(run, bases.FETCHED, now_ms) for run in back), *rows.runs.get(lane, ())]
+    stored = [
+        *(StoredRun(run, shed_lanes.FETCHED, now_ms) for run in back),
+        *rows.runs.get(lane, ()),
+    ]
     if CURSOR in rows.settings and not stored[-1].arrival:
         rows.tally["arrival"] = number = rows.tally.get("arrival", 0) + 1
         rows.arrivals[number] = lane

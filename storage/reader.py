@@ -17,7 +17,6 @@ from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import NOBODY
 from storage import (
     audiences,
-    bases,
     blobs,
     counting,
     custody,
@@ -26,6 +25,7 @@ from storage import (
     reaching,
     settings,
     sharing,
+    shed_lanes,
     shedding,
     sketches,
     staging,
@@ -189,8 +189,8 @@ class SqlReader:
         """See `LaneReader.withheld`."""
         with self._reading() as (connection, seen):
             named = [one for one, _ in wanted]
-            found = bases.of(connection, named)
-            lacked = bases.withheld(found, wanted)
+            found = shed_lanes.of(connection, named)
+            lacked = shed_lanes.withheld(found, wanted)
             hidden = _hidden(connection, [lane.document for lane in lacked], seen)
             return sorted(lane for lane in lacked if lane.document not in hidden)
 
@@ -198,8 +198,8 @@ class SqlReader:
         """See `LaneReader.refills`."""
         with self._reading() as (connection, seen):
             documents = shedding.wanted(connection, limit, seen)
-            found = bases.vectors(bases.of(connection, documents), documents)
-            return bases.with_staged(found, staging.reached(connection, source, documents))
+            found = shed_lanes.vectors(shed_lanes.of(connection, documents), documents)
+            return shed_lanes.with_staged(found, staging.reached(connection, source, documents))
 
     def custody_positions(self) -> dict[NodeId, Position]:
         """See `LaneReader.custody_positions`."""
