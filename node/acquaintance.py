@@ -18,7 +18,7 @@ SETTING_PREFIX = "peer/"
 _KEPT = (
     *("last_contact_ms", "equal_at_ms", "equal_documents", "equal_digest", "epoch"),
     *("equal_arrival", "equal_own_epoch", "equal_scopes"),
-    *("spent_day", "spent_bytes", "halted_day", "halted_code"),
+    *("spent_day", "spent_bytes", "halted_day", "halted_code", "let_go"),
 )
 
 
@@ -27,8 +27,9 @@ class Acquaintance:
     """One peer. Times are wall-clock milliseconds; None: never. Days are UTC, `2026-11-23`.
 
     `spent_bytes` both ways on `spent_day`; on `halted_day` it ended a link with `halted_code`, a
-    code that asks not to be called again that day. `equal_scopes`: what both might hold when equality
-    was proved, in hex; None: everything.
+    code that asks not to be called again that day. `let_go`: documents whose content it is without,
+    as it has told. `equal_scopes`: what both might hold when equality was proved, in hex; None:
+    everything.
     """
 
     node: NodeId
@@ -49,6 +50,7 @@ class Acquaintance:
     spent_bytes: int = 0
     halted_day: str = ""
     halted_code: str = ""
+    let_go: int = 0
     refused: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -88,11 +90,11 @@ class Acquaintance:
             self.equal_documents, self.equal_digest = 0, ""
 
     def holds_all(self, summary: Summary) -> bool:
-        """The last proof of equality was for exactly what is held now."""
-        return (self.equal_documents, self.equal_digest) == (
-            summary.documents,
-            summary.digest.hex(),
-        ) and self.equal_at_ms is not None
+        """The last proof of equality was for exactly what is held now, and it has let nothing go."""
+        if self.equal_at_ms is None or self.let_go:
+            return False
+        proved = (self.equal_documents, self.equal_digest)
+        return proved == (summary.documents, summary.digest.hex())
 
     def remembered(self) -> bytes:
         """What survives a restart."""

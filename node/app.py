@@ -67,7 +67,8 @@ def open_desk(home: Home, settings: Settings) -> Iterator[Desk]:
         engine.projector.wait_idle()
         name, role = settings.node.name, settings.node.role
         called = {peer.node_id: peer.name for peer in settings.peers}
-        yield LocalDesk(engine, name, role, trauma=_trauma(settings, engine), called=called)
+        trauma, policy = _trauma(settings, engine), settings.hold.policy
+        yield LocalDesk(engine, name, role, trauma=trauma, called=called, policy=policy)
 
 
 @contextmanager
@@ -117,10 +118,12 @@ async def _run(
         loop.add_signal_handler(number, stop.set)
     peering = _peering(settings, engine)
     trauma = _trauma(settings, engine)
-    desk = LocalDesk(engine, settings.node.name, settings.node.role, peering, loop, trauma)
-
+    policy, named = settings.hold.policy, (settings.node.name, settings.node.role)
+    desk = LocalDesk(engine, *named, peering, loop, trauma, policy=policy)
     if settings.node.role == GARRISON:
         engine.custody.begin()
+    else:
+        desk.hold.begin(policy)
 
     def ready() -> Readiness:
         failed = engine.projector.failed
@@ -148,6 +151,7 @@ async def _run(
             await runner.cleanup()
     finally:
         withdraw(home)
+        await asyncio.to_thread(desk.hold.stop)
         await peering.close()
 
 

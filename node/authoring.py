@@ -112,6 +112,15 @@ class Author:
         self._closed.clear()
         self._new_actor()
 
+    def leave(self, documents: Iterable[DocumentId]) -> None:
+        """Go on as a new actor in these: their content is about to be let go."""
+        own = [one for one in documents if one in self._lanes or one in self._closed]
+        for document in own:
+            self._lanes.pop(document, None)
+            self._closed.pop(document, None)
+        if own:
+            self._new_actor()
+
     def write(
         self, transaction: Transaction, saves: Sequence[Save], now_ms: int
     ) -> tuple[Applied, list[list[str]]]:

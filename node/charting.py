@@ -65,15 +65,25 @@ class Charts:
     def of(self, document: DocumentId) -> HeldChart:
         """The chart that a document belongs to, read now. Raises `NotFound`."""
         vectors, known = self._linked(document)
+        away = self._store.shed_documents(list(vectors))
         folds = tuple(
             fold(one, lanes, self._catalogue)
             for one in vectors
             if (lanes := self._store.entries(one))
         )
-        if not folds:
+        if not folds and not away:
             raise NotFound(f"{document_text(document)} is not held here; sync, then try again")
         facts = Facts(folds, self._now(), self._beside(folds))
-        return HeldChart(chart_of(facts, known), vectors)
+        return HeldChart(chart_of(facts, [*known, *away]), vectors)
+
+    def together(self, document: DocumentId) -> Sequence[DocumentId]:
+        """Documents of one chart that are held, ascending, this one first."""
+        vectors, _ = self._linked(document)
+        return [document, *(one for one in vectors if one != document)]
+
+    def to_review(self, document: DocumentId) -> bool:
+        """Whether anything in this document's chart waits for a person's decision."""
+        return bool(self._remember(document)[1].open) if self._store.lanes(document) else False
 
     def document(self, document: DocumentId) -> Folded:
         """One document, folded. Raises `NotFound`."""

@@ -91,7 +91,8 @@ class Desk(Protocol):
     def find(self, text: str) -> list[Json]:
         """Documents by id, id prefix or words of their label.
 
-        Each `{"document", "kind", "label", "findings"}`; at most 50.
+        Each `{"document", "kind", "label", "findings", "shed_ms"?}`; at most 50. `shed_ms`: since when
+        content of it is not here any more.
         """
         ...
 
@@ -107,7 +108,13 @@ class Desk(Protocol):
         `{"label", "documents": [{"document", "slots": {slot: [{"value", "statements", "by", "at"?,
         "state"?, "problems"?}]}, "findings"?, "unknown"?, "unreadable"?}], "findings": [...],
         "not_held": [...], "stamps_ahead": [ids],
-        "held_by": [{"node", "name", "garrison", "changes", "of"}]}`.
+        "held_by": [{"node", "name", "garrison", "changes", "of"}], "shed": [{"document", "label",
+        "shed_ms", "wanted_ms", "changes", "statements", "unread", "at": [{"node", "name",
+        "entry"}]}]}`.
+
+        `shed`: documents of which this many changes and statements were let go here; `at`: garrisons
+        that hold them, by which entry of their log; `wanted_ms`: since when they are to be fetched;
+        `unread`: changes that came since and cannot be read without what was let go.
         """
         ...
 
@@ -164,9 +171,11 @@ class Desk(Protocol):
     def status(self) -> Json:
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
-        "changes", "blobs_wanted", "bytes_in", "bytes_out", "link"}`.
+        "changes", "blobs_wanted", "bytes_in", "bytes_out", "link", "shed", "wanted", "fetching"}`.
 
         `link` as in `peers`, for peers that describe none; None where no links are open.
+        `shed`: documents whose content was let go; `wanted`: of them, those to be fetched, and
+        `fetching`: why they are not here yet.
         `state` uses the closed vocabulary of DESIGN §5.8.
         """
         ...
@@ -187,8 +196,31 @@ class Desk(Protocol):
         "garrison", "statements", "changes", "direct_ms", "entry", "entry_ms"}]}`.
 
         `direct_ms`: when it last said so itself; `entry`, `entry_ms`: number of the last entry of
-        its custody log about it, and when that came here; None: never. This node is not listed.
+        its custody log about it, and when that came here; None: never. This node is not listed; it
+        holds all but what `shed` names, as in `chart`.
         """
+        ...
+
+    def shed(
+        self,
+        documents: Sequence[DocumentId],
+        older_than_s: float | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> Json:
+        """Let go of the content of these documents, or (none named) of all that did not change for so
+        long, with all that belongs to the same charts: `{"dry_run", "shed": [{"document", "label",
+        "bytes", "changes", "attachments"}], "shed_count", "kept": [{"document", "label", "code",
+        "words"}], "kept_count", "freed_bytes", "used_bytes"}`.
+
+        `kept`: why a chart stays. `used_bytes`: of the database now; a file of it does not shrink, what
+        is free in it is used again. None: the age that the configuration gives.
+        """
+        ...
+
+    def fetch(self, document: DocumentId) -> Json:
+        """Have the content back of all that belongs to a document's chart: `{"wanted": [documents],
+        "here": [documents], "cause"}`. It comes with the next exchange with a peer that has it."""
         ...
 
     def peers(self) -> list[Json]:

@@ -28,6 +28,7 @@ from node.grants import Grants
 from node.listeners import Listeners
 from node.projecting import Projector
 from node.receiving import Receiver
+from node.shedding import Shedding, ShedNews
 from node.workers import FAULT, KILLED, Workers
 from node.writing import Urgency, WriterThread
 from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge
@@ -80,6 +81,7 @@ class Engine:
         self._receiver = Receiver(store, self._writer, now_ms, self._held)
         self.custody = CustodyLogs(key, store, self._writer, now_ms, entropy)
         self.custody.on_news(self._heed)
+        self.shedding = Shedding(store, self._writer, self._author, now_ms)
         self._retry_killed()
         self._grown: Listeners[Growth] = Listeners()
 
@@ -189,8 +191,11 @@ class Engine:
 
     def _held(self, effect: Hold, applied: Applied) -> None:
         self._tell(Growth(applied.grown, effect.source, effect.precedence))
-        if applied.grown:
+        if applied.grown or applied.refilled:
             self.projector.wake()
+        if applied.refilled:
+            self.custody.stirred()
+            self.shedding.tell(ShedNews(len(applied.refilled)))
 
     def save_receipts(self, effect: SaveReceipts) -> Future[None]:
         """Keep what a peer acknowledged."""

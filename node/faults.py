@@ -107,6 +107,7 @@ ROWS: dict[str, Row] = {
         503, EXIT_FAILURE, "Check the disk or server that [store] names, then try again."
     ),
     "storage.errors.CommitUncertain": Row(503, EXIT_FAILURE, _AGAIN),
+    "storage.errors.NotShed": Row(409, EXIT_FAILURE, "See `aidstation custody`."),
     "storage.errors.BlobMismatch": Row(422, EXIT_FAILURE, "Send the file again."),
     "storage.errors.BlobMisplaced": Row(422, EXIT_FAILURE, "Send the file again."),
     "storage.errors.BlobTooLarge": Row(413, EXIT_USAGE, "Attach a smaller file."),

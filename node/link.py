@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from conflict.identity import Lane, NodeId
 from node.engine import Engine
-from sync import blob_effects, continuing, custody_effects, effects
+from sync import blob_effects, continuing, custody_effects, effects, shed_effects
 from sync.effects import Answer, Effect, Phase, Read
 from sync.ports import LaneReader, Precedence
 from sync.reading import perform
@@ -119,6 +119,14 @@ class Link:
         """A garrison's custody log grew here. Call on the loop."""
         self._put(lambda now: self.session.custody_grown(now, relayed=relayed))
 
+    def released(self) -> None:
+        """Content was let go here, or is here again. Call on the loop."""
+        self._put(self.session.released)
+
+    def refill(self) -> None:
+        """Ask this peer for the content that is to come back. Call on the loop."""
+        self._put(self.session.refill)
+
     def take_turn(self) -> None:
         """No other link repairs now. Call on the loop."""
         self._put(self.session.take_turn)
@@ -220,15 +228,12 @@ class Link:
             match effect:
                 case effects.Close(code, _):
                     self.end_code = self.end_code or code
-                case effects.Hold():
-                    self._write(effect.ticket, self._engine.hold(effect))
-                case blob_effects.SaveBlobPart():
-                    self._write(effect.ticket, self._engine.save_blob_part(effect))
                 case effects.SaveReceipts():
                     self._write(None, self._engine.save_receipts(effect))
-                case custody_effects.SaveCustody():
-                    saved = self._engine.custody.save(effect, self.peer)
-                    self._write(effect.ticket, saved)
+                case effects.Hold() | blob_effects.SaveBlobPart() | custody_effects.SaveCustody():
+                    self._write(effect.ticket, self._save(effect))
+                case shed_effects.SaveReleased() | shed_effects.SaveHeard():
+                    self._write(effect.ticket, self._engine.shedding.save(effect))
                 case effects.Proven(node, _, _, scopes):
                     view = self._engine.grants.view(self._engine.key.node, node, scopes)
                     self._store = self._engine.store.shared(view)
@@ -240,12 +245,29 @@ class Link:
                     self._notice(self, effect)
                 case custody_effects.CustodyRefused():
                     self._engine.custody.refused(effect)
-                case effects.Entered() | effects.Outdated() | effects.PeerRefused():
+                case (
+                    effects.Entered()
+                    | effects.Outdated()
+                    | effects.PeerRefused()
+                    | shed_effects.PeerReleased()
+                    | shed_effects.PeerWithholds()
+                ):
                     if isinstance(effect, effects.Entered):
                         self.entered_at = self._loop.time()
                     self._notice(self, effect)
                 case _:
                     self._reads.put_nowait(effect)
+
+    def _save(
+        self, effect: effects.Hold | blob_effects.SaveBlobPart | custody_effects.SaveCustody
+    ) -> Future[Any]:
+        match effect:
+            case effects.Hold():
+                return self._engine.hold(effect)
+            case blob_effects.SaveBlobPart():
+                return self._engine.save_blob_part(effect)
+            case custody_effects.SaveCustody():
+                return self._engine.custody.save(effect, self.peer)
 
     def _write(self, ticket: int | None, future: Future[Any]) -> None:
         def done(finished: Future[Any]) -> None:

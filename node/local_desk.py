@@ -33,6 +33,9 @@ from node.custody_view import CustodyView
 from node.desk import Move, Relation, Resolve, Save
 from node.engine import Engine
 from node.errors import NoPeer, NotFound
+from node.hold_desk import HoldDesk
+from node.hold_policy import HoldPolicy
+from node.hold_set import HoldSet
 from node.peering import Peering
 from node.review import finding_body, saves_for
 from node.status import state_words
@@ -44,7 +47,7 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk:
+class LocalDesk(HoldDesk):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
@@ -56,6 +59,7 @@ class LocalDesk:
         loop: asyncio.AbstractEventLoop | None = None,
         trauma: TraumaRange | None = None,
         called: Mapping[NodeId, str] | None = None,
+        policy: HoldPolicy = HoldPolicy(),  # noqa: B008  a frozen value
     ) -> None:
         self._engine = engine
         self._store = engine.store
@@ -66,6 +70,8 @@ class LocalDesk:
         self._called = dict(called or {})
         self._custody = CustodyView(engine.store, self._names)
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
+        self._policy = policy
+        self.hold = HoldSet(engine.store, engine.shedding, self._charts, engine.now_ms)
         self._trauma = TraumaPool(engine, trauma or TraumaRange(default_prefix(engine.key.node)))
 
     # Writing --------------------------------------------------------------------------------
@@ -137,6 +143,7 @@ class LocalDesk:
             **held.chart.body(),
             "stamps_ahead": self._stamps_ahead(held.chart),
             "held_by": self._custody.held_by(held.vectors),
+            "shed": self._away(held.vectors),
         }
 
     def _label(self, documents: Iterable[DocumentId]) -> str:
@@ -168,7 +175,8 @@ class LocalDesk:
     def record_custody(self, document: DocumentId) -> Json:
         """See `Desk`."""
         held = self._charts.of(document)
-        return self._custody.record(self._label(held.vectors), held.vectors)
+        found = self._custody.record(self._label(held.vectors), held.vectors)
+        return {**found, "shed": self._away(held.vectors)}
 
     # Review and identity --------------------------------------------------------------------
 
@@ -263,6 +271,7 @@ class LocalDesk:
                 counts.review,
                 self._stopped(peers),
                 at_garrison_ms(self._store.custody(1)),
+                self._hold_words(counts),
             ),
             "documents": summary.documents,
             "digest": summary.digest.hex(),
@@ -273,10 +282,11 @@ class LocalDesk:
             "set_aside": counts.set_aside,
             "findings": counts.review,
             "blobs_wanted": counts.blobs_wanted,
+            **self._hold_status(counts),
             "bytes_in": received,
             "bytes_out": sent,
             "paused": bool(self._peering and self._peering.paused),
-            "link": self._peering.link_body(None) if self._peering else None,
+            "link": self._link_body(None),
             "peers": self.peers(),
         }
 
@@ -292,7 +302,7 @@ class LocalDesk:
                 "waiting": self._waiting(one.node),
                 "bytes_in": link.bytes_in if link else 0,
                 "bytes_out": link.bytes_out if link else 0,
-                "link": self._peering.link_body(one.node) if self._peering else None,
+                "link": self._link_body(one.node),
             }
         unnamed: list[Json] = []
         for peer in self._peering.table.peers() if self._peering else ():
@@ -302,9 +312,12 @@ class LocalDesk:
                 found[peer.node].update(seen)
             else:
                 name = node_text(peer.node) if peer.node else ""
-                like = self._peering.link_body(None) if self._peering else None
+                like = self._link_body(None)
                 unnamed.append({"node": name, "name": "", "phase": "unknown", "link": like, **seen})
         return [*(found[node] for node in sorted(found)), *unnamed]
+
+    def _link_body(self, node: NodeId | None) -> Json:
+        return self._peering and self._peering.allowances.body(node, self._engine.now_ms())
 
     def _stopped(self, peers: Iterable[Acquaintance]) -> dict[bytes, str]:
         """Codes of what keeps peers from us, by node."""
@@ -370,6 +383,7 @@ def _listed(row: ProjectionRow) -> dict[str, Json]:
         "kind": kind.name.lower() if kind else "unknown",
         "label": row.label,
         "findings": row.open_findings,
+        **({"shed_ms": row.shed_ms} if row.shed_ms else {}),
     }
 
 

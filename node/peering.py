@@ -17,19 +17,19 @@ import structlog
 
 from conflict.catalogue import fingerprint
 from conflict.identity import NodeId
-from conflict.statement import Json
 from discovery import Address, Peer, PeerTable
 from node.acquaintance import SETTING_PREFIX, Acquaintance
 from node.allowances import BUDGET_SPENT, SILENT, Allowances
 from node.dialling import Dialling
 from node.engine import Engine
 from node.errors import NoPeer, Silent
+from node.fetching import Fetching
 from node.herald import Air, Herald
 from node.link import Link
 from node.metering import Call, Meter
 from node.relaying import Relaying
 from node.turns import TURN_S_MAX, Turns
-from sync import effects
+from sync import effects, shed_effects
 from sync.effects import Phase
 from sync.handshake import Greeting
 from sync.link_profile import LinkProfile
@@ -96,6 +96,7 @@ class Peering:
         )
         self._herald = Herald(engine.key.node, self._dialling.seen, self._dialling.lost)
         self._relaying = Relaying(engine, self._links, self._open)
+        self.fetching: Final = Fetching(engine, self._links, self.acquaintances)
 
     @property
     def port(self) -> int:
@@ -111,10 +112,6 @@ class Peering:
     def mdns_fault(self) -> str:
         """Why multicast cannot be used now; empty: it can, or is off."""
         return self._herald.fault
-
-    def profile_of(self, node: NodeId | None) -> LinkProfile:
-        """What the link to a peer is like: configured, else the default."""
-        return self.allowances.profile_of(node)
 
     # Life -----------------------------------------------------------------------------------
 
@@ -134,6 +131,7 @@ class Peering:
     async def close(self) -> None:
         """End all links, say goodbye."""
         self._relaying.stop()
+        self.fetching.stop()
         await self._silence(goodbye=True)
         for task in list(self._tasks):
             task.cancel()
@@ -185,7 +183,7 @@ class Peering:
         self._dialling.wake()
 
     async def _open_channel(self, address: Address, node: NodeId | None) -> Channel:
-        connect_s_max = self.profile_of(node).connect_s_max
+        connect_s_max = self.allowances.profile_of(node).connect_s_max
         return await self._dialer.dial(str(address), connect_s_max=connect_s_max)
 
     async def _accept(self, channel: WebSocketChannel) -> None:
@@ -222,7 +220,7 @@ class Peering:
         call.sparing = not call.by_hand and self.allowances.sparing(node, self._now_ms())
         known = one.known(self._engine.epoch) if one else None
         shared = self._engine.grants.shared_with(node)
-        terms = Terms(self.profile_of(node), known, call.sparing, scopes=shared)
+        terms = Terms(self.allowances.profile_of(node), known, call.sparing, scopes=shared)
         return (
             terms
             if terms.profile.thin
@@ -244,6 +242,7 @@ class Peering:
         if node is None or self._links.get(node) is not link:
             return
         del self._links[node]
+        self.fetching.without(node)
         one = self.acquaintances[node]
         one.phase, one.cause = Phase.CLOSED, link.session.cause
         now_ms = one.last_contact_ms = self._now_ms()
@@ -265,6 +264,10 @@ class Peering:
                 self._remember(link.peer)
             case effects.PeerRefused(lane, _, code, _) if link.peer in self.acquaintances:
                 self.acquaintances[link.peer].refused[lane.document.hex()] = code
+            case shed_effects.PeerReleased(total) if link.peer in self.acquaintances:
+                self.acquaintances[link.peer].let_go = total
+            case shed_effects.PeerWithholds():
+                self.fetching.without(link.peer)
 
     def _proven(self, link: Link, proven: effects.Proven) -> None:
         now, call = self._loop.time(), self._open[link]
@@ -285,6 +288,7 @@ class Peering:
         one.clock_ahead_ms = proven.clock_ahead_ms
         one.last_contact_ms = self._now_ms()
         self.table.connected(proven.node, now)
+        self.fetching.met(proven.node)
         self._spawn(self._meter.watch(link, call))
         log.info("linked", peer=proven.node.hex()[:8])
 
@@ -326,10 +330,6 @@ class Peering:
     def link(self, node: NodeId) -> Link | None:
         """The live link with `node`."""
         return self._links.get(node)
-
-    def link_body(self, node: NodeId | None) -> dict[str, Json]:
-        """See `Allowances.body`."""
-        return self.allowances.body(node, self._now_ms())
 
     def stopped(self, node: NodeId) -> str:
         """See `Allowances.stopped`."""

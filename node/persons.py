@@ -84,6 +84,8 @@ def candidates(store: Store, document: DocumentId, most: int) -> list[Json]:
     row = store.projection(document)
     if row is None or document_kind(document) is not DocumentKind.PERSON:
         raise NotFound(f"{document_text(document)} is no person held here")
+    if not row.body:
+        raise NotFound(f"{document_text(document)} is not here any more: fetch it, then try again")
     body = orjson.loads(row.body)
     settled = {document, *store.links(document), *_said_other(body)}
     labels: dict[DocumentId, str] = {}
@@ -93,7 +95,7 @@ def candidates(store: Store, document: DocumentId, most: int) -> list[Json]:
         while rows := store.projections(DocumentKind.PERSON, after, PAGE):
             after = rows[-1].document
             for one in rows:
-                if one.document not in settled:
+                if one.document not in settled and one.body:
                     labels[one.document] = one.label
                     yield one.document, profile_of(orjson.loads(one.body))
 

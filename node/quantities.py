@@ -18,6 +18,7 @@ _GIVEN_LETTERS_MAX = 40
 
 _RATES = {"": "1", "k": "1000", "M": "1000000", "G": "1000000000"}
 _TIMES = {"ms": "0.001", "s": "1", "min": "60", "h": "3600"}
+_AGES = {"h": "3600", "d": "86400", "w": "604800"}
 _SHARES = {"%": "0.01"}
 _SIZES = {"B": "1", "kB": "1000", "MB": "1000000", "GB": "1000000000"}
 
@@ -30,6 +31,11 @@ def bits_per_second(name: str, text: str) -> float:
 def seconds(name: str, text: str) -> float:
     """`600ms`, `1.2s`, `10min`, `1h` in seconds."""
     return float(_read(name, text, _TIMES, "a time as 600ms, 1.2s or 10min"))
+
+
+def age(name: str, text: str) -> float:
+    """`12h`, `30d`, `8w` in seconds."""
+    return float(_read(name, text, _AGES, "an age as 12h, 30d or 8w"))
 
 
 def share(name: str, text: str) -> float:

@@ -25,6 +25,9 @@ from node.http.saves import encode_batch
 ANSWER_S = 60.0
 """How long a node may take to answer, beyond what the request itself allows it."""
 
+SHED_S = 3600.0
+"""Letting go of everything takes a while: it waits behind all else."""
+
 BATCH_SAVES = 200
 BATCH_BYTES = 8 << 20
 
@@ -141,6 +144,26 @@ class RemoteDesk:
     def record_custody(self, document: DocumentId) -> Json:
         """See `Desk.record_custody`."""
         return self._get(f"/api/custody/{document_text(document)}")
+
+    def shed(
+        self,
+        documents: Sequence[DocumentId],
+        older_than_s: float | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> Json:
+        """See `Desk.shed`."""
+        body: dict[str, Json] = {
+            "documents": [document_text(one) for one in documents],
+            "dry_run": dry_run,
+        }
+        if older_than_s is not None:
+            body["older_than_s"] = older_than_s
+        return self._post("/api/shed", body, SHED_S)
+
+    def fetch(self, document: DocumentId) -> Json:
+        """See `Desk.fetch`."""
+        return self._post("/api/fetch", {"document": document_text(document)})
 
     def peers(self) -> list[Json]:
         """See `Desk.peers`."""

@@ -16,6 +16,7 @@ from conflict.scope import CODE_CHARS_MAX
 from conflict.signature import VerifyingKey
 from node import quantities
 from node.errors import BadRequest
+from node.hold_policy import HoldPolicy
 from sync.limits import SCOPES_MAX
 from sync.link_profile import LinkKind, LinkProfile
 
@@ -176,6 +177,32 @@ class StoreSettings(_Section):
     url: str = Field(default="", pattern=r"^($|postgres(ql)?(\+psycopg)?://|sqlite:///)")
 
 
+class HoldSettings(_Section):
+    """What a field node lets go by itself once a garrison holds it. Nothing given: nothing.
+
+    `age`: records that did not change for so long. `quota`: of the database in use; above it, what
+    did not change for longest.
+    """
+
+    age: Quantity = ""
+    quota: Quantity = ""
+
+    @property
+    def policy(self) -> HoldPolicy:
+        """In milliseconds and bytes. Raises `ValueError`."""
+        try:
+            age_s = quantities.age("age", self.age) if self.age else 0.0
+            quota = quantities.size("quota", self.quota) if self.quota else 0
+        except BadRequest as fault:
+            raise ValueError(str(fault)) from fault
+        return HoldPolicy(int(age_s * 1000), quota)
+
+    @model_validator(mode="after")
+    def _possible(self) -> HoldSettings:
+        _ = self.policy
+        return self
+
+
 class IdentitySettings(_Section):
     """Trauma identities of casualties without a name: `T-<prefix>-<first..last>`, this node's alone.
 
@@ -279,6 +306,7 @@ class Settings(BaseSettings):
     workers: WorkersSettings = WorkersSettings()
     theatre: TheatreSettings = TheatreSettings()
     identity: IdentitySettings = IdentitySettings()
+    hold: HoldSettings = HoldSettings()
     peers: tuple[PeerSettings, ...] = ()
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ Stopped: cause → action · Review n*. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from node.acquaintance import Acquaintance
@@ -36,11 +36,13 @@ def state_words(
     review: int,
     stopped: Mapping[bytes, str] | None = None,
     at_garrison_ms: int | None = None,
+    fetching: Sequence[str] = (),
 ) -> list[str]:
     """The state line. `waiting`: items not yet sent, by peer that is linked.
 
     `stopped`: code of what keeps a peer from being called, by peer. `at_garrison_ms`: all that was
-    saved before it is at a garrison, by its receipts (None: nothing is known to be).
+    saved before it is at a garrison, by its receipts (None: nothing is known to be). `fetching`: what
+    is said of records to be fetched.
     """
     words = ["Saved here"]
     if at_garrison_ms is not None:
@@ -48,6 +50,7 @@ def state_words(
     for peer in peers:
         cause = (stopped or {}).get(peer.node, "")
         words.extend(_peer_words(peer, summary, waiting.get(peer.node, 0), cause))
+    words.extend(fetching)
     if review:
         words.append(f"Review {review}")
     return words
@@ -64,7 +67,8 @@ def _peer_words(peer: Acquaintance, summary: Summary, waiting: int, stopped: str
         yield f"Waiting: no link to {name}{since}"
     elif peer.phase is Phase.DIFFERENT:
         codes = sorted(set(peer.refused.values()))
-        cause = codes[0] if codes else "contents differ"
+        different = peer.cause if "let go" in peer.cause else "contents differ"
+        cause = codes[0] if codes else different
         yield f"Stopped: {cause} with {name} → {_ACTIONS.get(cause, 'repair is scheduled')}"
     elif waiting or peer.phase is not Phase.EQUAL:
         yield f"Sending {waiting} to {name}"

@@ -15,13 +15,15 @@ from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneState
-from storage import limits
+from storage import limits, shed_lanes
 from storage.framing import unframe, unpack_entries
 from storage.shapes import DocumentWork, LaneStatus, LaneWork, Refusal
-from storage.tables import document, lane, run
+from storage.tables import document, lane, run, shed_lane
 from storage.upsert import chunks, write_rows
 
-_AWAITS = and_(lane.c.length > lane.c.admitted, lane.c.length > lane.c.refused)
+_AWAITS = and_(
+    lane.c.length > lane.c.admitted, lane.c.length > lane.c.refused, ~shed_lanes.IS_LET_GO
+)
 _IS_LANE = and_(
     lane.c.document == bindparam("its_document"), lane.c.actor == bindparam("its_actor")
 )
@@ -182,7 +184,17 @@ def entries_of(
 def lanes(connection: Connection, one: DocumentId) -> list[LaneStatus]:
     """Each lane of a document with its three states."""
     columns = [column for column in lane.columns if column.name != "entries"]
-    query = select(*columns).where(lane.c.document == one).order_by(lane.c.actor)
+    same = and_(shed_lane.c.document == lane.c.document, shed_lane.c.actor == lane.c.actor)
+    query = (
+        select(*columns)
+        .add_columns(
+            func.coalesce(shed_lane.c.length, 0).label("shed"),
+            func.coalesce(shed_lane.c.statements, 0).label("let_go"),
+        )
+        .select_from(lane.outerjoin(shed_lane, same))
+        .where(lane.c.document == one)
+        .order_by(lane.c.actor)
+    )
     return [
         LaneStatus(
             lane=Lane(one, ActorId(row.actor)),
@@ -190,8 +202,9 @@ def lanes(connection: Connection, one: DocumentId) -> list[LaneStatus]:
             nonce=row.nonce,
             held=LaneState(row.length, row.head),
             admitted=row.admitted,
-            statements=row.statements,
+            statements=row.statements + row.let_go,
             refusal=Refusal(row.refused, row.code, row.detail) if row.refused else None,
+            shed=row.shed,
         )
         for row in connection.execute(query)
     ]

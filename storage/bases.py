@@ -29,6 +29,14 @@ _HELD = """
 _STAGED = """
     JOIN staged AS run ON run.peer = :its_peer AND run.document = place.document
         AND run.actor BETWEEN place.start AND place.stop AND run.last_seq = place.length"""
+_AWAY = tuple(
+    f"""
+    JOIN {table} AS run ON run.document = place.document
+        AND run.actor BETWEEN place.start AND place.stop AND run.{length} = place.length"""
+    for table, length in (("lane", "length"), ("shed_lane", "length"), ("refill", "last_seq"))
+)
+"""Ends of lanes whose changes were let go: all of them, those that went, those that have come back."""
+_ENDS = "SELECT place.number, run.author, run.nonce, run.head, 0 AS first_seq, NULL AS changes"
 _WANTED = """SELECT place.number, run.author, run.nonce, run.head, run.first_seq,
         CASE WHEN run.last_seq > place.length THEN run.changes END AS changes"""
 _COLUMNS = ("number", "document", "start", "stop", "length")
@@ -47,7 +55,12 @@ def bases(
     """See `LaneReader.bases`."""
     found = certain(_among(connection, _HELD, places))
     rest = [place for place in places if place not in found]
-    return found | certain(_among(connection, _STAGED, rest, its_peer=source))
+    if rest:
+        found |= certain(_among(connection, _STAGED, rest, its_peer=source))
+        rest = [place for place in rest if place not in found]
+    for table in _AWAY if rest else ():
+        found |= certain(_among(connection, table, [one for one in rest if one not in found]))
+    return found
 
 
 def certain(fitting: Iterable[Found]) -> dict[Continued, Base]:
@@ -81,7 +94,8 @@ def _among(
 @cache
 def _statement(dialect: str, table: str) -> TextClause:
     """SQLite takes CROSS JOIN as the order to join in: from the places to the keys."""
-    query = f"{_WANTED} FROM {_PLACES[dialect]} AS place {table}"
+    columns = _ENDS if table in _AWAY else _WANTED
+    query = f"{columns} FROM {_PLACES[dialect]} AS place {table}"
     if dialect != "sqlite":
         return text(query)
     listed: BindParameter[Any] = bindparam("rows", expanding=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -19,6 +20,17 @@ from storage.framing import unframed
 from storage.shapes import Problem
 
 RUNS_READ = 500
+
+
+class LetGo(NamedTuple):
+    """How far a lane reached when its content was let go."""
+
+    document: DocumentId
+    actor: ActorId
+    author: NodeId
+    nonce: bytes
+    length: int
+    head: bytes
 
 
 class Chain(NamedTuple):
@@ -45,21 +57,26 @@ class DocumentChains:
         return {one.lane.actor: one.state for one in self.chains if one.state.length}
 
 
-def walk(rows: Iterable[Any]) -> Iterator[DocumentChains]:
-    """Documents from rows of `run` that ascend by (document, actor, first_seq)."""
-    for document, of_document in groupby(rows, key=lambda row: row.document):
+def walk(rows: Iterable[Any], let_go: Iterable[LetGo]) -> Iterator[DocumentChains]:
+    """Documents from rows of `run` that ascend by (document, actor, first_seq), and from what was let
+    go, ascending too."""
+    merged = merge(let_go, rows, key=lambda row: (row.document, row.actor))
+    for document, of_document in groupby(merged, key=lambda row: row.document):
         found = DocumentChains(DocumentId(document))
         for actor, of_lane in groupby(of_document, key=lambda row: row.actor):
             lane_rows = list(of_lane)
             found.chains.append(_chain(Lane(found.document, ActorId(actor)), lane_rows))
-            found.arrival = max(found.arrival, *(row.arrival for row in lane_rows))
+            stored = (row.arrival for row in lane_rows if not isinstance(row, LetGo))
+            found.arrival = max(found.arrival, max(stored, default=0))
         yield found
 
 
 def _chain(lane: Lane, rows: Sequence[Any]) -> Chain:
-    """The longest sound prefix of a lane's rows."""
+    """The longest sound prefix of a lane's rows, from where its content was let go."""
     state = LaneState(0, b"")
     first = rows[0]
+    if isinstance(first, LetGo):
+        state, rows = LaneState(first.length, first.head), rows[1:]
     for place, row in enumerate(rows):
         checked = _checked(lane, row)
         follows = row.first_seq == state.length + 1

@@ -155,6 +155,16 @@ def _write(connection: Connection, row: Row[Any], delta: _Delta, moves: Sequence
     )
 
 
+def next_arrival(connection: Connection) -> int:
+    """A number of its own for what arrives without growing anything."""
+    row = _row(connection, NOBODY, _shard(connection))
+    number = row.arrival + 1
+    if not is_sqlite(connection):
+        number = connection.scalar(select(arrivals.next_value())) or 0
+    _write(connection, row, _Delta(0, 0, number), ())
+    return int(number)
+
+
 def begin(
     connection: Connection,
     audience: Audience = NOBODY,

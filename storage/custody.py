@@ -13,8 +13,9 @@ from sqlalchemy import Connection, delete, exists, false, func, insert, select, 
 
 from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
 from conflict.lane import HEAD_SHORT_BYTES, ShortState
-from storage import coverage, receipts
+from storage import coverage, receipts, shed_lanes
 from storage.locks import lock_everything, lock_rows
+from storage.settings import CUSTODY_CURSOR as CURSOR
 from storage.shapes import Custody, Uncovered
 from storage.tables import (
     blob,
@@ -35,7 +36,6 @@ from sync import custody, limits
 from sync.custody import NO_ENTRY, CustodyEntry, Sign, Verdict
 from sync.ports import Position, Receipt
 
-CURSOR = "custody.cursor"
 _NUMBER_BYTES = 8
 
 
@@ -269,6 +269,7 @@ _SINCE = (
     .select_from(
         run.join(lane, (lane.c.document == run.c.document) & (lane.c.actor == run.c.actor))
     )
+    .where(~shed_lanes.IS_LET_GO)
     .order_by(run.c.arrival)
     .limit(limits.CUSTODY_LANES_MAX)
 )

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from conflict.identity import DocumentId
+
 
 class StorageError(Exception):
     """Root of what the store raises. Whatever is raised, the transaction changed nothing."""
@@ -71,6 +73,33 @@ class CommitUncertain(StorageError):
 
     code = "commit-uncertain"
     retryable = True
+
+
+class NotShed(StorageError):
+    """A document whose content may not be let go. `cause`: a stable code of why."""
+
+    code = "not-shed"
+
+    def __init__(self, cause: str, document: DocumentId) -> None:
+        super().__init__(f"{NOT_SHED[cause]} Nothing was let go.")
+        self.cause = cause
+        self.document = document
+
+
+NOT_SHED = {
+    "not-held": "This document's content is not here.",
+    "kind": "Documents of this kind say who may hold what, so they always stay.",
+    "garrison": "This store has signed that it holds it, as a garrison: a garrison lets nothing go.",
+    "no-garrison": "No garrison is known here: add one to [[peers]] with its key.",
+    "not-at-garrison": "No garrison is known to hold all of it: sync, then try again.",
+    "blob-not-at-garrison": "No garrison is known to hold its attachments: sync, then try again.",
+    "waiting": "It has not been opened yet: wait until `aidstation status` shows nothing waiting.",
+    "refused": "A part of it could not be opened, so what it names is unknown: see `aidstation doctor`.",
+    "staged": "A part of it is just coming in: let that finish, then try again.",
+    "wanted": "It is being fetched.",
+    "review": "It waits for a person's decision: see `aidstation review list`.",  # the node's rule
+}
+"""Causes of `NotShed`: what is so, and what to do."""
 
 
 class BlobMismatch(StorageError):

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, true
 from conflict.errors import BadIdentity
 from conflict.identity import ID_BYTES, DocumentId, DocumentKind
 from storage.shapes import Counts
-from storage.tables import blob, blob_need, document, lane, projection, set_aside, staged
+from storage.tables import blob, blob_need, document, lane, projection, set_aside, shed, staged
 
 RESOLVED_MAX = 10
 _TEXT_LETTERS = 24
@@ -43,6 +43,8 @@ _COUNTS = select(
     select(func.count(blob_need.c.hash.distinct()))
     .where(blob_need.c.missing == true())
     .scalar_subquery(),
+    _number(shed),
+    _number(shed, shed.c.wanted_ms > 0),
 ).select_from(document)
 
 

@@ -15,6 +15,7 @@ from conflict.change import read_header
 from conflict.identity import ActorId, DocumentId, Lane
 from conflict.lane import LaneRun, LaneState, set_item, state_digest
 from storage import limits
+from storage.refilling import Base, Refill, Taken
 from sync.ports import Applied, HeldLane, SetAside
 
 EQUIVOCATION = "equivocation"
@@ -37,6 +38,10 @@ class Held(Protocol):
 
     def run_at(self, lane: Lane, seq: int) -> LaneRun:
         """The stored run that contains a held change; costs a read."""
+        ...
+
+    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
+        """Lanes of these documents whose content was let go."""
         ...
 
 
@@ -63,6 +68,7 @@ class Plan:
     branches: list[tuple[SetAside, LaneRun]]
     stage: dict[Lane, LaneRun]
     unstage: tuple[Lane, ...]
+    refill: Refill
 
 
 @dataclass(slots=True)
@@ -71,6 +77,8 @@ class _Draft:
 
     held: Held
     lanes: dict[DocumentId, dict[ActorId, LaneState]]
+    bases: dict[Lane, Base]
+    refill: Refill = field(default_factory=Refill)
     tails: list[LaneRun] = field(default_factory=list)
     fresh: dict[Lane, list[LaneRun]] = field(default_factory=dict)
     read: dict[Lane, list[LaneRun]] = field(default_factory=dict)
@@ -88,8 +96,10 @@ class _Draft:
             return self.stage[lane]
         return None if lane in self.unstage else self.held.staged(lane)
 
-    def hash_at(self, lane: Lane, seq: int) -> bytes:
-        """Hash of a held change, those of this transaction included."""
+    def hash_at(self, lane: Lane, seq: int) -> bytes | None:
+        """Hash of a held change, those of this transaction included; None: it was let go."""
+        if lane in self.bases and seq <= (base := self.bases[lane].state).length:
+            return base.head if seq == base.length else None
         known = self.read.setdefault(lane, [])
         near = (*self.fresh.get(lane, ()), *known)
         run = next((one for one in near if one.first_seq <= seq <= one.last_seq), None)
@@ -104,7 +114,8 @@ def plan(runs: Sequence[LaneRun], held: Held) -> Plan:
     """Judge runs against what is held. Runs of one lane are taken in the order of their places."""
     documents = sorted({run.lane.document for run in runs})
     before = held.states(documents)
-    draft = _Draft(held, {one: dict(before.get(one, {})) for one in documents})
+    lanes = {one: dict(before.get(one, {})) for one in documents}
+    draft = _Draft(held, lanes, held.bases(documents))
     for run in _in_order(runs):
         if run.signature is None:
             _stage(draft, run)
@@ -123,7 +134,9 @@ def _in_order(runs: Sequence[LaneRun]) -> Iterable[LaneRun]:
 
 def _stage(draft: _Draft, run: LaneRun) -> None:
     """Keep an unsigned run if it can be joined to what is held or staged; else it is a gap."""
-    state = draft.state(run.lane)
+    state, base = draft.state(run.lane), draft.bases.get(run.lane)
+    if base and base.wanted and run.first_seq <= base.state.length:
+        state = base.reached  # it is coming back: no further than that
     length = _length(state)
     if state and run.last_seq <= length and _same_head(draft, run, state):
         return
@@ -137,15 +150,15 @@ def _stage(draft: _Draft, run: LaneRun) -> None:
 def _take(draft: _Draft, run: LaneRun) -> None:
     """Hold the new tail of a signed run, or set it aside, or name the gap before it."""
     lane, state = run.lane, draft.state(run.lane)
+    base = draft.bases.get(lane)
+    if base and base.wanted and _refill(draft, run, base):
+        return
     length = _length(state)
-    if run.first_seq > length + 1:
-        joined = _join(draft.staged(lane), run)
-        if joined is None or joined.first_seq > length + 1:
-            draft.gaps[lane] = None
-            return
-        run = joined
-        draft.stage.pop(lane, None)
-        draft.unstage[lane] = None
+    joined = _joined(draft, run, length)
+    if joined is None:
+        draft.gaps[lane] = None
+        return
+    run = joined
     if state and run.last_seq <= length:
         if not _same_head(draft, run, state):
             _branch(draft, run, length)
@@ -154,16 +167,55 @@ def _take(draft: _Draft, run: LaneRun) -> None:
     if state and read_header(tail.changes[0]).dependency != state.head:
         _branch(draft, run, length)
         return
-    draft.lanes[lane.document][lane.actor] = run.state
-    draft.grown.setdefault(lane, tail.first_seq)
+    _grow(draft, tail, tail.first_seq)
+
+
+def _grow(draft: _Draft, tail: LaneRun, first_new: int) -> None:
+    lane = tail.lane
+    draft.lanes[lane.document][lane.actor] = tail.state
+    draft.grown.setdefault(lane, first_new)
     draft.fresh.setdefault(lane, []).append(tail)
     draft.tails.append(tail)
 
 
+def _refill(draft: _Draft, run: LaneRun, base: Base) -> bool:
+    """Take what a run brings back of its lane; True: nothing in it is beyond what is held."""
+    lane, length = run.lane, _length(draft.state(run.lane))
+    joined = _joined(draft, run, base.reached.length)
+    if joined is None or joined.last_seq <= base.reached.length or lane in draft.fresh:
+        return False
+    tail = joined.since(base.reached.length + 1)
+    first_new = base.state.length + 1
+    taken = draft.refill.take(base, tail, length, lambda: draft.held.run_at(lane, first_new))
+    if taken is Taken.BRANCH:
+        draft.branches.append((SetAside(lane, tail.first_seq, EQUIVOCATION, _BRANCH_DETAIL), tail))
+        return True
+    if taken is Taken.PART:
+        return True
+    del draft.bases[lane]
+    if taken is Taken.GREW:
+        _grow(draft, tail, first_new)
+    return tail.last_seq <= _length(draft.state(lane))
+
+
 def _same_head(draft: _Draft, run: LaneRun, state: LaneState) -> bool:
-    """Whether a run that reaches no further than what is held is part of it (hashes chain)."""
+    """Whether a run that reaches no further than what is held is part of it (hashes chain). Of what
+    was let go nobody can tell, and it changes nothing."""
     held = state.head if run.last_seq == state.length else draft.hash_at(run.lane, run.last_seq)
-    return run.head == held
+    return held is None or run.head == held
+
+
+def _joined(draft: _Draft, run: LaneRun, length: int) -> LaneRun | None:
+    """A run that begins within or right after `length` changes, with what is staged of it if that
+    takes it there; None: a gap."""
+    if run.first_seq <= length + 1:
+        return run
+    joined = _join(draft.staged(run.lane), run)
+    if joined is None or joined.first_seq > length + 1:
+        return None
+    draft.stage.pop(run.lane, None)
+    draft.unstage[run.lane] = None
+    return joined
 
 
 def _join(staged: LaneRun | None, run: LaneRun) -> LaneRun | None:
@@ -181,7 +233,7 @@ def _branch(draft: _Draft, run: LaneRun, length: int) -> None:
     seqs = range(run.first_seq, min(run.last_seq, length) + 1)
     mine = (read_header(chunk).hash for chunk in run.changes)
     pairs = zip(seqs, mine, strict=False)
-    differing = (seq for seq, one in pairs if one != draft.hash_at(run.lane, seq))
+    differing = (seq for seq, one in pairs if draft.hash_at(run.lane, seq) not in {one, None})
     first = next(differing, max(run.first_seq, length + 1))
     item = SetAside(run.lane, first, EQUIVOCATION, _BRANCH_DETAIL)
     draft.branches.append((item, run.since(first)))
@@ -193,7 +245,7 @@ def _finish(
     runs: Sequence[LaneRun],
 ) -> Plan:
     documents, added, delta = [], 0, 0
-    for lane in draft.grown:
+    for lane in (*draft.grown, *draft.refill.whole):
         staged = draft.staged(lane)
         if staged and staged.last_seq <= _length(draft.state(lane)):
             draft.stage.pop(lane, None)
@@ -218,17 +270,21 @@ def _finish(
         branches=draft.branches,
         stage=draft.stage,
         unstage=tuple(draft.unstage),
+        refill=draft.refill,
     )
 
 
 def _applied(draft: _Draft, runs: Sequence[LaneRun]) -> Applied:
     named = dict.fromkeys(run.lane for run in runs)
-    states = ((lane, draft.state(lane)) for lane in named)
+    states = ((lane, draft.state(lane)) for lane in named if lane not in draft.bases)
+    away = {lane.document for lane in draft.bases}
+    back = dict.fromkeys(lane.document for lane in draft.refill.whole)
     return Applied(
         held=tuple(HeldLane(lane, state) for lane, state in states if state),
         grown=tuple(draft.grown.items()),
         set_aside=tuple(item for item, _ in draft.branches),
         gaps=tuple(draft.gaps),
+        refilled=tuple(one for one in back if one not in away),
     )
 
 

@@ -14,9 +14,20 @@ from sqlalchemy import Connection
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
 from conflict.scope import NOBODY
-from storage import aside, audiences, counting, coverage, holding, lanes, staging
+from storage import (
+    aside,
+    audiences,
+    counting,
+    coverage,
+    holding,
+    lanes,
+    settings,
+    shed_lanes,
+    staging,
+)
 from storage.framing import frame, pack_evidence
 from storage.locks import lock_rows
+from storage.refilling import Base
 from storage.tables import document, lane, run
 from storage.upsert import upsert, write_rows
 from sync.ports import Applied
@@ -40,6 +51,9 @@ class _Lookup:
     def run_at(self, one: Lane, seq: int) -> LaneRun:
         return lanes.run_at(self._connection, one, seq)
 
+    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
+        return shed_lanes.of(self._connection, documents)
+
 
 def hold(
     connection: Connection, runs: Sequence[LaneRun], source: NodeId | None, now_ms: int
@@ -50,6 +64,9 @@ def hold(
     plan = holding.plan(runs, lookup)
     if plan.tails:
         _write(connection, plan, now_ms)
+    if plan.refill.rows or plan.refill.whole or plan.refill.emptied:
+        claims = settings.writes_custody(connection)
+        shed_lanes.bring_back(connection, plan.refill, now_ms, claims=claims)
     staging.store(connection, source, lookup.sizes, plan, now_ms)
     kept = {item: pack_evidence(branch) for item, branch in plan.branches}
     aside.keep(connection, list(kept), kept, source, now_ms)

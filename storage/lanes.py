@@ -13,11 +13,11 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, Vector
-from storage import reaching, shipping, staging
+from storage import reaching, shed_lanes, shipping, staging
 from storage.framing import framed_size, unframe
 from storage.reaching import Part, Standing
 from storage.sharing import Audiences, of, within
-from storage.tables import document, lane, run
+from storage.tables import document, lane, run, shed_lane
 from storage.upsert import among, chunks
 from sync.ports import Lacking, Listed
 
@@ -26,9 +26,13 @@ _STATES = select(lane.c.document, lane.c.actor, lane.c.length, lane.c.head).wher
     lane.c.document.in_(bindparam("documents", expanding=True))
 )
 
-_STANDING = select(
-    lane.c.document, lane.c.actor, lane.c.length, lane.c.head, lane.c.urgent_ms, lane.c.summary
-).where(lane.c.document.in_(bindparam("documents", expanding=True)))
+_SAME_LANE = and_(shed_lane.c.document == lane.c.document, shed_lane.c.actor == lane.c.actor)
+_STANDING = (
+    select(lane.c.document, lane.c.actor, lane.c.length, lane.c.head)
+    .add_columns(lane.c.urgent_ms, lane.c.summary, shed_lane.c.length.label("let_go"))
+    .select_from(lane.outerjoin(shed_lane, _SAME_LANE))
+    .where(lane.c.document.in_(bindparam("documents", expanding=True)))
+)
 _URGENT = (
     select(lane.c.document, lane.c.actor)
     .where(lane.c.urgent_ms > 0, lane.c.urgent_ms >= bindparam("since_ms"))
@@ -117,16 +121,19 @@ def lacking(
     """What peers with these vectors lack, lane by lane (`LaneReader.lacking`)."""
     ordered = sorted(dict(wanted).items())
     standing: dict[DocumentId, dict[ActorId, Standing]] = {}
+    away: dict[Lane, int] = {}  # whose content was let go, up to there
     for part in chunks([one for one, _ in ordered]):
         for row in connection.execute(_STANDING, {"documents": part}):
-            one, actor, length, head, urgent_ms, says_who = row
+            one, actor, length, head, urgent_ms, says_who, let_go = row
             state = Standing(LaneState(length, head), urgent_ms, says_who)
             standing.setdefault(one, {})[actor] = state
+            if let_go:
+                away[Lane(one, actor)] = let_go
     found: list[Lacking] = []
     behind: list[DocumentId] = []
     for one, have in ordered:
         some, beyond = reaching.lacking(one, standing.get(one, {}), have, urgent_since_ms)
-        found += some
+        found += [each for each in some if each.have.length >= away.get(each.lane, 0)]
         behind += [one] * beyond
     return found, behind
 
@@ -193,6 +200,8 @@ def runs(
     """What a peer lacks of a document (`LaneReader.runs`)."""
     held = states(connection, [one]).get(one, {})
     wanted, beyond = shipping.lacking(held, have)
+    for away in shed_lanes.withheld(shed_lanes.of(connection, [one]), [(one, have)]):
+        wanted.pop(away.actor, None)
     if not wanted:
         return [], beyond
     stored = _stored(connection, one, wanted, everything=len(wanted) == len(held))

@@ -9,16 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, DocumentKind, Lane
 from conflict.lane import set_item
 from conflict.scope import Scopes
 from storage import chains, figures, limits, memory_lanes, sketches
-from storage.framing import frame
 from storage.memory_custody import recount
 from storage.memory_reader import EPOCH, MemoryReader, scopes_of
 from storage.memory_rows import LaneRow, Rows
+from storage.memory_shedding import MemoryShedding
 from storage.memory_writes import MemoryTransaction
 from storage.shapes import (
     Counts,
@@ -36,7 +37,7 @@ from sync.ports import View
 _MODULUS = 1 << 64
 
 
-class MemoryStore(MemoryReader):
+class MemoryStore(MemoryReader, MemoryShedding):
     """Implements `storage.ports.Store`. `entropy`: 16 bytes, the epoch."""
 
     def __init__(self, entropy: bytes) -> None:
@@ -96,15 +97,15 @@ class MemoryStore(MemoryReader):
             return found
 
     def _work(self, document: DocumentId) -> DocumentWork:
+        lanes = self._rows.lanes[document]
         awaiting = [
             LaneWork(
                 actor,
-                row.author,
+                lanes[actor].author,
                 tuple(raw for run in self._stored(Lane(document, actor)) for raw in run.changes),
-                len(row.entries),
+                len(lanes[actor].entries),
             )
-            for actor, row in sorted(self._rows.lanes[document].items())
-            if row.awaits
+            for actor in memory_lanes.awaiting(self._rows, document)
         ]
         return DocumentWork(document, tuple(awaiting), self.entries(document))
 
@@ -132,17 +133,16 @@ class MemoryStore(MemoryReader):
         """See `Store.lanes`."""
         with self._lock:
             return [
-                LaneStatus(
-                    Lane(document, actor),
-                    row.author,
-                    row.nonce,
-                    row.held,
-                    row.admitted,
-                    len(row.entries),
-                    row.refusal,
-                )
+                self._status(Lane(document, actor), row)
                 for actor, row in sorted(self._rows.lanes.get(document, {}).items())
             ]
+
+    def _status(self, lane: Lane, row: LaneRow) -> LaneStatus:
+        away = self._rows.let_go.get(lane)
+        stated = len(row.entries) + (away.statements if away else 0)
+        length = away.state.length if away else 0
+        held = (lane, row.author, row.nonce, row.held)
+        return LaneStatus(*held, row.admitted, stated, row.refusal, length)
 
     def statement_counts(self, documents: Sequence[DocumentId]) -> dict[DocumentId, int]:
         """See `Store.statement_counts`."""
@@ -152,7 +152,12 @@ class MemoryStore(MemoryReader):
 
     def projection(self, document: DocumentId) -> ProjectionRow | None:
         """See `Store.projection`."""
-        return self._rows.projections.get(document)
+        row = self._rows.projections.get(document)
+        return None if row is None else self._marked(row)
+
+    def _marked(self, row: ProjectionRow) -> ProjectionRow:
+        away = self._rows.shed.get(row.document)
+        return replace(row, shed_ms=away.at_ms) if away else row
 
     def projections(
         self,
@@ -167,7 +172,7 @@ class MemoryStore(MemoryReader):
         needle = (label_contains or "").casefold()
         with self._lock:
             rows = [
-                row
+                self._marked(row)
                 for document, row in sorted(self._rows.projections.items())
                 if (kind is None or document[0] == kind)
                 and (after is None or document > after)
@@ -215,6 +220,8 @@ class MemoryStore(MemoryReader):
                 staged=len(rows.staged),
                 blobs=sum(row.complete for row in rows.blobs.values()),
                 blobs_wanted=len(self.blobs_wanted(len(rows.needs))),
+                shed=len(rows.shed),
+                wanted=sum(row.wanted_ms > 0 for row in rows.shed.values()),
             )
 
     def resolve(self, prefix: str) -> list[DocumentId]:
@@ -264,15 +271,9 @@ class MemoryStore(MemoryReader):
             if self._rows.cells.cells() != memory_lanes.cells_from_truth(self._rows).cells():
                 problems.append(Problem("sketch", "the held set", "Run a rebuild."))
             for lane in sorted(self._rows.runs):
-                if not self._sound(lane):
+                if not memory_lanes.sound(self._rows, lane):
                     problems.append(chains.broken_run(lane, 1))
             return problems
-
-    def _sound(self, lane: Lane) -> bool:
-        stored = self._stored(lane)
-        changes = tuple(raw for run in stored for raw in run.changes)
-        held = memory_lanes.states(self._rows, lane.document)[lane.actor]
-        return bool(frame(changes)) and stored[-1].state == held and len(changes) == held.length
 
     def sketch_with(self, secret: bytes) -> None:
         """See `Store.sketch_with`."""

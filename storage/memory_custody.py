@@ -12,9 +12,10 @@ from conflict.identity import ActorId, DocumentId, NodeId
 from conflict.lane import LaneState
 from storage import coverage
 from storage.coverage import COVERED, Lack
-from storage.custody import CURSOR, Log, judge
+from storage.custody import Log, judge
 from storage.memory_rows import Rows
 from storage.receipts import grow
+from storage.settings import CUSTODY_CURSOR as CURSOR
 from storage.shapes import Custody, Holding, Uncovered
 from sync import custody, limits
 from sync.custody import CustodyEntry, Sign, Verdict
@@ -236,8 +237,8 @@ def _new_lanes(rows: Rows, epoch: bytes) -> list[Receipt]:
     last = rows.tally.get("arrival", 0)
     while cursor < last and len(found) < limits.CUSTODY_LANES_MAX:
         cursor += 1
-        lane = rows.arrivals[cursor]
-        if rows.runs[lane][-1].arrival == cursor:
+        lane = rows.arrivals.get(cursor)
+        if lane and lane not in rows.let_go and rows.runs[lane][-1].arrival == cursor:
             held = rows.lanes[lane.document][lane.actor].held
             found.append(Receipt(lane, held.short))
     rows.settings[CURSOR] = epoch + cursor.to_bytes(_NUMBER_BYTES, "big")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from conflict.change import read_header
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, Vector
-from storage import holding, reaching, shipping, sketches
+from storage import holding, memory_shedding, reaching, shed_lanes, shipping, sketches
 from storage.bases import certain
 from storage.memory_rows import DocumentCache, Rows
 from storage.reaching import Part, Standing
@@ -32,6 +32,21 @@ def stored(rows: Rows, lane: Lane) -> list[LaneRun]:
     return [one.run for one in rows.runs.get(lane, ())]
 
 
+def awaiting(rows: Rows, document: DocumentId) -> list[ActorId]:
+    """Lanes to open, ascending: those whose content was let go wait for it to come back."""
+    lanes = sorted(rows.lanes.get(document, {}).items())
+    due = (actor for actor, row in lanes if row.awaits)
+    return [actor for actor in due if Lane(document, actor) not in rows.let_go]
+
+
+def sound(rows: Rows, lane: Lane) -> bool:
+    """Whether a lane's stored runs make up what is held of it, but for what was let go."""
+    here = stored(rows, lane)
+    held = states(rows, lane.document)[lane.actor]
+    away = rows.let_go[lane].state.length if lane in rows.let_go else 0
+    return here[-1].state == held and sum(len(run.changes) for run in here) == held.length - away
+
+
 def listing(
     rows: Rows, ids: Sequence[DocumentId], after: DocumentId | None, last: DocumentId | None
 ) -> Iterator[Listed]:
@@ -49,8 +64,8 @@ def news(rows: Rows, since: int, limit: int, shows: Shows) -> list[tuple[Lane, i
     """Lanes that grew after arrival number `since` and from which change on, latest first."""
     found: dict[Lane, int] = {}
     for number in range(rows.tally.get("arrival", 0), max(since, 0), -1):
-        lane = rows.arrivals[number]
-        if not shows(lane.document):
+        lane = rows.arrivals.get(number)
+        if lane is None or not shows(lane.document):  # None: its content was let go
             continue
         found[lane] = next(one.run.first_seq for one in rows.runs[lane] if one.arrival == number)
         if len(found) > limit:
@@ -89,7 +104,8 @@ def bases(rows: Rows, places: Sequence[Continued], source: NodeId) -> dict[Conti
         for (peer, lane), row in rows.staged.items()
         if (peer, lane.document, row.run.last_seq) == (source, place.document, place.length)
     )
-    return certain(staged) | held
+    away = certain((place, base) for place in places for base in _end_at(rows, place))
+    return away | certain(staged) | held
 
 
 def _held_at(rows: Rows, place: Continued) -> Iterator[Base]:
@@ -101,11 +117,26 @@ def _held_at(rows: Rows, place: Continued) -> Iterator[Base]:
                     yield Base(row.author, row.nonce, read_header(last).hash)
 
 
+def _end_at(rows: Rows, place: Continued) -> Iterator[Base]:
+    """A lane whose changes were let go ends here: all of it, what went, what has come back."""
+    for actor, row in rows.lanes.get(place.document, {}).items():
+        lane = Lane(place.document, actor)
+        gone = rows.let_go.get(lane)
+        ends = [row.held, *([gone.state] if gone else [])]
+        ends += (run.state for run in rows.refills.get(lane, ()))
+        if actor.startswith(place.actor):
+            for end in ends:
+                if end.length == place.length:
+                    yield Base(row.author, row.nonce, end.head)
+
+
 def runs(
     rows: Rows, document: DocumentId, have: Vector, bytes_max: int
 ) -> tuple[list[LaneRun], bool]:
     """What a peer lacks of a document."""
     wanted, beyond = shipping.lacking(states(rows, document), have)
+    for away in shed_lanes.withheld(memory_shedding.of(rows, [document]), [(document, have)]):
+        wanted.pop(away.actor, None)
     due = [
         run
         for actor, seq in wanted.items()
@@ -120,13 +151,14 @@ def lacking(
     rows: Rows, wanted: Sequence[tuple[DocumentId, Vector]], urgent_since_ms: int
 ) -> tuple[list[Lacking], list[DocumentId]]:
     """What peers with these vectors lack, lane by lane."""
+    away = shed_lanes.withheld(memory_shedding.of(rows, [one for one, _ in wanted]), wanted)
     found: list[Lacking] = []
     behind: list[DocumentId] = []
     for one, have in sorted(dict(wanted).items()):
         lanes = sorted(rows.lanes.get(one, {}).items())
         standing = {actor: Standing(row.held, *row.urgency) for actor, row in lanes}
         some, beyond = reaching.lacking(one, standing, have, urgent_since_ms)
-        found += some
+        found += [lacks for lacks in some if lacks.lane not in away]
         behind += [one] * beyond
     return found, behind
 

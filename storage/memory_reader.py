@@ -12,11 +12,11 @@ from itertools import islice
 from conflict.identity import DocumentId, DocumentKind, Lane, NodeId, document_kind
 from conflict.lane import LaneRun, ShortState, Vector, set_item
 from conflict.scope import THEATRE, Scopes, own_scopes
-from storage import memory_lanes, reaching, shipping
+from storage import memory_lanes, memory_shedding, reaching, shed_lanes, shipping
 from storage.memory_custody import MemoryCustody
 from storage.memory_rows import Rows
 from sync.continuing import Base, Continued
-from sync.ports import BlobWanted, Lacking, Listed, Reach, Summary, View
+from sync.ports import BlobWanted, Lacking, Listed, Reach, Release, Summary, View
 from sync.sketch import Sketch, Symbol
 
 EPOCH = "epoch"
@@ -199,6 +199,31 @@ class MemoryReader(MemoryCustody):
         """See `LaneReader.blobs_wanted`."""
         with self._lock:
             return memory_lanes.blobs_wanted(self._rows, limit, self._shows)
+
+    def released(self, peer: NodeId, epoch: bytes, limit: int) -> Release | None:
+        """See `LaneReader.released`."""
+        with self._lock:
+            return memory_shedding.released(self._rows, peer, epoch, limit, self._shows)
+
+    def withheld(self, wanted: Sequence[tuple[DocumentId, Vector]]) -> list[Lane]:
+        """See `LaneReader.withheld`."""
+        with self._lock:
+            found = memory_shedding.of(self._rows, [one for one, _ in wanted])
+            lacked = shed_lanes.withheld(found, wanted)
+            return sorted(lane for lane in lacked if self._shows(lane.document))
+
+    def refills(self, source: NodeId, limit: int) -> dict[DocumentId, Vector]:
+        """See `LaneReader.refills`."""
+        with self._lock:
+            rows = self._rows
+            documents = list(filter(self._shows, memory_shedding.wanted(rows)))[:limit]
+            found = shed_lanes.vectors(memory_shedding.of(rows, documents), documents)
+            staged = [
+                (lane, row.run.state.short)
+                for (peer, lane), row in rows.staged.items()
+                if peer == source and lane.document in found
+            ]
+            return shed_lanes.with_staged(found, staged)
 
     def blob_part(self, blob_hash: bytes, offset: int, size: int) -> tuple[bytes, int] | None:
         """See `LaneReader.blob_part`."""

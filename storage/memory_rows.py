@@ -29,10 +29,28 @@ _ABSENT: Any = object()
 
 
 class StoredRun(NamedTuple):
-    """A signed run and its arrival number."""
+    """A signed run, its arrival number, and when it came (ms)."""
 
     run: LaneRun
     arrival: int
+    at_ms: int
+
+
+class ShedRow(NamedTuple):
+    """A document whose content was let go; `links`: ids joined."""
+
+    number: int
+    at_ms: int
+    wanted_ms: int
+    label: str
+    links: bytes
+
+
+class LetGoLane(NamedTuple):
+    """How far a lane reached then, and how many statements it had."""
+
+    state: LaneState
+    statements: int
 
 
 class LaneRow(NamedTuple):
@@ -125,6 +143,9 @@ class Rows:
     entries: Table[tuple[NodeId, int], bytes] = field(default_factory=Table)
     claimed: Table[bytes, frozenset[NodeId]] = field(default_factory=Table)
     own_claimed: Table[bytes, bool] = field(default_factory=Table)
+    shed: Table[DocumentId, ShedRow] = field(default_factory=Table)
+    let_go: Table[Lane, LetGoLane] = field(default_factory=Table)
+    refills: Table[Lane, tuple[LaneRun, ...]] = field(default_factory=Table)
     came: Table[DocumentId, int] = field(default_factory=Table)
     lanes: Table[DocumentId, Mapping[ActorId, LaneRow]] = field(default_factory=Table)
     documents: Table[DocumentId, DocumentCache] = field(default_factory=Table)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
 from conflict.urgency import ROUTINE_LANE, LaneUrgency
-from storage import aside, blobs, holding, limits, memory_custody
+from storage import (
+    aside,
+    blobs,
+    holding,
+    limits,
+    memory_custody,
+    memory_lanes,
+    memory_shedding,
+    shedding,
+)
 from storage.errors import BlobMismatch
 from storage.framing import pack_evidence
 from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun
-from storage.shapes import ProjectionRow, Refusal, SetAsideRow
+from storage.refilling import Base
+from storage.shapes import Freed, ProjectionRow, Refusal, SetAsideRow
 from storage.sketches import Step
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, Position, Receipt, SetAside
@@ -37,6 +47,9 @@ class _Lookup:
         stored = (one.run for one in self._rows.runs[lane])
         return next(run for run in stored if run.last_seq >= seq)
 
+    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
+        return memory_shedding.of(self._rows, documents)
+
 
 class MemoryTransaction:
     """Implements `storage.ports.Transaction`; made by `MemoryStore.write`."""
@@ -49,7 +62,7 @@ class MemoryTransaction:
     def hold(self, runs: Sequence[LaneRun], source: NodeId | None, now_ms: int) -> Applied:
         """See `Transaction.hold`."""
         plan = holding.plan(runs, _Lookup(self._rows, source))
-        arrivals = {tail.lane.document: self._append(tail) for tail in plan.tails}
+        arrivals = {tail.lane.document: self._append(tail, now_ms) for tail in plan.tails}
         for one in plan.documents:
             before = self._rows.documents.get(one.document)
             arrival = arrivals[one.document]
@@ -65,18 +78,19 @@ class MemoryTransaction:
         memory_custody.settle(self._rows, [one.document for one in plan.documents], now_ms)
         digest = self._rows.tally.get("digest", 0) + plan.digest_delta
         self._rows.tally["digest"] = digest % _MODULUS
+        memory_shedding.bring_back(self._rows, plan.refill, now_ms)
         self._stage(plan, source, now_ms)
         kept = {item: pack_evidence(branch) for item, branch in plan.branches}
         self.set_aside(list(kept), kept, source, now_ms)
         return plan.applied
 
-    def _append(self, tail: LaneRun) -> int:
+    def _append(self, tail: LaneRun, now_ms: int) -> int:
         """Store a tail; its arrival number."""
         lane, rows = tail.lane, self._rows
         arrival = rows.tally.get("arrival", 0) + 1
         rows.tally["arrival"] = arrival
         rows.arrivals[arrival] = lane
-        rows.runs[lane] = (*rows.runs.get(lane, ()), StoredRun(tail, arrival))
+        rows.runs[lane] = (*rows.runs.get(lane, ()), StoredRun(tail, arrival, now_ms))
         lanes = rows.lanes.get(lane.document, {})
         fresh = LaneRow(tail.author, tail.nonce, tail.state)
         row = lanes.get(lane.actor, fresh)._replace(held=tail.state)
@@ -192,7 +206,8 @@ class MemoryTransaction:
             rows.named_by[other] = rows.named_by[other] - {document}
         for name, _ in before.blobs if before else ():
             rows.needs[name] = {one: n for one, n in rows.needs[name].items() if one != document}
-        links, needs = tuple(sorted(set(row.links))), tuple(sorted(dict(row.blobs).items()))
+        label, links = memory_shedding.completed(rows, row)
+        needs = tuple(sorted(dict(row.blobs).items()))
         for other in links:
             rows.named_by[other] = rows.named_by.get(other, frozenset()) | {document}
         for name, size in needs:
@@ -203,13 +218,13 @@ class MemoryTransaction:
         for one in here - gone:
             rows.belongs[one] = rows.belongs.get(one, frozenset()) | {document}
         rows.projections[document] = ProjectionRow(
-            document, row.label, row.open_findings, row.body, links, needs, tuple(sorted(here))
+            document, label, row.open_findings, row.body, tuple(links), needs, tuple(sorted(here))
         )
 
     def mark_clean(self, document: DocumentId) -> None:
         """See `Transaction.mark_clean`."""
         lanes = self._rows.lanes.get(document, {})
-        if not lanes or any(row.awaits for row in lanes.values()):
+        if not lanes or memory_lanes.awaiting(self._rows, document):
             return
         statements = sum(len(row.entries) for row in lanes.values())
         cache = self._rows.documents[document]
@@ -231,6 +246,22 @@ class MemoryTransaction:
     ) -> CustodyEntry | None:
         """See `Transaction.write_custody`."""
         return memory_custody.write(self._rows, garrison, epoch, now_ms, sign)
+
+    def shed(self, document: DocumentId, now_ms: int) -> Freed:
+        """See `Transaction.shed`."""
+        return memory_shedding.let_go(self._rows, document, now_ms)
+
+    def want(self, documents: Collection[DocumentId], now_ms: int) -> None:
+        """See `Transaction.want`."""
+        memory_shedding.want(self._rows, documents, now_ms)
+
+    def save_released(self, holder: NodeId, documents: Sequence[DocumentId]) -> None:
+        """See `Transaction.save_released`."""
+        memory_shedding.forget_receipts(self._rows, holder, documents)
+
+    def heard_release(self, peer: NodeId, epoch: bytes, through: int, total: int) -> None:
+        """See `Transaction.heard_release`."""
+        self.set_setting(shedding.told(peer), shedding.pack_told(epoch, through, total))
 
     def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
         """See `Transaction.put_blob_part`."""

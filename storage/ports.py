@@ -19,12 +19,15 @@ from storage.shapes import (
     Counts,
     Custody,
     DocumentWork,
+    Freed,
     Holding,
+    Idle,
     LaneStatus,
     Problem,
     ProjectionRow,
     Rebuilt,
     SetAsideRow,
+    Shed,
 )
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, LaneReader, Position, Receipt, Receipts, SetAside, View
@@ -125,6 +128,23 @@ class Transaction(Protocol):
         """
         ...
 
+    def shed(self, document: DocumentId, now_ms: int) -> Freed:
+        """Let go of a document's content: runs, entries, what is shown of it, blobs that nothing
+        else names. Its lanes' states, digest and label stay. Raises `NotShed`."""
+        ...
+
+    def want(self, documents: Collection[DocumentId], now_ms: int) -> None:
+        """Their content is to come back; those of which nothing was let go are passed over."""
+        ...
+
+    def save_released(self, holder: NodeId, documents: Sequence[DocumentId]) -> None:
+        """`holder` has let go of these: what it said before to hold of them is forgotten."""
+        ...
+
+    def heard_release(self, peer: NodeId, epoch: bytes, through: int, total: int) -> None:
+        """The peer knows what was let go here, so far (`Release`)."""
+        ...
+
     def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
         """Add bytes of a blob; True when it is now complete and verified.
 
@@ -221,6 +241,27 @@ class Store(LaneReader, Protocol):
 
         The nodes in use already change nothing; others cost one pass over the documents.
         """
+        ...
+
+    def shed_documents(self, documents: Collection[DocumentId]) -> dict[DocumentId, Shed]:
+        """Those of these documents whose content was let go, ascending."""
+        ...
+
+    def wanted(self, limit: int) -> list[DocumentId]:
+        """Documents whose content is to come back, longest waiting first."""
+        ...
+
+    def idle(self, before_ms: int, after: Idle | None, limit: int) -> list[Idle]:
+        """Documents that receipts allow to let go and that did not change since `before_ms`, longest
+        unchanged first, those behind `after`: one pass over the documents, off the sync path."""
+        ...
+
+    def touched_ms(self, documents: Collection[DocumentId]) -> int:
+        """When the latest content of any of these came; 0: none is here."""
+        ...
+
+    def used_bytes(self) -> int:
+        """How much of the database is in use, without free pages."""
         ...
 
     def set_aside_items(self) -> list[SetAsideRow]:

@@ -7,7 +7,7 @@ written by one statement a table.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -22,10 +22,10 @@ from sqlalchemy import (
     update,
 )
 
-from conflict.identity import DocumentId, DocumentKind
+from conflict.identity import ID_BYTES, DocumentId, DocumentKind
 from storage.shapes import ProjectionRow
 from storage.sharing import Audiences, of
-from storage.tables import blob, blob_need, link, member, projection
+from storage.tables import blob, blob_need, link, member, projection, shed
 from storage.upsert import chunks, upsert, write_rows
 from sync.ports import BlobWanted
 
@@ -40,6 +40,17 @@ class Shown:
     """Projection rows that a transaction has yet to write; the last of a document wins."""
 
     rows: dict[DocumentId, ProjectionRow] = field(default_factory=dict)
+
+    def complete(self, connection: Connection) -> list[ProjectionRow]:
+        """They, with what is known of content that was let go: the label, if the rest gives none, and
+        all links."""
+        known: dict[bytes, tuple[str, bytes]] = {}
+        for part in chunks(list(self.rows)):
+            for one, label, links in connection.execute(_LET_GO, {"documents": part}):
+                known[one] = label, links
+        for one in known.keys() & self.rows.keys():
+            self.rows[DocumentId(one)] = completed(self.rows[DocumentId(one)], *known[one])
+        return list(self.rows.values())
 
     def write(self, connection: Connection) -> None:
         """Write and forget them."""
@@ -58,6 +69,16 @@ class Shown:
         if links:
             write_rows(connection, _LINK, links)
         _need_blobs(connection, rows)
+
+
+def completed(row: ProjectionRow, label: str, links: bytes) -> ProjectionRow:
+    """With label and links (ids joined) of what was let go."""
+    others = {DocumentId(links[at : at + ID_BYTES]) for at in range(0, len(links), ID_BYTES)}
+    linked = tuple(sorted(others | set(row.links)))
+    return replace(row, label=row.label or label, links=linked)
+
+
+_LET_GO = select(shed.c.document, shed.c.label, shed.c.links).where(shed.c.document.in_(_DOCUMENTS))
 
 
 def _columns(row: ProjectionRow) -> dict[str, Any]:
@@ -146,6 +167,7 @@ def _filled(connection: Connection, rows: Sequence[Any]) -> list[ProjectionRow]:
     members: dict[bytes, list[DocumentId]] = {}
     links: dict[bytes, list[DocumentId]] = {}
     blobs: dict[bytes, list[tuple[bytes, int]]] = {}
+    shed_ms: dict[bytes, int] = {}
     for part in chunks([row.document for row in rows]):
         named = select(link).where(link.c.document.in_(part)).order_by(link.c.other)
         for document, other in connection.execute(named):
@@ -153,6 +175,8 @@ def _filled(connection: Connection, rows: Sequence[Any]) -> list[ProjectionRow]:
         needs = select(blob_need).where(blob_need.c.document.in_(part)).order_by(blob_need.c.hash)
         for need in connection.execute(needs):
             blobs.setdefault(need.document, []).append((need.hash, need.size))
+        gone = select(shed.c.document, shed.c.at_ms).where(shed.c.document.in_(part))
+        shed_ms |= {row.document: row.at_ms for row in connection.execute(gone)}
         inside = select(member).where(member.c.scope.in_(part)).order_by(member.c.document)
         for scope, one in connection.execute(inside):
             members.setdefault(scope, []).append(DocumentId(one))
@@ -164,6 +188,7 @@ def _filled(connection: Connection, rows: Sequence[Any]) -> list[ProjectionRow]:
             body=row.body,
             links=tuple(links.get(row.document, ())),
             blobs=tuple(blobs.get(row.document, ())),
+            shed_ms=shed_ms.get(row.document, 0),
             members=tuple(members.get(row.document, ())),
         )
         for row in rows

@@ -141,10 +141,13 @@ def _choose(lanes: Sequence[LaneHad], shelf: Shelf, chosen: _Chosen) -> Sequence
 
 
 def _due(parts: Sequence[Part], have: ShortState) -> Sequence[Part] | None:
-    """Parts to read for a peer that has a lane so far; None: it has more than we do.
+    """Parts to read for a peer that has a lane so far; None: it has more than we do. Of a lane whose
+    beginning was let go only what follows without a hole.
 
     The part that contains `have` is read if something comes after it there, or if its end differs.
     """
+    if parts and parts[0].first_seq > have.length + 1:
+        return ()
     if not have.length:
         return parts
     inside = [part for part in parts if part.last_seq >= have.length]

@@ -26,6 +26,8 @@ from storage import (
     reaching,
     settings,
     sharing,
+    shed_lanes,
+    shedding,
     sketches,
     staging,
 )
@@ -33,7 +35,7 @@ from storage.database import reading
 from storage.lanes import Shelf
 from storage.sharing import Audiences
 from sync.continuing import Base, Continued
-from sync.ports import BlobWanted, Lacking, Listed, Position, Reach, Summary, View
+from sync.ports import BlobWanted, Lacking, Listed, Position, Reach, Release, Summary, View
 from sync.sketch import Sketch, Symbol
 
 
@@ -184,6 +186,27 @@ class SqlReader:
             if seen is not None and not sharing.names_blob(connection, blob_hash, seen):
                 return None
             return blobs.read(connection, blob_hash, offset, size)
+
+    def released(self, peer: NodeId, epoch: bytes, limit: int) -> Release | None:
+        """See `LaneReader.released`."""
+        with self._reading() as (connection, seen):
+            return shedding.released(connection, peer, epoch, limit, seen)
+
+    def withheld(self, wanted: Sequence[tuple[DocumentId, Vector]]) -> list[Lane]:
+        """See `LaneReader.withheld`."""
+        with self._reading() as (connection, seen):
+            named = [one for one, _ in wanted]
+            found = shed_lanes.of(connection, named)
+            lacked = shed_lanes.withheld(found, wanted)
+            hidden = _hidden(connection, [lane.document for lane in lacked], seen)
+            return sorted(lane for lane in lacked if lane.document not in hidden)
+
+    def refills(self, source: NodeId, limit: int) -> dict[DocumentId, Vector]:
+        """See `LaneReader.refills`."""
+        with self._reading() as (connection, seen):
+            documents = shedding.wanted(connection, limit, seen)
+            found = shed_lanes.vectors(shed_lanes.of(connection, documents), documents)
+            return shed_lanes.with_staged(found, staging.reached(connection, source, documents))
 
     def custody_positions(self) -> dict[NodeId, Position]:
         """See `LaneReader.custody_positions`."""

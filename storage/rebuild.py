@@ -14,11 +14,11 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select
 from conflict.identity import document_text
 from conflict.lane import set_item
 from storage import aside, audiences, chains, counting, coverage, holding, lanes, sketches
-from storage.chains import Chain, DocumentChains
+from storage.chains import Chain, DocumentChains, LetGo
 from storage.database import is_sqlite
 from storage.locks import lock_everything
 from storage.shapes import Problem, Rebuilt
-from storage.tables import CACHES, document, lane, run, set_aside
+from storage.tables import CACHES, document, lane, run, set_aside, shed_lane
 from storage.upsert import insert_new
 from sync.limits import SKETCH_CELLS_KEPT
 from sync.sketch import Sketch, SketchKey
@@ -62,7 +62,20 @@ def rebuild(connection: Connection, progress: Callable[[int], None] | None) -> R
 
 
 def _walk(connection: Connection) -> Iterator[DocumentChains]:
-    return chains.walk(_rows(connection))
+    return chains.walk(_rows(connection), _let_go(connection))
+
+
+def _let_go(connection: Connection) -> Iterator[LetGo]:
+    """Every lane whose content was let go, in pages too."""
+    names = LetGo._fields
+    query = select(*(shed_lane.c[name] for name in names))
+    query = query.order_by(shed_lane.c.document, shed_lane.c.actor).limit(chains.RUNS_READ)
+    rows = connection.execute(query).all()
+    while rows:
+        yield from (LetGo(*row) for row in rows)
+        one, actor = rows[-1].document, rows[-1].actor
+        same = and_(shed_lane.c.document == one, shed_lane.c.actor > actor)
+        rows = connection.execute(query.where((shed_lane.c.document > one) | same)).all()
 
 
 def _rows(connection: Connection) -> Iterator[Any]:

@@ -9,6 +9,8 @@ from storage.tables import setting
 from storage.upsert import upsert
 
 EPOCH = "epoch"
+CUSTODY_CURSOR = "custody.cursor"
+"""How far this store's own custody log has come."""
 
 
 def read(connection: Connection, key: str) -> bytes | None:
@@ -28,3 +30,8 @@ def epoch(connection: Connection) -> bytes:
     if value is None:
         raise DatabaseCorrupt("The database has no epoch. Restore it from a backup.")
     return value
+
+
+def writes_custody(connection: Connection) -> bool:
+    """Whether this store has a custody log of its own: what is here was signed for."""
+    return read(connection, CUSTODY_CURSOR) is not None

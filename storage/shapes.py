@@ -22,7 +22,8 @@ class ProjectionRow:
 
     `label` is what lists show and search; `body` is opaque here; `links` are the documents it
     names; `blobs` are (SHA-256, size in bytes) of what its statements name; `members` are the documents
-    that a unit's says belong to it.
+    that a unit's says belong to it. `shed_ms`: when content of it was let go (0: all is here); only
+    the store says so.
     """
 
     document: DocumentId
@@ -32,6 +33,7 @@ class ProjectionRow:
     links: tuple[DocumentId, ...] = ()
     blobs: tuple[tuple[bytes, int], ...] = ()
     members: tuple[DocumentId, ...] = ()
+    shed_ms: int = 0
 
 
 class Refusal(NamedTuple):
@@ -43,7 +45,11 @@ class Refusal(NamedTuple):
 
 
 class LaneStatus(NamedTuple):
-    """One lane: how far held, how far admitted (changes), statements admitted, refusal if any."""
+    """One lane: how far held, how far admitted (changes), statements admitted, refusal if any.
+
+    `shed`: changes from the first on whose content was let go; then none is admitted, and
+    `statements` counts those that were.
+    """
 
     lane: Lane
     author: NodeId
@@ -52,6 +58,7 @@ class LaneStatus(NamedTuple):
     admitted: int
     statements: int
     refusal: Refusal | None
+    shed: int = 0
 
 
 class LaneWork(NamedTuple):
@@ -84,7 +91,7 @@ class Counts(NamedTuple):
     """Figures for `status` and `doctor`.
 
     `waiting`: documents that await admission. `refused`: lanes. `review`: documents with open
-    findings.
+    findings. `shed`: documents whose content was let go; `wanted`: of them, those to come back.
     """
 
     documents: int
@@ -98,6 +105,39 @@ class Counts(NamedTuple):
     staged: int
     blobs: int
     blobs_wanted: int
+    shed: int = 0
+    wanted: int = 0
+
+
+class Shed(NamedTuple):
+    """A document whose content was let go: what is still known of it.
+
+    `at_ms`, `wanted_ms`: when that was, since when it is to come back (0: it is not). `changes`,
+    `statements`: what was let go.
+    """
+
+    document: DocumentId
+    at_ms: int
+    wanted_ms: int
+    label: str
+    changes: int
+    statements: int
+
+
+class Freed(NamedTuple):
+    """What letting go of a document freed: changes, attachments, bytes of both and of what was read
+    out of them."""
+
+    changes: int
+    blobs: int
+    size: int
+
+
+class Idle(NamedTuple):
+    """A document that may be let go as far as receipts say, and when it last changed here (ms)."""
+
+    touched_ms: int
+    document: DocumentId
 
 
 class Holding(NamedTuple):

@@ -46,13 +46,14 @@ from storage.shapes import (
     Rebuilt,
     SetAsideRow,
 )
+from storage.shed_reading import ShedReading
 from storage.tables import setting
 from storage.transaction import SqlTransaction
 from storage.upsert import insert_new
 from sync.ports import Receipts, View
 
 
-class SqlStore(SqlReader):
+class SqlStore(SqlReader, ShedReading):
     """Implements `storage.ports.Store`. Reads on any thread; one writer at a time on SQLite."""
 
     def __init__(self, engine: Engine) -> None:

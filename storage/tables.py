@@ -157,6 +157,50 @@ custody_blob = Table(
 )
 """Blobs that garrisons say they have."""
 
+shed = Table(
+    "shed",
+    metadata,
+    Column("document", LargeBinary, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("wanted_ms", BigInteger, nullable=False, server_default="0"),
+    Column("label", Text, nullable=False),
+    Column("links", LargeBinary, nullable=False),
+    Index("shed_number", "number"),
+)
+"""Documents whose content was let go (`shedding.py`): what lists and charts still say of them.
+
+`number`: of the shedding, counted here, never used twice. `wanted_ms`: since when the content is to
+come back; 0: it is not."""
+shed_lane = Table(
+    "shed_lane",
+    metadata,
+    Column("document", LargeBinary, primary_key=True),
+    Column("actor", LargeBinary, primary_key=True),
+    Column("author", LargeBinary, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("length", Integer, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("statements", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How far a lane reached when its content was let go: its runs in `run` start after that."""
+refill = Table(
+    "refill",
+    metadata,
+    Column("document", LargeBinary, primary_key=True),
+    Column("actor", LargeBinary, primary_key=True),
+    Column("first_seq", Integer, primary_key=True, autoincrement=False),
+    Column("last_seq", Integer, nullable=False),
+    Column("author", LargeBinary, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("changes", LargeBinary, nullable=False),
+)
+"""Signed runs of a lane that is coming back, from its first change on; they go into `run` together,
+once their chain ends in the head that was let go."""
+
 setting = Table(
     "setting",
     metadata,
@@ -171,6 +215,7 @@ arrival = Sequence("arrival", metadata=metadata)
 TRUTH = (
     *(run, staged, set_aside, blob, blob_part, setting),
     *(receipt, holder, custody_log, custody_entry, custody_blob),
+    *(shed, shed_lane, refill),
 )
 
 # --- caches ------------------------------------------------------------------------------------

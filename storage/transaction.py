@@ -7,7 +7,7 @@ together before the next read or the commit.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -15,12 +15,12 @@ from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun
 from conflict.urgency import ROUTINE_LANE, LaneUrgency
-from storage import admission, aside, audiences, blobs, custody, ingest, settings
+from storage import admission, aside, audiences, blobs, custody, ingest, settings, shedding
 from storage.errors import BlobMismatch
 from storage.framing import pack_entries
 from storage.locks import lock_everything, lock_rows
 from storage.projections import Shown
-from storage.shapes import ProjectionRow
+from storage.shapes import Freed, ProjectionRow
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, Position, Receipt, SetAside
 
@@ -40,7 +40,7 @@ class SqlTransaction:
 
     def flush(self) -> None:
         """Write what is queued."""
-        connection, rows = self._connection, list(self._shown.rows.values())
+        connection, rows = self._connection, self._shown.complete(self._connection)
         moving = []
         if self._touched:
             moving = audiences.lock(connection, self._touched, rows)
@@ -163,6 +163,25 @@ class SqlTransaction:
         """See `Transaction.write_custody`."""
         self.flush()
         return custody.write(self._connection, garrison, epoch, now_ms, sign)
+
+    def shed(self, document: DocumentId, now_ms: int) -> Freed:
+        """See `Transaction.shed`."""
+        self.flush()
+        return shedding.let_go(self._connection, document, now_ms)
+
+    def want(self, documents: Collection[DocumentId], now_ms: int) -> None:
+        """See `Transaction.want`."""
+        self.flush()
+        shedding.want(self._connection, documents, now_ms)
+
+    def save_released(self, holder: NodeId, documents: Sequence[DocumentId]) -> None:
+        """See `Transaction.save_released`."""
+        self.flush()
+        shedding.forget_receipts(self._connection, holder, documents)
+
+    def heard_release(self, peer: NodeId, epoch: bytes, through: int, total: int) -> None:
+        """See `Transaction.heard_release`."""
+        self.set_setting(shedding.told(peer), shedding.pack_told(epoch, through, total))
 
     def put_blob_part(self, blob_hash: bytes, offset: int, data: bytes, size: int) -> bool:
         """See `Transaction.put_blob_part`."""

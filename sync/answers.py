@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 
-from sync import blob_effects, continuing, custody_effects, effects, lane_effects
+from sync import blob_effects, continuing, custody_effects, effects, lane_effects, shed_effects
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
 from sync.effects import Effect
@@ -13,6 +13,7 @@ from sync.exchange import Exchange
 from sync.lane_repair import LaneRepair
 from sync.repair import Repair
 from sync.rounds import Rounds
+from sync.shed_exchange import ShedExchange
 
 Taker = Callable[..., Iterable[Effect] | None]
 
@@ -45,4 +46,8 @@ ANSWERS: dict[type, Taker] = {
     custody_effects.CustodyRead: in_part("_custody", CustodyExchange.looked),
     custody_effects.EntriesRead: in_part("_custody", CustodyExchange.entries),
     custody_effects.CustodySaved: in_part("_custody", CustodyExchange.saved),
+    shed_effects.ReleasedRead: in_part("_shed", ShedExchange.looked),
+    shed_effects.RefillsRead: in_part("_shed", ShedExchange.refills_read),
+    shed_effects.ReleasedSaved: in_part("_shed", ShedExchange.released_saved),
+    shed_effects.HeardSaved: in_part("_shed", ShedExchange.heard_saved),
 }

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgpack
 
-from conflict.identity import ID_BYTES, NONCE_BYTES, ActorId, DocumentId, NodeId
+from conflict.identity import ID_BYTES, NONCE_BYTES, DocumentId, NodeId
 from conflict.lane import DIGEST_BYTES
 from conflict.signature import SIGNATURE_BYTES
-from sync import limits, messages
+from sync import fields, limits, messages
 from sync.errors import BadFrame, FrameTooLarge, UnknownMessage
 from sync.leb128 import bound
 from sync.messages import Message
@@ -81,76 +81,24 @@ def _unpack(data: bytes) -> Any:
     return body
 
 
-def _sized(value: Any, size: int) -> bytes:
-    if not isinstance(value, bytes) or len(value) != size:
-        raise BadFrame(f"{size} bytes expected")
-    return value
-
-
-def _number(value: Any, most: int = 1 << 62) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise BadFrame(f"a number from 0 to {most} expected")
-    return value
-
-
-def _bytes(value: Any) -> bytes:
-    if not isinstance(value, bytes):
-        raise BadFrame("bytes expected")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise BadFrame("true or false expected")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > limits.TEXT_CHARS_MAX:
-        raise BadFrame(f"text of at most {limits.TEXT_CHARS_MAX} characters expected")
-    return value
-
-
-def _items(value: Any, most: int, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise BadFrame("a list expected")
-    if len(value) > most:
-        raise FrameTooLarge(f"{len(value)} items, at most {most} ({name})")
-    return value
-
-
-def _precedence(value: Any, known: frozenset[Precedence]) -> Precedence:
-    if _number(value) not in known:
-        raise BadFrame(f"precedence {value} is not of such a message in protocol version 1")
-    return Precedence(value)
-
-
-def _document(value: Any) -> DocumentId:
-    return DocumentId(_sized(value, ID_BYTES))
-
-
-def _actor(value: Any) -> ActorId:
-    return ActorId(_sized(value, ID_BYTES))
-
-
-def _hello(*fields: Any) -> messages.Hello:
-    low, high, node, epoch, nonce, catalogue, clock, key, frame, credit, *_later = fields
+def _hello(*given: Any) -> messages.Hello:
+    low, high, node, epoch, nonce, catalogue, clock, key, frame, credit, *_later = given
     return messages.Hello(
-        _number(low),
-        _number(high),
-        NodeId(_sized(node, ID_BYTES)),
-        _sized(epoch, ID_BYTES),
-        _sized(nonce, NONCE_BYTES),
-        _number(catalogue),
-        _number(clock),
-        _sized(key, KEY_NAME_BYTES),
-        _number(frame),
-        _number(credit),
+        fields.number(low),
+        fields.number(high),
+        NodeId(fields.sized(node, ID_BYTES)),
+        fields.sized(epoch, ID_BYTES),
+        fields.sized(nonce, NONCE_BYTES),
+        fields.number(catalogue),
+        fields.number(clock),
+        fields.sized(key, KEY_NAME_BYTES),
+        fields.number(frame),
+        fields.number(credit),
     )
 
 
 def _proof(signature: Any, scopes: Any) -> messages.Proof:
-    sized = _sized(signature, SIGNATURE_BYTES)
+    sized = fields.sized(signature, SIGNATURE_BYTES)
     return messages.Proof(sized, None if scopes is None else _scopes(scopes))
 
 
@@ -166,9 +114,12 @@ def _scopes(packed: Any) -> tuple[DocumentId, ...]:
 
 
 def _check(number: Any, documents: Any, digest: Any, repair: Any, sketched: Any) -> messages.Check:
-    summary = Summary(_number(documents), _sized(digest, 8))
+    summary = Summary(fields.number(documents), fields.sized(digest, 8))
     return messages.Check(
-        _number(number, limits.ROUNDS_MAX), summary, _flag(repair), _flag(sketched)
+        fields.number(number, limits.ROUNDS_MAX),
+        summary,
+        fields.flag(repair),
+        fields.flag(sketched),
     )
 
 
@@ -181,11 +132,11 @@ def _listing(number: Any, after: Any, packed: Any, final: Any) -> messages.Listi
         Listed(DocumentId(packed[at : at + ID_BYTES]), packed[at + ID_BYTES : at + _LISTED_BYTES])
         for at in range(0, len(packed), _LISTED_BYTES)
     )
-    start = None if after is None else _document(after)
+    start = None if after is None else fields.document(after)
     ids = [one.document for one in listed]
     if ids != sorted(set(ids)) or (start is not None and ids and ids[0] <= start):
         raise BadFrame("a listing ascends")
-    return messages.Listing(_number(number), start, listed, _flag(final))
+    return messages.Listing(fields.number(number), start, listed, fields.flag(final))
 
 
 def _sketch(number: Any, salt: Any, start: Any, cells: Any, *of: Any) -> messages.Sketch:
@@ -193,14 +144,19 @@ def _sketch(number: Any, salt: Any, start: Any, cells: Any, *of: Any) -> message
         raise BadFrame(f"cells of {CELL_BYTES} bytes expected")
     if len(cells) > limits.SKETCH_CELLS_MAX * CELL_BYTES:
         raise FrameTooLarge(f"over {limits.SKETCH_CELLS_MAX} cells (SKETCH_CELLS_MAX)")
-    salted = b"" if salt == b"" else _sized(salt, SALT_BYTES)
+    salted = b"" if salt == b"" else fields.sized(salt, SALT_BYTES)
     if not of:
-        return messages.Sketch(_number(number), salted, _number(start), cells)
+        return messages.Sketch(fields.number(number), salted, fields.number(start), cells)
     document, lanes = of
     if salted:
         raise BadFrame("a sketch of lanes has no salt")
     return messages.Sketch(
-        _number(number), salted, _number(start), cells, _document(document), _number(lanes)
+        fields.number(number),
+        salted,
+        fields.number(start),
+        cells,
+        fields.document(document),
+        fields.number(lanes),
     )
 
 
@@ -215,8 +171,8 @@ def _of(document: DocumentId | None) -> Iterable[object]:
 
 
 def _more(number: Any, size: Any, *of: Any) -> messages.More:
-    wanted = _number(size, limits.SKETCH_CELLS_MAX)
-    return messages.More(_number(number), wanted, *map(_document, of))
+    wanted = fields.number(size, limits.SKETCH_CELLS_MAX)
+    return messages.More(fields.number(number), wanted, *map(fields.document, of))
 
 
 def _wanted_body(message: messages.Wanted) -> Iterable[object]:
@@ -226,9 +182,11 @@ def _wanted_body(message: messages.Wanted) -> Iterable[object]:
 
 
 def _wanted(number: Any, packed: Any, whole: Any, final: Any, *of: Any) -> messages.Wanted:
-    found = vectors_from_bytes(_bytes(packed), SYMBOL_BYTES, whole=_flag(whole))
+    found = vectors_from_bytes(fields.raw(packed), SYMBOL_BYTES, whole=fields.flag(whole))
     wanted = tuple((Symbol(int.from_bytes(name, "big")), vector) for name, vector in found)
-    return messages.Wanted(_number(number), wanted, whole, _flag(final), *map(_document, of))
+    return messages.Wanted(
+        fields.number(number), wanted, whole, fields.flag(final), *map(fields.document, of)
+    )
 
 
 def _vectors_body(message: messages.Vectors) -> Iterable[object]:
@@ -237,26 +195,30 @@ def _vectors_body(message: messages.Vectors) -> Iterable[object]:
 
 
 def _vectors(number: Any, packed: Any, answer: Any, whole: Any, final: Any) -> messages.Vectors:
-    found = vectors_from_bytes(_bytes(packed), ID_BYTES, whole=_flag(whole))
+    found = vectors_from_bytes(fields.raw(packed), ID_BYTES, whole=fields.flag(whole))
     vectors = tuple((DocumentId(name), vector) for name, vector in found)
-    return messages.Vectors(_number(number), vectors, _flag(answer), whole, _flag(final))
+    return messages.Vectors(
+        fields.number(number), vectors, fields.flag(answer), whole, fields.flag(final)
+    )
 
 
 def _content(frame: Any, precedence: Any, payload: Any) -> messages.Content:
-    return messages.Content(_number(frame), _precedence(precedence, _OF_CONTENT), _bytes(payload))
+    return messages.Content(
+        fields.number(frame), fields.precedence(precedence, _OF_CONTENT), fields.raw(payload)
+    )
 
 
 def _finished(number: Any) -> messages.Finished:
-    return messages.Finished(_number(number))
+    return messages.Finished(fields.number(number))
 
 
 def _receipts(frames: Any, refused: Any, signature: Any) -> messages.Receipts:
-    numbers = _items(frames, limits.RECEIPT_FRAMES_MAX, "RECEIPT_FRAMES_MAX")
-    places = _items(refused, limits.CONTENT_RUNS_MAX, "CONTENT_RUNS_MAX")
+    numbers = fields.items(frames, limits.RECEIPT_FRAMES_MAX, "RECEIPT_FRAMES_MAX")
+    places = fields.items(refused, limits.CONTENT_RUNS_MAX, "CONTENT_RUNS_MAX")
     return messages.Receipts(
-        tuple(map(_number, numbers)),
-        tuple((_number(frame), _number(place)) for frame, place in places),
-        _sized(signature, SIGNATURE_BYTES),
+        tuple(map(fields.number, numbers)),
+        tuple((fields.number(frame), fields.number(place)) for frame, place in places),
+        fields.sized(signature, SIGNATURE_BYTES),
     )
 
 
@@ -267,14 +229,18 @@ def receipt_message(epoch: bytes, receipts: Iterable[Receipt]) -> bytes:
 
 def _refused(document: Any, actor: Any, first_seq: Any, code: Any, detail: Any) -> messages.Refused:
     return messages.Refused(
-        _document(document), _actor(actor), _number(first_seq), _text(code), _text(detail)
+        fields.document(document),
+        fields.actor(actor),
+        fields.number(first_seq),
+        fields.text(code),
+        fields.text(detail),
     )
 
 
 def _blob_ask(wanted: Any) -> messages.BlobAsk:
-    items = _items(wanted, limits.BLOBS_ASKED_MAX, "BLOBS_ASKED_MAX")
+    items = fields.items(wanted, limits.BLOBS_ASKED_MAX, "BLOBS_ASKED_MAX")
     return messages.BlobAsk(
-        tuple((_sized(blob, _HASH_BYTES), _number(offset)) for blob, offset in items)
+        tuple((fields.sized(blob, _HASH_BYTES), fields.number(offset)) for blob, offset in items)
     )
 
 
@@ -282,32 +248,40 @@ def _blob_part(blob: Any, size: Any, offset: Any, data: Any) -> messages.BlobPar
     if not isinstance(data, bytes) or len(data) > limits.BLOB_PART_BYTES:
         raise FrameTooLarge(f"blob part over {limits.BLOB_PART_BYTES} bytes (BLOB_PART_BYTES)")
     return messages.BlobPart(
-        _sized(blob, _HASH_BYTES),
-        _number(size, limits.BLOB_BYTES_MAX),
-        _number(offset, limits.BLOB_BYTES_MAX),
+        fields.sized(blob, _HASH_BYTES),
+        fields.number(size, limits.BLOB_BYTES_MAX),
+        fields.number(offset, limits.BLOB_BYTES_MAX),
         data,
     )
 
 
 def _custody_have(logs: Any) -> messages.CustodyHave:
-    items = _items(logs, limits.CUSTODY_GARRISONS_MAX, "CUSTODY_GARRISONS_MAX")
+    items = fields.items(logs, limits.CUSTODY_GARRISONS_MAX, "CUSTODY_GARRISONS_MAX")
     return messages.CustodyHave(
         tuple(
-            (NodeId(_sized(node, ID_BYTES)), _sized(epoch, ID_BYTES), _number(number))
+            (
+                NodeId(fields.sized(node, ID_BYTES)),
+                fields.sized(epoch, ID_BYTES),
+                fields.number(number),
+            )
             for node, epoch, number in items
         )
     )
 
 
 def _custody(entry: Any) -> messages.Custody:
-    if len(_bytes(entry)) > limits.CUSTODY_ENTRY_BYTES_MAX:
+    if len(fields.raw(entry)) > limits.CUSTODY_ENTRY_BYTES_MAX:
         limit = limits.CUSTODY_ENTRY_BYTES_MAX
         raise FrameTooLarge(f"custody entry over {limit} bytes (CUSTODY_ENTRY_BYTES_MAX)")
     return messages.Custody(entry)
 
 
+def _released(through: Any, total: Any, packed: Any) -> messages.Released:
+    return messages.Released(fields.number(through), fields.number(total), fields.documents(packed))
+
+
 def _fault(code: Any, text: Any) -> messages.Fault:
-    return messages.Fault(_text(code), _text(text))
+    return messages.Fault(fields.text(code), fields.text(text))
 
 
 def _part(precedence: Any, more: Any, data: Any) -> messages.Part:
@@ -315,11 +289,11 @@ def _part(precedence: Any, more: Any, data: Any) -> messages.Part:
         raise BadFrame("a part is bytes, at least one")
     if len(data) > limits.PART_BYTES_MAX:
         raise FrameTooLarge(f"part over {limits.PART_BYTES_MAX} bytes (PART_BYTES_MAX)")
-    return messages.Part(_precedence(precedence, _OF_PARTS), _flag(more), data)
+    return messages.Part(fields.precedence(precedence, _OF_PARTS), fields.flag(more), data)
 
 
 def _ack(through: Any) -> messages.Ack:
-    return messages.Ack(_number(through))
+    return messages.Ack(fields.number(through))
 
 
 _TYPES: dict[type, int] = {
@@ -342,6 +316,9 @@ _TYPES: dict[type, int] = {
     messages.Wanted: 17,
     messages.CustodyHave: 18,
     messages.Custody: 19,
+    messages.Released: 20,
+    messages.Heard: 21,
+    messages.Withheld: 22,
 }
 
 PART, ACK = _TYPES[messages.Part], _TYPES[messages.Ack]
@@ -364,6 +341,8 @@ _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
     16: lambda one: (one.round, one.size, *_of(one.document)),
     17: _wanted_body,
     18: lambda one: ([list(item) for item in one.logs],),
+    20: lambda one: (one.through, one.total, b"".join(one.documents)),
+    22: lambda one: (b"".join(one.documents),),
 }
 
 _DECODERS: dict[int, Callable[..., Message]] = {
@@ -386,4 +365,7 @@ _DECODERS: dict[int, Callable[..., Message]] = {
     17: _wanted,
     18: _custody_have,
     19: _custody,
+    20: _released,
+    21: lambda through, total: messages.Heard(fields.number(through), fields.number(total)),
+    22: lambda packed: messages.Withheld(fields.documents(packed)),
 }

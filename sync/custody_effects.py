@@ -63,3 +63,7 @@ class CustodySaved(NamedTuple):
     entry: CustodyEntry
     verdict: Verdict
     position: Position
+
+
+CustodyQuestion = ReadCustody | ReadEntries
+CustodyAnswer = CustodyRead | EntriesRead | CustodySaved

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import Scopes
-from sync import continuing, custody_effects
+from sync import continuing
 from sync.blob_effects import BlobAnswer, ReadBlob, ReadBlobsWanted, SaveBlobPart
+from sync.custody_effects import CustodyAnswer, CustodyQuestion, CustodyRefused, SaveCustody
 from sync.lane_effects import LaneAnswer, LaneRead, LanesShown
 from sync.ports import (
     Applied,
@@ -26,6 +27,7 @@ from sync.ports import (
     SetAside,
     Summary,
 )
+from sync.shed_effects import ShedAnswer, ShedNotice, ShedRead, ShedWrite
 from sync.sketch import Symbol
 
 
@@ -168,8 +170,8 @@ Read = (
     | ReadBlobsWanted
     | ReadBlob
     | continuing.ReadBases
-    | custody_effects.ReadCustody
-    | custody_effects.ReadEntries
+    | CustodyQuestion
+    | ShedRead
 )
 
 # Writes ------------------------------------------------------------------------------------------
@@ -193,7 +195,7 @@ class SaveReceipts(NamedTuple):
     receipts: tuple[Receipt, ...]
 
 
-Write = Hold | SaveReceipts | SaveBlobPart | custody_effects.SaveCustody
+Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody | ShedWrite
 
 # The rest ----------------------------------------------------------------------------------------
 
@@ -238,7 +240,7 @@ class PeerRefused(NamedTuple):
     detail: str
 
 
-Notice = Proven | Entered | Outdated | PeerRefused | custody_effects.CustodyRefused
+Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused | ShedNotice
 Effect = Read | Write | Close | Notice
 
 # Answers -----------------------------------------------------------------------------------------
@@ -304,11 +306,12 @@ class NewsRead(NamedTuple):
 
 class LackingRead(NamedTuple):
     """See `ReadLacking`; `behind`: our vectors of the lanes of which the peer has more; `owed`: the
-    documents among them for which it waits."""
+    documents among them for which it waits; `withheld`: where it lacks what was let go here."""
 
     lanes: tuple[Lacking, ...]
     behind: tuple[tuple[DocumentId, Vector], ...]
     owed: frozenset[DocumentId] = frozenset()
+    withheld: tuple[DocumentId, ...] = ()
 
 
 class ReachRead(NamedTuple):
@@ -358,7 +361,6 @@ Answer = (
     | BlobAnswer
     | HoldDone
     | continuing.BasesRead
-    | custody_effects.CustodyRead
-    | custody_effects.EntriesRead
-    | custody_effects.CustodySaved
+    | CustodyAnswer
+    | ShedAnswer
 )

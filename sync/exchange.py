@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import Vector
-from sync import effects, limits, messages
+from sync import effects, limits, messages, shed_effects
 from sync.continuing import BasesRead, ReadBases
 from sync.effects import Effect
 from sync.errors import FrameTooLarge, OutOfTurn
@@ -19,6 +19,7 @@ from sync.outbox import Outbox
 from sync.ports import Keyring, Precedence, Signer, Terms
 from sync.receipts import check_receipts, refusal
 from sync.relays import Relays
+from sync.shed_exchange import Withheld
 from sync.vectors import said
 
 Say = Callable[[Message], None]
@@ -42,6 +43,7 @@ class Exchange:
         self.outbox = Outbox(terms)
         self.inbound = Inbound(signer, keyring, epoch, peer, terms.profile.receipt_delay_s)
         self.relays = Relays(leader=leader)
+        self.withheld = Withheld()
         self.progress = False
         self.moved = False  # content has gone or come since it was last set to False
         self._keyring, self._peer = keyring, peer
@@ -120,6 +122,10 @@ class Exchange:
         """What the peer lacks of what it asked for; where it has more than we, we ask in turn: once a
         round for each document, because of a branch both sides are behind for ever."""
         self.outbox.found(answer)
+        self.withheld.ours.update(answer.withheld)
+        for at in range(0, len(answer.withheld), limits.RELEASED_DOCUMENTS_MAX):
+            some = answer.withheld[at : at + limits.RELEASED_DOCUMENTS_MAX]
+            self._say(messages.Withheld(some))
         ask = [
             (document, vector)
             for document, vector in answer.behind
@@ -146,6 +152,11 @@ class Exchange:
         if lanes:
             self._vector_reads += 1
             yield effects.ReadVectors(self._ticket(), self._source, lanes)
+
+    def withholds(self, withheld: messages.Withheld) -> Iterator[Effect]:
+        """The peer has let go of what we asked for: somebody else has it."""
+        self.withheld.answered(withheld.documents)
+        yield shed_effects.PeerWithholds(withheld.documents)
 
     def vectors_read(self, answer: effects.VectorsRead) -> None:
         """How far we have some lanes, for the peer to send from there on."""

@@ -188,6 +188,31 @@ class Custody(NamedTuple):
     entry: bytes
 
 
+class Released(NamedTuple):
+    """The sender has let go of the content of these documents: its receipts of them are over.
+
+    `through`: number of its last shedding that this tells of; `total`: how many documents it is
+    without now.
+    """
+
+    through: int
+    total: int
+    documents: tuple[DocumentId, ...]
+
+
+class Heard(NamedTuple):
+    """The sender has kept that RELEASED; the same two numbers."""
+
+    through: int
+    total: int
+
+
+class Withheld(NamedTuple):
+    """The receiver lacks something of these documents that the sender has let go."""
+
+    documents: tuple[DocumentId, ...]
+
+
 class Fault(NamedTuple):
     """The sender closes the session: code, and a text that names limit or cause."""
 
@@ -226,6 +251,9 @@ Message = (
     | BlobPart
     | CustodyHave
     | Custody
+    | Released
+    | Heard
+    | Withheld
     | Fault
     | Part
     | Ack
@@ -240,6 +268,8 @@ _SAID_AS: dict[type, Precedence] = {
     Wanted: Precedence.SUMMARY,
     Vectors: Precedence.SUMMARY,
     Custody: Precedence.SUMMARY,
+    Released: Precedence.SUMMARY,
+    Withheld: Precedence.SUMMARY,
     Finished: Precedence.ROUTINE,
     Refused: Precedence.ROUTINE,
     BlobPart: Precedence.BLOB,

@@ -63,12 +63,27 @@ class Applied(NamedTuple):
 
     `held`: every lane named, as durable after commit. `grown`: lanes that are longer than before,
     with the number of their first new change. `gaps`: lanes whose run starts beyond what is held.
+    `refilled`: documents whose content was let go here and is whole again. A lane whose content is
+    not all here is in none but `grown`: nothing durable is claimed of it.
     """
 
     held: tuple[HeldLane, ...]
     grown: tuple[tuple[Lane, int], ...]
     set_aside: tuple[SetAside, ...]
     gaps: tuple[Lane, ...]
+    refilled: tuple[DocumentId, ...] = ()
+
+
+class Release(NamedTuple):
+    """Documents whose content a node has let go, though it may have said that it holds them.
+
+    `through`: number of the last shedding that this tells of; `total`: how many documents it is
+    without now.
+    """
+
+    through: int
+    total: int
+    documents: tuple[DocumentId, ...]
 
 
 class Receipt(NamedTuple):
@@ -290,6 +305,19 @@ class LaneReader(Protocol):
 
     def blob_part(self, blob_hash: bytes, offset: int, size: int) -> tuple[bytes, int] | None:
         """Up to `size` bytes from `offset` and the total size; None: not complete here."""
+        ...
+
+    def released(self, peer: NodeId, epoch: bytes, limit: int) -> Release | None:
+        """What was let go here and this peer, in this epoch of its store, was not told yet."""
+        ...
+
+    def withheld(self, wanted: Sequence[tuple[DocumentId, Vector]]) -> list[Lane]:
+        """Lanes of which peers with these vectors lack something that was let go here, ascending."""
+        ...
+
+    def refills(self, source: NodeId, limit: int) -> dict[DocumentId, Vector]:
+        """Documents whose content is to come back, longest waiting first, and how far each lane of
+        it has (length 0: nothing), with what that peer has staged of it."""
         ...
 
     def custody_positions(self) -> dict[NodeId, Position]:

@@ -19,6 +19,7 @@ from sync import (
     lane_effects,
     lane_sketch,
     limits,
+    shed_effects,
     sketch,
 )
 from sync.effects import Answer, Read
@@ -57,16 +58,27 @@ def _news(read: effects.ReadNews, store: LaneReader) -> effects.NewsRead:
 
 def _lacking(read: effects.ReadLacking, store: LaneReader) -> effects.LackingRead:
     asked = {one.document: one for one in read.wanted}
-    found, behind = store.lacking(
-        [(one.document, one.have) for one in read.wanted], read.urgent_since_ms
-    )
+    wanted = [(one.document, one.have) for one in read.wanted]
+    found, behind = store.lacking(wanted, read.urgent_since_ms)
     lanes = tuple(one for one in found if _concerns(asked[one.lane.document], one.lane.actor))
+    away = (one for one in store.withheld(wanted) if _concerns(asked[one.document], one.actor))
+    withheld = tuple(dict.fromkeys(one.document for one in away))
     owed = frozenset(one.document for one in read.wanted if one.owed)
     answered = sorted(owed.union(behind))
     ours = store.vectors(answered, read.source) if answered else {}
     vectors = ((one, lacking(ours[one], asked[one].have)) for one in answered)
     told = tuple((one, vector) for one, vector in vectors if vector or one in owed)
-    return effects.LackingRead(lanes, told, owed)
+    return effects.LackingRead(lanes, told, owed, withheld)
+
+
+def _released(read: shed_effects.ReadReleased, store: LaneReader) -> shed_effects.ReleasedRead:
+    most = limits.RELEASED_DOCUMENTS_MAX
+    return shed_effects.ReleasedRead(store.released(read.peer, read.epoch, most))
+
+
+def _refills(read: shed_effects.ReadRefills, store: LaneReader) -> shed_effects.RefillsRead:
+    found = store.refills(read.peer, limits.REFILL_DOCUMENTS_MAX)
+    return shed_effects.RefillsRead(tuple(found.items()))
 
 
 def _concerns(asked: Asked, actor: ActorId) -> bool:
@@ -265,4 +277,6 @@ _PERFORM: dict[type, Callable[..., Answer]] = {
     blob_effects.ReadBlob: _blob,
     custody_effects.ReadCustody: _custody,
     custody_effects.ReadEntries: _entries,
+    shed_effects.ReadReleased: _released,
+    shed_effects.ReadRefills: _refills,
 }

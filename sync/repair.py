@@ -34,10 +34,10 @@ class Method(IntEnum):
     SALTED = 1
     LISTING = 2
 
-    @property
-    def next(self) -> Method:
-        """What to try when this has not helped; after all three it is not the method."""
-        return Method((self + 1) % len(Method))
+    def after(self, *, withheld: bool) -> Method:
+        """What to try when this has not helped; after all three it is not the method. Where content
+        was `withheld` a listing, which costs most, would not help either."""
+        return Method((self + 1) % (Method.LISTING if withheld else len(Method)))
 
 
 class Sides(NamedTuple):

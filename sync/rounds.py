@@ -84,6 +84,7 @@ class Rounds:
         self._early_cells: messages.Sketch | None = None
         self._checking = self._news_reading = self._pushed = self._check_at_rest = False
         self._repair_delay_s = limits.REPAIR_DELAY_S
+        self._repair_due = 0.0  # when a round that brought nothing is worth repeating
         self._refusals = 0  # of a round that was wished for, in a row
         self._put_off = 0  # how often in a row, because something was still being sent
         self.waits_turn = False
@@ -149,7 +150,7 @@ class Rounds:
         if 0 < self._put_off <= _PUT_OFF_MAX:
             self.check_soon()
         else:
-            yield from self.check(repair=self._at.phase is Phase.DIFFERENT)
+            yield from self.check(repair=self._at.phase is Phase.DIFFERENT and not self._in_vain)
 
     # Checks -----------------------------------------------------------------------------------
 
@@ -171,7 +172,8 @@ class Rounds:
     def _next_round(self, number: int) -> None:
         """After one that brought nothing, by another method."""
         if self._at.phase is Phase.REPAIRING and not self._exchange.progress:
-            self._method = self._method.next
+            withheld = bool(self._exchange.withheld.words)
+            self._method = self._method.after(withheld=withheld)
         company = self.company
         cells = company.terms.profile.trip_bytes // CELL_BYTES
         sides = Sides(
@@ -253,7 +255,8 @@ class Rounds:
                 yield effects.Outdated()
             yield blob_effects.ReadBlobsWanted(self._ticket())
         elif not self._repair:
-            yield from self._at.enter(Phase.DIFFERENT, "contents differ; repair is scheduled")
+            cause = self._exchange.withheld.words or "contents differ; repair is scheduled"
+            yield from self._at.enter(Phase.DIFFERENT, cause)
             self._repair_later()
         else:
             yield from self._repair_now(self._mine, self._theirs)
@@ -261,6 +264,7 @@ class Rounds:
     def _repair_now(self, mine: Summary, theirs: Summary) -> Iterator[Effect]:
         fewer = mine.documents - theirs.documents
         lists = fewer < 0 or (fewer == 0 and self.company.leader)
+        self._exchange.withheld.clear()
         yield from self._at.enter(Phase.REPAIRING)
         if not (self._early and self.company.leader):
             yield from self._read_staged()
@@ -277,8 +281,15 @@ class Rounds:
             self._refusals = min(self._refusals + 1, _REFUSALS_MAX)
             self.due = self._at.now + delay_s
             return
-        self.due = self._at.now + self._repair_delay_s
-        self._repair_delay_s = min(self._repair_delay_s * 2, limits.REPAIR_DELAY_S_MAX)
+        if not self._in_vain:
+            self._repair_due = self._at.now + self._repair_delay_s
+            self._repair_delay_s = min(self._repair_delay_s * 2, limits.REPAIR_DELAY_S_MAX)
+        self.due = self._repair_due
+
+    @property
+    def _in_vain(self) -> bool:
+        """A round would ask again, so soon, for what one side has let go."""
+        return bool(self._exchange.withheld.words) and self._at.now < self._repair_due
 
     # Rounds -----------------------------------------------------------------------------------
 
@@ -298,6 +309,14 @@ class Rounds:
         self._exchange.asked(vectors, owed=comparer and not vectors.answer)
         if now:
             self.round.asked(vectors)
+
+    def on_finished(self, finished: messages.Finished) -> None:
+        """The peer has sent all that was asked; of an earlier round too: where nothing had to be sent,
+        CHECK overtakes it."""
+        if finished.round > self.round.number:
+            raise OutOfTurn("FINISHED of a round to come")
+        if finished.round == self.round.number and self._at.phase is Phase.REPAIRING:
+            self.round.peer_finished(finished)
 
     def take_turn(self) -> Iterator[Effect]:
         """No other session repairs: a round that was put off for that is asked for now."""

@@ -22,12 +22,14 @@ from sync.flow import Flow, Intake
 from sync.handshake import Greeting, Handshake
 from sync.link_profile import LinkProfile
 from sync.messages import Message
-from sync.ports import Keyring, Known, Precedence, Signer, Terms
+from sync.ports import Keyring, Precedence, Signer, Terms
 from sync.repair import Repair
 from sync.rounds import SETTLED, Company, Rounds, Standing
+from sync.session_view import SessionView
+from sync.shed_exchange import ShedExchange
 
 
-class Session:
+class Session(SessionView):
     """Drive with `start`, `receive`, `answer`, `grown`, `expire`; each returns effects in order.
 
     After each of them, and when the channel can take more, send what `transmit` gives. `terms` says
@@ -56,6 +58,7 @@ class Session:
         self._grant()
         self._blobs: BlobExchange | None = None
         self._custody = CustodyExchange(self._ticket, self._say, keyring, leader=leader)
+        self._shed = ShedExchange(self._ticket, self._say)
         self._rounds: Rounds | None = None  # these two once the peer is proven
         self._exchange: Exchange | None = None
         self._tickets = 0
@@ -111,6 +114,14 @@ class Session:
             return []
         return self._do(now, lambda: self._custody.grown(now, relayed=relayed))
 
+    def released(self, now: float) -> list[Effect]:
+        """Content was let go here, or has come back: tell the peer."""
+        return [] if self.phase in _UNPROVEN else self._do(now, self._shed.look)
+
+    def refill(self, now: float) -> list[Effect]:
+        """Ask this peer for the content that is to come back."""
+        return [] if self.phase in _UNPROVEN else self._do(now, self._shed.refill)
+
     def check(self, now: float) -> list[Effect]:
         """Prove equality now, and repair if it does not hold. A follower asks the leader to."""
         if self.phase not in SETTLED:
@@ -151,48 +162,6 @@ class Session:
         """The connection has ended, perhaps without a word from the peer."""
         text = "the connection was closed or lost, and no reason given"
         return [] if self.phase is Phase.CLOSED else self._closed(LinkLost.code, text)
-
-    # What status asks -----------------------------------------------------------------------
-
-    @property
-    def phase(self) -> Phase:
-        """Where the session stands."""
-        return self._at.phase
-
-    @property
-    def cause(self) -> str:
-        """Why it is not equal, where it is not."""
-        return self._at.cause
-
-    @property
-    def profile(self) -> LinkProfile:
-        """Of the link to the peer, once that has said who it is."""
-        return self._agreed.profile
-
-    @property
-    def proofs(self) -> int:
-        """How often equality was proved."""
-        return self._rounds.proofs if self._rounds else 0
-
-    @property
-    def proved(self) -> Known | None:
-        """What both sides held when equality was last proved, while that is the latest verdict."""
-        return self._rounds.proved if self._rounds else None
-
-    @property
-    def waits_turn(self) -> bool:
-        """It differs from the peer, and will repair once no other session of this node does."""
-        return self._rounds is not None and self._rounds.waits_turn
-
-    @property
-    def busy(self) -> bool:
-        """Something is queued, on the way, or not yet durable."""
-        return self._exchange is not None and self._exchange.busy
-
-    @property
-    def waiting(self) -> int:
-        """Documents and lanes not yet sent."""
-        return self._exchange.outbox.waiting if self._exchange else 0
 
     # Greeting -------------------------------------------------------------------------------
 
@@ -256,6 +225,7 @@ class Session:
             yield effects.ReadOwed(self._ticket(), limits.OWED_LANES_MAX)
         yield from self._rounds.begin(self._urgent_since_ms)
         yield from self._custody.look()
+        yield from self._shed.open(hello)
 
     @property
     def _open(self) -> Exchange:
@@ -300,7 +270,7 @@ class Session:
 
     def _on_hold_done(self, ticket: int, answer: effects.HoldDone) -> Iterator[Effect]:
         yield from self._open.held(ticket, answer, self._at.now)
-        if answer.applied.grown:
+        if answer.applied.grown or answer.applied.refilled:
             self._compared.check_soon()
 
     def _pump(self) -> Iterator[Effect]:
@@ -358,12 +328,15 @@ _TAKES: dict[type, tuple[frozenset[Phase], Taker]] = {
     messages.Wanted: (_REPAIRING, in_part("_compared.round", Repair.wanted)),
     messages.Vectors: (_PROVEN, in_part("_compared", Rounds.on_vectors)),
     messages.Content: (_PROVEN, in_part("_open", Exchange.content)),
-    messages.Finished: (_REPAIRING, in_part("_compared.round", Repair.peer_finished)),
+    messages.Finished: (_PROVEN, in_part("_compared", Rounds.on_finished)),
     messages.Receipts: (_PROVEN, Session._on_receipts),
     messages.Refused: (_PROVEN, in_part("_open", Exchange.refused)),
     messages.BlobAsk: (_PROVEN, in_part("_blobs", BlobExchange.asked)),
     messages.BlobPart: (_PROVEN, in_part("_blobs", BlobExchange.part)),
     messages.CustodyHave: (_PROVEN, in_part("_custody", CustodyExchange.have)),
     messages.Custody: (_PROVEN, in_part("_custody", CustodyExchange.entry)),
+    messages.Released: (_PROVEN, in_part("_shed", ShedExchange.released)),
+    messages.Heard: (_PROVEN, in_part("_shed", ShedExchange.heard)),
+    messages.Withheld: (_PROVEN, in_part("_open", Exchange.withholds)),
     messages.Ack: (_PROVEN, in_part("_flow", lambda flow, ack: flow.acked(ack.through))),
 }

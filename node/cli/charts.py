@@ -15,6 +15,7 @@ import typer
 from node.cli.derived_lines import derived_lines
 from node.cli.opening import AsJson, desk_of, find_document
 from node.cli.output import is_bare, now, plain, say, say_json, when
+from node.cli.shedding import away_lines
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -174,12 +175,18 @@ def words(slot: str, value: Any) -> str:
     return plain(value if declared is None else declared.words(value))
 
 
+def _away(chart: Mapping[str, Any]) -> list[Any]:
+    return list(chart.get("shed") or ())
+
+
 def _holding_lines(chart: Mapping[str, Any]) -> Iterator[Line]:
     missing = chart.get("not_held") or ()
     if missing:
         yield "Known to belong here, but not held on this node:", "bold yellow"
         yield from ((f"  {plain(one)}", "yellow") for one in missing)
-    yield "Saved here", ""
+    yield from ((f"Not here any more: {line}", "yellow") for line in away_lines(_away(chart)))
+    if chart.get("documents") or not _away(chart):
+        yield "Saved here", ""
     for one in chart.get("held_by") or ():
         place = "garrison " if one.get("garrison") else ""
         name = plain(one.get("name") or one.get("node"))

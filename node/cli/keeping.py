@@ -9,6 +9,7 @@ import typer
 
 from node.cli.opening import AsJson, desk_of, find_document
 from node.cli.output import at_ms, now, plain, say, say_json
+from node.cli.shedding import away_lines
 from node.errors import EXIT_DEGRADED
 
 
@@ -62,7 +63,11 @@ def _say_whole(found: Mapping[str, Any]) -> None:
 def _say_record(found: Mapping[str, Any]) -> None:
     present = now()
     say(f"{plain(found['label']) or 'Unnamed casualty'}: {found['statements']} statements")
-    say("Saved here")
+    away = found.get("shed") or []
+    for line in away_lines(away):
+        say(f"Not here any more: {line}")
+    if len(away) < len(found["documents"]):
+        say("Saved here" if not away else "The rest: saved here")
     for one in found["holders"]:
         place = "garrison " if one["garrison"] else ""
         name = plain(one["name"] or one["node"])

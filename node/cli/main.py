@@ -27,6 +27,7 @@ from node.cli import (
     running,
     scoping,
     shaping,
+    shedding,
 )
 from node.cli.output import say_json_error, tell
 from node.home import find_home
@@ -45,6 +46,7 @@ GROUPS = (
     running,
     reading,
     keeping,
+    shedding,
     charts,
     reviewing,
     recording,

@@ -55,7 +55,7 @@ def _say_status(desk: Desk, *, as_json: bool) -> Any:
         say_json(found)
         return found
     say(f"{plain(found['name'])} ({plain(found['role'])}), node {plain(found['node'])}")
-    names = ("documents", "statements", "waiting", "set_aside", "refused", "findings")
+    names = ("documents", "shed", "statements", "waiting", "set_aside", "refused", "findings")
     say(", ".join(f"{name.replace('_', ' ')} {found.get(name, 0)}" for name in names))
     link = link_words(found.get("link"))
     known = f"digest {plain(found.get('digest'))}, version {plain(found.get('version'))}"
@@ -136,10 +136,15 @@ def find(
     if as_json:
         say_json(found)
     elif found:
-        rows = ((one["document"], one.get("findings"), one.get("label")) for one in found)
+        rows = ((one["document"], one.get("findings"), _label(one)) for one in found)
         say_table(("document", "review", "label"), rows)
     else:
         say("Nothing here fits.")
+
+
+def _label(one: Any) -> str:
+    away = at_ms(one.get("shed_ms"), now())
+    return f"{plain(one.get('label'))} (let go {away})" if away else plain(one.get("label"))
 
 
 def sync(

@@ -27,6 +27,7 @@ BODY_BYTES_MAX = 96 << 20
 """A request's body: one blob of the largest size, in base64, fits."""
 
 PAGE_MAX = 1_000
+SHED_AGE_S_MAX = 10_000 * 86_400
 SYNC_S_MAX = 600.0
 _SLOW_MAX = 2
 _SYNC_S = 60.0
@@ -60,6 +61,8 @@ class _Api:
         router.add_get("/api/status", self.status)
         router.add_get("/api/peers", self.peers)
         router.add_get("/api/custody", self.custody)
+        router.add_post("/api/shed", self.shed)
+        router.add_post("/api/fetch", self.fetch)
         router.add_get("/api/custody/{document}", self.record_custody)
         router.add_get("/api/findings", self.findings)
         router.add_get("/api/finding/{finding}", self.finding)
@@ -183,6 +186,25 @@ class _Api:
             raise BadRequest("by: who admits the casualty. Nothing was saved.")
         new = partial(self._desk.new_casualty, by, wristband, another=another)
         return answer(await asyncio.to_thread(new))
+
+    async def shed(self, request: web.Request) -> web.Response:
+        kinds: dict[str, type | tuple[type, ...]]
+        kinds = {"documents": list, "older_than_s": (int, float), "dry_run": bool}
+        fields = _fields(await _body(request), kinds)
+        documents = [decode_document(one, "documents") for one in fields.get("documents", [])]
+        older_than_s = fields.get("older_than_s")
+        if older_than_s is not None and not 0 <= older_than_s <= SHED_AGE_S_MAX:
+            raise BadRequest(f"older_than_s within 0..{SHED_AGE_S_MAX} expected")
+        job = partial(
+            self._desk.shed, documents, older_than_s, dry_run=fields.get("dry_run", False)
+        )
+        async with self._slow:
+            return answer(await asyncio.to_thread(job))
+
+    async def fetch(self, request: web.Request) -> web.Response:
+        fields = _fields(await _body(request), {"document": str})
+        document = decode_document(fields.get("document", ""), "document")
+        return answer(await asyncio.to_thread(self._desk.fetch, document))
 
     async def sync(self, request: web.Request) -> web.Response:
         fields = _fields(await _body(request), {"peer": str, "timeout_s": (int, float)})

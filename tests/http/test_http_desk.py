@@ -60,6 +60,9 @@ def test_what_is_saved_on_one_end_is_read_on_both(desks: Lab) -> None:
         lambda desk: desk.custody(),
         lambda desk: desk.record_custody(one),
         lambda desk: desk.set_aside(),
+        lambda desk: desk.shed([one], dry_run=True),
+        lambda desk: desk.shed([], 0.0, dry_run=True),
+        lambda desk: desk.fetch(two),
         lambda desk: desk.status(),
     ):
         assert ask(desks.remote) == ask(desks.local)
@@ -92,6 +95,8 @@ def test_one_bad_value_refuses_the_whole_save(desks: Lab) -> None:
 def test_errors_arrive_as_the_leaves_they_left_as(desks: Lab) -> None:
     for kind, ask in (
         (NotFound, lambda desk: desk.chart(document(9))),
+        (NotFound, lambda desk: desk.fetch(document(9))),
+        (BadRequest, lambda desk: desk.shed([])),
         (NoPeer, lambda desk: desk.sync("bravo", 1.0)),
         (NoPeer, lambda desk: desk.pause(paused=True)),
         (BadRequest, lambda desk: desk.save([Save(document(1), (Draft(slot="no", value={}),))])),

@@ -24,7 +24,7 @@ from conflict.scope import Scopes
 from conflict.signature import SigningKey, VerifyingKey, lane_message
 from conflict.statement import Draft
 from storage.memory import MemoryStore
-from sync import blob_effects, codec, custody, custody_effects, effects
+from sync import blob_effects, codec, custody, custody_effects, effects, shed_effects
 from sync.custody import CustodyEntry, Verdict
 from sync.effects import Effect, Phase
 from sync.handshake import Greeting
@@ -37,6 +37,7 @@ from sync.reading import perform
 from sync.session import Session
 
 READS = get_args(effects.Read)
+TOLD = (custody_effects.SaveCustody, *get_args(shed_effects.ShedWrite))
 LAN = LinkProfile.lan()
 _NAMES = {number: kind.__name__ for kind, number in codec._TYPES.items()}
 
@@ -221,8 +222,8 @@ class Endpoint:
                 self.node.known.pop(self.session.peer, None)
             case blob_effects.SaveBlobPart():
                 self._blob(effect)
-            case custody_effects.SaveCustody():
-                self._custody(effect)
+            case _ if isinstance(effect, TOLD):
+                self._told(effect)
             case effects.Proven(peer, _, _, scopes):
                 self.notices.append(effect)
                 if scopes is not None:
@@ -249,6 +250,12 @@ class Endpoint:
         self.perform(self.session.answer(effect.ticket, done, self.link.now))
         self.node.grown(applied.grown, effect.source, effect.precedence)
 
+    def _told(self, effect: custody_effects.SaveCustody | shed_effects.ShedWrite) -> None:
+        if isinstance(effect, custody_effects.SaveCustody):
+            self._custody(effect)
+        else:
+            self._released(effect)
+
     def _custody(self, effect: custody_effects.SaveCustody) -> None:
         with self.node.store.write() as transaction:
             verdict, position = transaction.save_custody(effect.entry, 1)
@@ -256,6 +263,17 @@ class Endpoint:
         self.perform(self.session.answer(effect.ticket, saved, self.link.now))
         if verdict is Verdict.KEPT:
             self.node.custody_grown(self.session.peer)
+
+    def _released(self, effect: shed_effects.ShedWrite) -> None:
+        answer: shed_effects.ShedAnswer = shed_effects.HeardSaved()
+        with self.node.store.write() as transaction:
+            if isinstance(effect, shed_effects.SaveReleased):
+                transaction.save_released(effect.holder, effect.release.documents)
+                answer = shed_effects.ReleasedSaved(effect.release)
+            else:
+                told = (effect.release.through, effect.release.total)
+                transaction.heard_release(effect.peer, effect.epoch, *told)
+        self.perform(self.session.answer(effect.ticket, answer, self.link.now))
 
     def _blob(self, effect: blob_effects.SaveBlobPart) -> None:
         with self.node.store.write() as transaction:

@@ -92,6 +92,9 @@ def said() -> Iterator[Message]:
     yield messages.Wanted(1, lanes, whole=False, final=True, document=document("one"))
     yield messages.CustodyHave(((NodeId(some("node")), some("epoch"), 4),))
     yield messages.Custody(custody.to_bytes(_entry(node)))
+    yield messages.Released(3, 2, (document("one"), document("two")))
+    yield messages.Heard(3, 2)
+    yield messages.Withheld((document("one"),))
 
 
 def _entry(node: Node) -> custody.CustodyEntry:
