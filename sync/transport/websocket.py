@@ -100,15 +100,13 @@ class Dialer:
                 ws_response_class=_Dialled,
             )
         try:
-            socket = await asyncio.wait_for(
-                self._http.ws_connect(
+            async with asyncio.timeout(connect_s_max):  # wait_for forgets a cancel as it connects
+                socket = await self._http.ws_connect(
                     f"http://{address}{PATH}",
                     max_msg_size=FRAME_BYTES_MAX,
                     compress=0,
                     heartbeat=HEARTBEAT_S,
-                ),
-                connect_s_max,
-            )
+                )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as fault:
             late = isinstance(fault, TimeoutError)
             cause = f"nothing within {connect_s_max:.3g} s" if late else str(fault)

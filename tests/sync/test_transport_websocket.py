@@ -8,6 +8,7 @@ import hashlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -200,3 +201,30 @@ async def test_a_text_message_or_the_end_ends_the_channel() -> None:
         _, heard = await asyncio.gather(accepted.close(), dialled.receive())
         assert heard is None
         await dialled.send(FRAME)  # the reader has learned it; nothing is raised here
+
+
+async def test_a_dial_that_is_cancelled_just_as_it_connects_is_cancelled() -> None:
+    """Else who dialled goes on with a link that nobody will end: a node never finishes closing."""
+
+    async def accept(channel: WebSocketChannel) -> None:
+        await channel.receive()
+
+    listener, dialer = Listener(accept), Dialer()
+    await listener.listen(LOOPBACK, 0)
+    at = f"{LOOPBACK}:{listener.port}"
+    first = await dialer.dial(at, connect_s_max=CONNECT_S)
+    assert dialer._http is not None
+    connect = dialer._http.ws_connect
+
+    async def connected(*args: Any, **more: Any) -> Any:
+        found = await connect(*args, **more)
+        dialling.cancel()
+        return found
+
+    dialer._http.ws_connect = connected  # type: ignore[method-assign, assignment]
+    dialling = asyncio.create_task(dialer.dial(at, connect_s_max=CONNECT_S))
+    with pytest.raises(asyncio.CancelledError):
+        await dialling
+    await first.close()
+    await dialer.close()
+    await listener.close()
