@@ -152,7 +152,7 @@ class Engine:
         return ids
 
     def _save(
-        self, saves: Sequence[Save], blobs: Sequence[bytes], written: Sequence[DocumentId]
+        self, saves: Sequence[Save], blobs: Sequence[bytes], written: Sequence[DocumentId] = ()
     ) -> list[list[str]]:
         try:
             with self.store.write() as transaction:
