@@ -10,6 +10,7 @@ from node.cli.opening import AsJson, By, desk_of, find_document, settings_of, wh
 from node.cli.output import now, plain, say, say_json, say_table
 
 if TYPE_CHECKING:
+    from conflict.identity import DocumentId
     from node.desk import Desk, Save
 
 Records = Annotated[
@@ -74,7 +75,7 @@ def _described(desk: Desk, unit: str) -> dict[str, Any]:
 def join(
     context: typer.Context, records: Records, code: Scope, by: By = None, as_json: AsJson = False
 ) -> None:
-    """Say that records belong to a scope: who is granted it gets them, and the persons they name."""
+    """Say that casualties belong to a scope: who is granted it gets all of their records."""
     from dataclasses import replace
 
     from conflict.clinical_time import utc_text
@@ -83,7 +84,7 @@ def join(
 
     unit, at, person = scope_id(code), utc_text(now()), who(by)
     with desk_of(context) as desk:
-        documents = [find_document(desk, one) for one in records]
+        documents = _charts(desk, records)
         drafts = [replace(joining(one), by=person, at=at) for one in documents]
         if not desk.statements(unit):
             drafts.insert(0, replace(naming(code.strip()), by=person, at=at))
@@ -98,7 +99,7 @@ def leave(
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that records left a scope: its units get nothing new of them; what they wrote still counts."""
+    """Say that casualties left a scope: its units get nothing new of them; what they wrote counts."""
     from conflict.clinical_time import utc_text
     from conflict.identity import StatementId, document_text
     from conflict.scope import leaving, scope_id
@@ -108,13 +109,23 @@ def leave(
     unit, at, person = scope_id(code), utc_text(now()), who(by)
     with desk_of(context) as desk:
         drafts = []
-        for one in [find_document(desk, text) for text in records]:
+        for one in _charts(desk, records):
             shown = desk.shown(unit, "member_document", {"document": document_text(one)})
-            if not shown:
-                raise NotFound(f"{document_text(one)} is not known to belong to {code}")
-            seen = tuple(map(StatementId, shown))
-            drafts.append(leaving(one, seen, to=to, by=person, at=at))
+            if shown:
+                seen = tuple(map(StatementId, shown))
+                drafts.append(leaving(one, seen, to=to, by=person, at=at))
+        if not drafts:
+            raise NotFound(f"None of these is known to belong to {code}")
         _write(desk, Save(unit, tuple(drafts)), as_json=as_json)
+
+
+def _charts(desk: Desk, records: list[str]) -> list[DocumentId]:
+    """Every held document of these casualties."""
+    from conflict.identity import parse_document
+
+    charts = (desk.chart(find_document(desk, one)) for one in records)
+    named = (one["document"] for chart in charts for one in chart["documents"])
+    return [parse_document(one) for one in dict.fromkeys(named)]
 
 
 def _write(desk: Desk, save: Save, *, as_json: bool) -> None:
