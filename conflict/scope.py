@@ -12,20 +12,13 @@ import hashlib
 from collections.abc import Iterable
 from typing import NewType
 
-from conflict.errors import BadIdentity
-from conflict.fold import Folded
 from conflict.identity import (
     ID_BYTES,
     DocumentId,
     DocumentKind,
-    StatementId,
     document_from_source,
     document_kind,
-    document_text,
-    parse_document,
 )
-from conflict.records import MEMBER_DOCUMENT, SCOPE
-from conflict.statement import Draft, Json
 
 Scopes = frozenset[DocumentId]
 """Scopes by their `unit` documents."""
@@ -68,42 +61,3 @@ def both(one: Scopes | None, other: Scopes | None) -> Scopes | None:
     if one is None or other is None:
         return other if one is None else one
     return one & other
-
-
-def joining(document: DocumentId) -> Draft:
-    """The statement, in a unit document, that a document belongs to it."""
-    value: dict[str, Json] = {"document": document_text(document), "status": "belongs"}
-    return Draft(slot=MEMBER_DOCUMENT.name, value=value)
-
-
-def leaving(
-    document: DocumentId,
-    shown: tuple[StatementId, ...],
-    *,
-    to: str = "",
-    by: str = "",
-    at: str | None = None,
-) -> Draft:
-    """The statement that it left, naming those that were shown to say that it belongs."""
-    value: dict[str, Json] = {"document": document_text(document), "status": "left"}
-    if to:
-        value["to"] = to
-    return Draft(slot=MEMBER_DOCUMENT.name, value=value, by=by, at=at, supersedes=shown)
-
-
-def naming(code: str) -> Draft:
-    """The statement, in a unit document, of which unit it is."""
-    return Draft(slot=SCOPE.name, value={"code": code})
-
-
-def members(folded: Folded) -> tuple[DocumentId, ...]:
-    """Documents that a unit document says belong to it, ascending."""
-    found: set[DocumentId] = set()
-    for reading in folded.readings(MEMBER_DOCUMENT.name):
-        value = reading.value
-        if isinstance(value, dict) and value.get("status") == "belongs":
-            try:
-                found.add(parse_document(str(value.get("document", ""))))
-            except BadIdentity:
-                continue  # shown raw by the unit's own projection
-    return tuple(sorted(found))

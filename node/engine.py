@@ -16,7 +16,7 @@ from conflict import slot
 from conflict.catalogue import fingerprint
 from conflict.fold import Catalogue
 from conflict.identity import DocumentId, DocumentKind, Lane, NodeId, document_kind
-from conflict.scope import joining, naming
+from conflict.membership import joining, naming
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft
@@ -152,7 +152,7 @@ class Engine:
         return ids
 
     def _save(
-        self, saves: Sequence[Save], blobs: Sequence[bytes], written: Sequence[DocumentId] = ()
+        self, saves: Sequence[Save], blobs: Sequence[bytes], written: Sequence[DocumentId]
     ) -> list[list[str]]:
         try:
             with self.store.write() as transaction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 
 from conflict.identity import DocumentId, NodeId, document_text, node_text
@@ -19,7 +20,7 @@ GARRISON = "garrison"
 NOT_RUNNING = "this node is not running: start it with `aidstation run`"
 
 
-class HoldDesk:
+class HoldDesk(ABC):
     """For `LocalDesk`. Shapes: `desk.py`."""
 
     _engine: Engine
@@ -30,8 +31,9 @@ class HoldDesk:
     hold: HoldSet
     _policy: HoldPolicy
 
+    @abstractmethod
     def _names(self) -> dict[NodeId, str]:
-        raise NotImplementedError
+        """What people call the nodes."""
 
     def shed(
         self,

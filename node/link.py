@@ -208,7 +208,8 @@ class Link:
 
         self._engine.projector.when_idle(tell)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(settled.wait(), SETTLE_S_MAX)
+            async with asyncio.timeout(SETTLE_S_MAX):
+                await settled.wait()
         await self._perform_read(read)
 
     async def _perform_read(self, read: Read) -> None:

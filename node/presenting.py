@@ -12,6 +12,7 @@ from conflict.chart import linked
 from conflict.document import Entry
 from conflict.fold import Catalogue, Folded, fold, fold_statements, statements_of
 from conflict.identity import ActorId, DocumentId, DocumentKind, document_kind
+from conflict.membership import members
 from conflict.records import (
     BATTLE_ROSTER,
     DOD_ID,
@@ -22,7 +23,6 @@ from conflict.records import (
     SCOPE,
     TRIAGE,
 )
-from conflict.scope import members
 from conflict.slot import CATALOGUE
 from conflict.statement import Json, Statement
 from storage.limits import BLOB_BYTES_MAX

@@ -128,17 +128,22 @@ def lock(
         lock_rows(connection, [*touched])
         return []
     kinds = _by_kind(touched)
-    lock_rows(connection, [one for kind, some in kinds.items() if kind >= 3 for one in some])
+    lock_rows(
+        connection,
+        [one for kind, some in kinds.items() if kind >= DocumentKind.UNIT for one in some],
+    )
     due = {one for row in told for one in members_of(connection, row.document) ^ set(row.members)}
     moved = _by_kind(due)
     episodes = moved.get(DocumentKind.EPISODE, [])
     lock_rows(connection, [*kinds.get(DocumentKind.EPISODE, []), *episodes])
     persons = set(moved.get(DocumentKind.PERSON, [])) | _persons(connection, episodes)
-    linking = {row.document: row for row in rows if document_kind(row.document) == 2}
+    linking = {
+        row.document: row for row in rows if document_kind(row.document) is DocumentKind.EPISODE
+    }
     before = _linked(connection, [*linking])
     for one, row in linking.items():
         persons |= before.get(one, set()) ^ set(row.links)
-    rest = [one for kind, some in kinds.items() if kind < 2 for one in some]
+    rest = [one for kind, some in kinds.items() if kind < DocumentKind.EPISODE for one in some]
     lock_rows(connection, [*rest, *persons])
     return sorted(due | persons)
 

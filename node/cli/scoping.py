@@ -79,7 +79,8 @@ def join(
     from dataclasses import replace
 
     from conflict.clinical_time import utc_text
-    from conflict.scope import joining, naming, scope_id
+    from conflict.membership import joining, naming
+    from conflict.scope import scope_id
     from node.desk import Save
 
     unit, at, person = scope_id(code), utc_text(now()), who(by)
@@ -102,7 +103,8 @@ def leave(
     """Say that casualties left a scope: its units get nothing new of them; what they wrote counts."""
     from conflict.clinical_time import utc_text
     from conflict.identity import StatementId, document_text
-    from conflict.scope import leaving, scope_id
+    from conflict.membership import leaving
+    from conflict.scope import scope_id
     from node.desk import Save
     from node.errors import NotFound
 

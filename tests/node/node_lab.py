@@ -106,7 +106,7 @@ def hold(engine: Engine, *runs: LaneRun, source: LabAuthor) -> HoldDone:
 
 def queue(engine: Engine, urgency: Urgency, *saves: Save) -> Future[list[list[str]]]:
     """A save that waits for its turn; nobody waits for it."""
-    return engine._writer.submit(urgency, partial(engine._save, saves, ()))
+    return engine._writer.submit(urgency, partial(engine._save, saves, (), ()))
 
 
 def work_of(

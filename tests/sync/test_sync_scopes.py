@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from session_lab import Endpoint, Keys, Link, Node, document, runs_of
 
 from conflict.identity import DocumentId, DocumentKind, document_text, new_document
-from conflict.scope import joining, scope_id
+from conflict.membership import joining
+from conflict.scope import scope_id
 from conflict.statement import Draft, StatementId
 from node.workers import InlineWorkers
 from sync import codec, limits, messages

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from conflict.identity import DocumentId, parse_document
-from conflict.scope import joining, scope_id
+from conflict.membership import joining
+from conflict.scope import scope_id
 from conflict.statement import Draft
 from node.desk import Save
 from sync.effects import Phase
