@@ -140,7 +140,7 @@ def _row(connection: Connection, audience: Audience, shard: int) -> Row[Any]:
 def _write(connection: Connection, row: Row[Any], delta: _Delta, moves: Sequence[Move]) -> None:
     """Add to a row."""
     digest = (int.from_bytes(row.digest, "big") + delta.digest) % MODULUS
-    steps = row.steps + sketches.pack_steps(sketches.Step(one.went, one.came) for one in moves)
+    steps = row.steps + sketches.pack_steps((one.went, one.came) for one in moves)
     place = sketches.Place(row.audience, row.shard)
     connection.execute(
         _RETALLY,

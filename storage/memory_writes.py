@@ -24,7 +24,7 @@ from storage.framing import pack_evidence
 from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun
 from storage.refilling import Base
 from storage.shapes import Freed, ProjectionRow, Refusal, SetAsideRow
-from storage.sketches import Step
+from storage.sketches import Step, step
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, Position, Receipt, SetAside
 
@@ -67,10 +67,9 @@ class MemoryTransaction:
             before = self._rows.documents.get(one.document)
             arrival = arrivals[one.document]
             statements = before.statements if before else 0
-            key = self._rows.cells.key
-            went = None if one.before is None else key.symbol(one.document, one.before)
-            came = key.symbol(one.document, one.digest)
-            self.steps.append(Step(went, came))
+            change = step(self._rows.cells.key, one.document, one.before, one.digest)
+            self.steps.append(change)
+            came = change.came
             self._rows.mark(one.document, DocumentCache(one.digest, statements, arrival, came))
             self._rows.dirty[one.document] = arrival
             if before is None:

@@ -51,10 +51,10 @@ def key_of(secret: bytes | None) -> SketchKey:
 
 
 class Step(NamedTuple):
-    """A document's symbol before and after a transaction; None: it was not there."""
+    """A held document's symbol before (None: it was not held) and after a transaction."""
 
     went: Symbol | None
-    came: Symbol | None
+    came: Symbol
 
 
 def step(key: SketchKey, one: DocumentId, before: bytes | None, after: bytes) -> Step:
@@ -63,8 +63,9 @@ def step(key: SketchKey, one: DocumentId, before: bytes | None, after: bytes) ->
     return Step(went, key.symbol(one, after))
 
 
-def pack_steps(steps: Iterable[Step]) -> bytes:
-    """Eight bytes a symbol: its 48 bits, then whether it went."""
+def pack_steps(steps: Iterable[tuple[Symbol | None, Symbol | None]]) -> bytes:
+    """Of symbols that went and came (None: none did). Eight bytes a symbol: its 48 bits, then whether
+    it went."""
     found: list[int] = []
     for went, came in steps:
         if went is not None:
