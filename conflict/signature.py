@@ -26,10 +26,10 @@ _HASH = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 
 
 class SigningKey:
-    """A node's private key. Built from PEM or from the 32-byte secret scalar."""
+    """A node's private key (`private`: the library's). Built from PEM or from the secret scalar."""
 
     def __init__(self, private: ec.EllipticCurvePrivateKey) -> None:
-        self._private = private
+        self.private = private
         self.public = private.public_key().public_bytes(
             serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
         )
@@ -56,7 +56,7 @@ class SigningKey:
 
     def pem(self) -> bytes:
         """PKCS#8 PEM, unencrypted: the caller guards the file."""
-        return self._private.private_bytes(
+        return self.private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
@@ -64,7 +64,7 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """Algorithm byte and r‖s over `message`."""
-        r, s = decode_dss_signature(self._private.sign(message, _HASH))
+        r, s = decode_dss_signature(self.private.sign(message, _HASH))
         return bytes([P256_SHA256]) + r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
