@@ -5,12 +5,14 @@ Pure values and their JSON form; `peering.py` keeps them up to date.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 import orjson
 
 from conflict.identity import DocumentId, NodeId, node_text
 from conflict.statement import Json
+from node.belonging import Belonging
 from sync.effects import Phase
 from sync.ports import Known, Summary
 
@@ -20,6 +22,14 @@ _KEPT = (
     *("equal_arrival", "equal_own_epoch", "equal_scopes"),
     *("spent_day", "spent_bytes", "halted_day", "halted_code", "let_go"),
 )
+
+
+def introduced(belonging: Belonging, called: Mapping[NodeId, str], node: NodeId) -> Acquaintance:
+    """What is known of a node before it was met: its name here (`called`) or in the theatre, its role."""
+    device = belonging.theatre.device(node) if belonging.theatre else None
+    name = called.get(node) or (device.name if device else "")
+    role = device.certificate.grant.role.name.lower() if device else "field"
+    return Acquaintance(node, name, role)
 
 
 @dataclass(slots=True)

@@ -13,13 +13,14 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-from node.acquaintance import Acquaintance
+from node.acquaintance import introduced
 from node.allowances import SILENT
+from node.belonging import Belonging
 from node.desk import Desk
 from node.engine import Engine
-from node.grants import configured
 from node.home import (
     Home,
     Running,
@@ -31,7 +32,6 @@ from node.home import (
     read_token,
     withdraw,
 )
-from node.keyring import ConfiguredKeys
 from node.local_desk import LocalDesk
 from node.remote_desk import RemoteDesk
 from node.trauma import TraumaRange, default_prefix
@@ -66,35 +66,32 @@ def open_desk(home: Home, settings: Settings) -> Iterator[Desk]:
     with hold_lock(home), _engine(home, settings) as engine:
         engine.projector.wait_idle()
         name, role = settings.node.name, settings.node.role
-        called = {peer.node_id: peer.name for peer in settings.peers}
+        called = {**engine.belonging.names, **_called(settings)}
         trauma, policy = _trauma(settings, engine), settings.hold.policy
         yield LocalDesk(engine, name, role, trauma=trauma, called=called, policy=policy)
 
 
+def open_store(home: Home, settings: Settings) -> SqlStore:
+    """The node's store, made if there is none. The caller holds the lock and closes it."""
+    epoch = new_epoch(now_ms(), secrets.token_bytes(16))
+    return SqlStore.open(settings.store.url or home.store, entropy=epoch)
+
+
 @contextmanager
 def _engine(home: Home, settings: Settings) -> Iterator[Engine]:
-    key, epoch = read_key(home), new_epoch(now_ms(), secrets.token_bytes(16))
-    store = SqlStore.open(settings.store.url or home.store, entropy=epoch)
-    store.sketch_with(settings.theatre.secret_bytes)
-    store.trust(_garrisons(settings, key.node))
+    key, store = read_key(home), open_store(home, settings)
     engine = Engine(
         key=key,
         store=store,
         workers=WorkerPool(settings.workers.count),
         now_ms=now_ms,
         entropy=secrets.token_bytes,
-        grants=configured(settings, _garrisons(settings, key.node)),
+        belonging=Belonging(store, key),
     )
     try:
         yield engine
     finally:
         engine.close()
-
-
-def _garrisons(settings: Settings, own: NodeId) -> list[NodeId]:
-    """Whose receipts count as a garrison's; our own log is passed on, our own word is not enough."""
-    named = [peer.node_id for peer in settings.peers if peer.role == GARRISON]
-    return [*named, *([own] if settings.node.role == GARRISON else [])]
 
 
 def run(settings: Settings, home: Home, on_ready: Callable[[Running], None] | None = None) -> None:
@@ -164,20 +161,27 @@ def _trauma(settings: Settings, engine: Engine) -> TraumaRange:
 def _peering(settings: Settings, engine: Engine) -> Peering:
     from node.peering import Peering
 
-    known = {
-        peer.node_id: Acquaintance(peer.node_id, peer.name, peer.role) for peer in settings.peers
-    }
-    keys = [peer.public for peer in settings.peers if peer.key]
     return Peering(
         engine=engine,
-        keyring=ConfiguredKeys([engine.key.public, *keys]),
-        known=known,
+        keyring=engine.belonging,
+        introduce=partial(introduced, engine.belonging, _called(settings)),
+        known=_known(settings, engine),
         static=_static(settings),
         entropy=secrets.token_bytes,
         now_ms=now_ms,
         profiles={peer.node_id: peer.profile for peer in settings.peers if peer.profile},
         default=settings.sync.profile,
     )
+
+
+def _called(settings: Settings) -> dict[NodeId, str]:
+    return {peer.node_id: peer.name for peer in settings.peers}
+
+
+def _known(settings: Settings, engine: Engine) -> list[NodeId]:
+    """Whom status speaks of from the start: those configured, and garrisons."""
+    garrisons = engine.grants.garrisons - {engine.key.node}
+    return list(dict.fromkeys((*_called(settings), *sorted(garrisons))))
 
 
 def _static(settings: Settings) -> list[tuple[Address, NodeId]]:

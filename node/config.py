@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 SYSTEM_FILE = Path("/etc/aidstation/config.toml")
-SECRET_KEYS = frozenset({"store.url", "theatre.secret"})
+SECRET_KEYS = frozenset({"store.url"})
 """Keys whose values are in no message: the database's address can hold a password."""
 
 _GIVEN_LETTERS_MAX = 60
@@ -146,14 +146,12 @@ def write_toml(
     sync_listen: str | None = None,
     api_listen: str | None = None,
     peers: Sequence[PeerSettings] = (),
-    theatre_secret: str | None = None,
 ) -> str:
     """A first configuration file. Raises `BadConfiguration` for what `load` would refuse."""
     tables: list[tuple[str, dict[str, str | None]]] = [
         ("[node]", {"name": name, "role": role}),
         ("[sync]", {"listen": sync_listen}),
         ("[api]", {"listen": api_listen}),
-        ("[theatre]", {"secret": theatre_secret}),
     ]
     tables += [("[[peers]]", peer.model_dump()) for peer in peers]
     text = "# Settings and their defaults: `aidstation config show --origin`.\n"

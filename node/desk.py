@@ -171,7 +171,8 @@ class Desk(Protocol):
     def status(self) -> Json:
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
-        "changes", "blobs_wanted", "bytes_in", "bytes_out", "link", "shed", "wanted", "fetching"}`.
+        "changes", "blobs_wanted", "membership", "bytes_in", "bytes_out", "link", "shed", "wanted",
+        "fetching"}`. `membership`: of a theatre, as `Belonging.described` says.
 
         `link` as in `peers`, for peers that describe none; None where no links are open.
         `shed`: documents whose content was let go; `wanted`: of them, those to be fetched, and

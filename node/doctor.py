@@ -186,26 +186,8 @@ def _peers(patient: _Patient) -> Iterator[Check]:
     if patient.settings is None:
         return
     peers = patient.settings.peers
-    keyless = [peer.name for peer in peers if not peer.key]
-    if keyless:
-        cure = "add the key that `aidstation init` printed there"
-        yield Check("peers", FAIL, f"no key, so no link: {', '.join(keyless)}", cure)
-    elif peers:
-        yield Check("peers", OK, f"{len(peers)} configured, each with its key")
-    else:
-        cure = "add [[peers]] with the id and key of another node"
-        yield Check("peers", WARN, "none: the record stays on this machine alone", cure)
-
-
-def _theatre(patient: _Patient) -> Iterator[Check]:
-    if patient.settings is None:
-        return
-    if any(patient.settings.theatre.secret_bytes):
-        yield Check("theatre secret", OK, "sketches are under this theatre's own key")
-    else:
-        cure = "set the same [theatre] secret, 32 hexadecimal letters, on every node of the theatre"
-        cause = "none: sketches are under the public default key, so a stranger can forge them"
-        yield Check("theatre secret", WARN, cause, cure)
+    found = ", ".join(peer.name for peer in peers) or "none configured: found by mDNS alone"
+    yield Check("peers", OK, found)
 
 
 def _running(patient: _Patient) -> Iterator[Check]:
@@ -317,7 +299,6 @@ _CHECKS: tuple[tuple[str, Callable[[_Patient], Iterator[Check]]], ...] = (
     ("key", _key),
     ("configuration", _configuration),
     ("peers", _peers),
-    ("theatre", _theatre),
     ("process", _running),
     ("ports", _ports),
     ("multicast", _multicast),

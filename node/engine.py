@@ -21,6 +21,7 @@ from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft
 from node.authoring import Author
+from node.belonging import Belonging
 from node.custody_log import CustodyLogs, CustodyNews
 from node.desk import Save
 from node.errors import BadRequest
@@ -65,11 +66,14 @@ class Engine:
         now_ms: Callable[[], int],
         entropy: Callable[[int], bytes],
         catalogue: Catalogue = CATALOGUE,
-        grants: Grants | None = None,
+        belonging: Belonging | None = None,
     ) -> None:
         self.key = key
-        self.grants = grants or Grants()
         self.store = store
+        self.belonging = belonging or Belonging(store, key)
+        self.grants = Grants()
+        self._grant()
+        self.belonging.on_change(self._grant)
         self.epoch = store.epoch()
         self.now_ms = now_ms
         self.entropy = entropy
@@ -84,6 +88,12 @@ class Engine:
         self.shedding = Shedding(store, self._writer, self._author, now_ms)
         self._retry_killed()
         self._grown: Listeners[Growth] = Listeners()
+
+    def _grant(self, _: None = None) -> None:
+        """What the authority's log says of scopes, garrisons and the theatre's secret holds from now on."""
+        self.grants = self.belonging.grants
+        self.store.sketch_with(self.belonging.secret)
+        self.store.trust(self.grants.garrisons)
 
     def _retry_killed(self) -> None:
         """A worker's death is a local verdict: each start of the node asks again."""

@@ -264,6 +264,7 @@ class LocalDesk(HoldDesk):
             "role": self._role,
             "version": VERSION,
             "epoch": self._engine.epoch.hex(),
+            "membership": self._engine.belonging.described(),
             "state": state_words(
                 peers,
                 summary,

@@ -46,14 +46,16 @@ log = structlog.get_logger("peering")
 
 
 class Peering:
-    """Links to peers. `known` gives name and role by node; `static` are configured addresses."""
+    """Links to peers. `known`: whom status speaks of before they were met; `introduce`: what is known of
+    a node then; `static`: configured addresses."""
 
     def __init__(
         self,
         *,
         engine: Engine,
         keyring: Keyring,
-        known: Mapping[NodeId, Acquaintance],
+        known: Iterable[NodeId],
+        introduce: Callable[[NodeId], Acquaintance] = Acquaintance,
         static: Iterable[tuple[Address, NodeId]],
         entropy: Callable[[int], bytes],
         now_ms: Callable[[], int],
@@ -75,7 +77,8 @@ class Peering:
         self._turns = Turns(self._loop.time, self._links)
         self._tasks: set[asyncio.Task[object]] = set()
         self._bytes_before = [0, 0]
-        self.acquaintances = dict(known)
+        self._introduce = introduce
+        self.acquaintances = {node: introduce(node) for node in known}
         self.allowances: Final = Allowances(
             profiles or {}, default or LinkProfile.lan(), self.acquaintances
         )
@@ -89,7 +92,7 @@ class Peering:
         self._dialling = Dialling(
             table=self.table,
             allowances=self.allowances,
-            knows=self.acquaintances.__contains__,
+            knows=engine.belonging.knows,
             dial=lambda peer: self._spawn(self._dial(peer)),
             entropy=self._random,
             now_ms=now_ms,
@@ -283,7 +286,7 @@ class Peering:
         self._links[proven.node] = link
         if rival is not None:
             rival.end(DUPLICATE)
-        one = self.acquaintances.setdefault(proven.node, Acquaintance(proven.node))
+        one = self.acquaintances.setdefault(proven.node, self._introduce(proven.node))
         one.answers_in(proven.epoch)
         one.clock_ahead_ms = proven.clock_ahead_ms
         one.last_contact_ms = self._now_ms()

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from conflict.errors import BadIdentity
-from conflict.identity import NodeId, node_id, parse_node
-from conflict.scope import CODE_CHARS_MAX
-from conflict.signature import VerifyingKey
+from conflict.identity import NodeId, parse_node
 from node import quantities
 from node.errors import BadRequest
 from node.hold_policy import HoldPolicy
-from sync.limits import SCOPES_MAX
 from sync.link_profile import LinkKind, LinkProfile
 
 PREFIX = "AIDSTATION_"
@@ -68,43 +65,16 @@ Quantity = Annotated[str, Field(max_length=40, coerce_numbers_to_str=True)]
 GEOSTATIONARY_RTT = "600ms"
 """Round trip of a satcom link whose configuration names none."""
 
-THEATRE_SECRET_BYTES = 16
-
-
-def _check_secret(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value()
-    try:
-        fits = len(bytes.fromhex(text)) in {0, THEATRE_SECRET_BYTES}
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(
-            f"write {2 * THEATRE_SECRET_BYTES} hexadecimal letters ({THEATRE_SECRET_BYTES} bytes), "
-            "the same on every node of the theatre, or nothing"
-        )
-    return secret
-
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
-ScopeCodes = Annotated[
-    tuple[Annotated[str, Field(min_length=1, max_length=CODE_CHARS_MAX)], ...],
-    Field(max_length=SCOPES_MAX),
-]
-"""Codes of units, sites …: `conflict/scope.py`."""
-
-
 class NodeSettings(_Section):
-    """Who this node is to people and to peers.
-
-    `scopes`: what it may hold; None: everything. What it writes belongs to the first of them, its unit.
-    """
+    """Who this node is to the people who use it. Peers go by its certificate."""
 
     name: str = Field(min_length=1, max_length=60)
     role: Role = "field"
-    scopes: ScopeCodes | None = None
 
 
 class _LinkSection(_Section):
@@ -220,32 +190,15 @@ class WorkersSettings(_Section):
     count: int = Field(default=2, ge=1, le=64)
 
 
-class TheatreSettings(_Section):
-    """What all nodes of a theatre share. `secret` keys the sketches that find differences.
-
-    Empty: a key that everybody knows, with which a stranger could make sketches slow, not wrong.
-    """
-
-    secret: Annotated[SecretStr, AfterValidator(_check_secret)] = SecretStr("")
-
-    @property
-    def secret_bytes(self) -> bytes:
-        """16 bytes, zero when nothing is set."""
-        return bytes.fromhex(self.secret.get_secret_value()) or bytes(THEATRE_SECRET_BYTES)
-
-
 class PeerSettings(_LinkSection):
-    """A node to talk to. `key` is what it proves itself with; `node` follows from it.
+    """A node to talk to, by its id; what it may do is in the authority's log.
 
-    No `link`: as `[sync]` says. `scopes`: what it may hold; None: everything.
+    No `link`: as `[sync]` says.
     """
 
     name: str = Field(min_length=1, max_length=60)
-    node: str = ""
-    key: str = ""
-    role: Role = "field"
+    node: str
     address: Annotated[str, AfterValidator(_check_peer_address)] = ""
-    scopes: ScopeCodes | None = None
     link: LinkKind | None = None
 
     @model_validator(mode="after")
@@ -258,27 +211,17 @@ class PeerSettings(_LinkSection):
         return self
 
     @model_validator(mode="after")
-    def _consistent(self) -> PeerSettings:
+    def _known(self) -> PeerSettings:
         try:
-            given = parse_node(self.node) if self.node else None
-            proven = VerifyingKey(self.public).node if self.key else None
-        except (BadIdentity, ValueError) as fault:
-            raise ValueError(f"{fault}; copy node and key from that node's `init`") from fault
-        if given is None and proven is None:
-            raise ValueError("neither node nor key is given; copy both from that node's `init`")
-        if given and proven and given != proven:
-            raise ValueError(f"node is not the id of key, which is {node_id(self.public).hex()}")
+            parse_node(self.node)
+        except BadIdentity as fault:
+            raise ValueError(f"{fault}; copy it from that node's `init`") from fault
         return self
-
-    @property
-    def public(self) -> bytes:
-        """Public key, X9.62 uncompressed point; empty when only the id is known."""
-        return bytes.fromhex(self.key)
 
     @property
     def node_id(self) -> NodeId:
         """The peer's id."""
-        return node_id(self.public) if self.key else parse_node(self.node)
+        return parse_node(self.node)
 
     @property
     def profile(self) -> LinkProfile | None:
@@ -304,7 +247,6 @@ class Settings(BaseSettings):
     discovery: DiscoverySettings = DiscoverySettings()
     store: StoreSettings = StoreSettings()
     workers: WorkersSettings = WorkersSettings()
-    theatre: TheatreSettings = TheatreSettings()
     identity: IdentitySettings = IdentitySettings()
     hold: HoldSettings = HoldSettings()
     peers: tuple[PeerSettings, ...] = ()

@@ -36,6 +36,12 @@ class MemoryReader(MemoryCustody):
         """See `LaneReader.epoch`."""
         return self._rows.settings[EPOCH]
 
+    def authority_entries(self, after: int, limit: int) -> list[bytes]:
+        """See `LaneReader.authority_entries`."""
+        with self._lock:
+            last = min(len(self._rows.authority), after + limit)
+            return [self._rows.authority[number] for number in range(after + 1, last + 1)]
+
     def _shows(self, document: DocumentId) -> bool:
         """A held document is in the view."""
         if self._view is None:

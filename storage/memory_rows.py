@@ -137,6 +137,7 @@ class Rows:
     receipts: Table[DocumentId, Vectors] = field(default_factory=Table)
     holders: Table[NodeId, bytes] = field(default_factory=Table)
     settings: Table[str, bytes] = field(default_factory=Table)
+    authority: Table[int, bytes] = field(default_factory=Table)
     told: Table[tuple[DocumentId, NodeId], tuple[int, int, int]] = field(default_factory=Table)
     told_by: Table[NodeId, int] = field(default_factory=Table)
     logs: Table[NodeId, Log] = field(default_factory=Table)

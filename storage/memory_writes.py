@@ -19,6 +19,7 @@ from storage import (
     memory_shedding,
     shedding,
 )
+from storage.authority import check_place
 from storage.errors import BlobMismatch
 from storage.framing import pack_evidence
 from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun
@@ -245,6 +246,13 @@ class MemoryTransaction:
     ) -> CustodyEntry | None:
         """See `Transaction.write_custody`."""
         return memory_custody.write(self._rows, garrison, epoch, now_ms, sign)
+
+    def save_authority(self, after: int, entries: Sequence[bytes]) -> None:
+        """See `Transaction.save_authority`."""
+        check_place(len(self._rows.authority), after)
+        for number, entry in enumerate(entries, after + 1):
+            if number not in self._rows.authority:
+                self._rows.authority[number] = entry
 
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
         """See `Transaction.shed`."""

@@ -128,6 +128,11 @@ class Transaction(Protocol):
         """
         ...
 
+    def save_authority(self, after: int, entries: Sequence[bytes]) -> None:
+        """Keep entries of the authority's log that were checked, the first of number `after` + 1; what
+        is here already stays as it is. Raises `ValueError` where they do not follow."""
+        ...
+
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
         """Let go of a document's content: runs, entries, what is shown of it, blobs that nothing
         else names. Its lanes' states, digest and label stay. Raises `NotShed`."""

@@ -17,6 +17,7 @@ from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import NOBODY
 from storage import (
     audiences,
+    authority,
     bases,
     blobs,
     counting,
@@ -207,6 +208,11 @@ class SqlReader:
             documents = shedding.wanted(connection, limit, seen)
             found = shed_lanes.vectors(shed_lanes.of(connection, documents), documents)
             return shed_lanes.with_staged(found, staging.reached(connection, source, documents))
+
+    def authority_entries(self, after: int, limit: int) -> list[bytes]:
+        """See `LaneReader.authority_entries`."""
+        with reading(self.engine) as connection:
+            return authority.entries(connection, after, limit)
 
     def custody_positions(self) -> dict[NodeId, Position]:
         """See `LaneReader.custody_positions`."""

@@ -17,7 +17,7 @@ from storage.errors import DatabaseTooNew
 from storage.tables import setting
 from storage.upsert import upsert
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """The schema that this code needs: the number of the newest migration."""
 
 SCHEMA_OLDEST = 5

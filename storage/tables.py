@@ -148,6 +148,13 @@ custody_entry = Table(
     Column("entry", LargeBinary, nullable=False),
 )
 """Entries of those logs as received."""
+authority_entry = Table(
+    "authority_entry",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("entry", LargeBinary, nullable=False),
+)
+"""The theatre's authority log as received."""
 custody_blob = Table(
     "custody_blob",
     metadata,
@@ -215,7 +222,7 @@ arrival = Sequence("arrival", metadata=metadata)
 TRUTH = (
     *(run, staged, set_aside, blob, blob_part, setting),
     *(receipt, holder, custody_log, custody_entry, custody_blob),
-    *(shed, shed_lane, refill),
+    *(shed, shed_lane, refill, authority_entry),
 )
 
 # --- caches ------------------------------------------------------------------------------------

@@ -15,7 +15,17 @@ from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun
 from conflict.urgency import ROUTINE_LANE, LaneUrgency
-from storage import admission, aside, audiences, blobs, custody, ingest, settings, shedding
+from storage import (
+    admission,
+    aside,
+    audiences,
+    authority,
+    blobs,
+    custody,
+    ingest,
+    settings,
+    shedding,
+)
 from storage.errors import BlobMismatch
 from storage.framing import pack_entries
 from storage.locks import lock_everything, lock_rows
@@ -163,6 +173,10 @@ class SqlTransaction:
         """See `Transaction.write_custody`."""
         self.flush()
         return custody.write(self._connection, garrison, epoch, now_ms, sign)
+
+    def save_authority(self, after: int, entries: Sequence[bytes]) -> None:
+        """See `Transaction.save_authority`."""
+        authority.save(self._connection, after, entries)
 
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
         """See `Transaction.shed`."""

@@ -320,6 +320,10 @@ class LaneReader(Protocol):
         it has (length 0: nothing), with what that peer has staged of it."""
         ...
 
+    def authority_entries(self, after: int, limit: int) -> list[bytes]:
+        """Entries of the theatre's authority log above number `after`, in order, as received."""
+        ...
+
     def custody_positions(self) -> dict[NodeId, Position]:
         """How far the custody log of each node known as a garrison is here, ascending."""
         ...

@@ -34,12 +34,6 @@ def init(
     role: Annotated[str, typer.Option(help="field or garrison.")] = "field",
     sync_listen: SyncListen = None,
     api_listen: ApiListen = None,
-    theatre_secret: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HEX", help="32 letters, the same on every node of the theatre; else none."
-        ),
-    ] = None,
     keep_config: Annotated[
         bool, typer.Option("--keep-config", help="Use the configuration that is there.")
     ] = False,
@@ -55,7 +49,7 @@ def init(
     text = None
     if not keep_config:
         listens = sync_listen, api_listen
-        text = write_toml(name or _host(), role, *listens, theatre_secret=theatre_secret)
+        text = write_toml(name or _host(), role, *listens)
     key = homes.init(home, text)
     _say_made(home, key, load(home).settings.node.name, as_json=as_json)
 
@@ -68,13 +62,13 @@ def _host() -> str:
 
 def _say_made(home: Home, key: SigningKey, name: str, *, as_json: bool) -> None:
     if as_json:
-        say_json({"node": key.node.hex(), "key": key.public.hex(), "home": str(home.root)})
+        say_json({"node": key.node.hex(), "home": str(home.root)})
         return
     say(f"node {key.node.hex()}")
-    say(f"key  {key.public.hex()}")
     tell(f"\nMade '{name}' in {home.root}, configured in {home.config}.")
-    tell("On each peer, add to its configuration (with this node's address if mDNS is off):\n")
-    tell(f'[[peers]]\nname = "{name}"\nnode = "{key.node.hex()}"\nkey = "{key.public.hex()}"\n')
+    tell(
+        "It records from now on, and talks to others once it is enrolled: `aidstation enrol request`."
+    )
     tell("Next: `aidstation run`, and `aidstation doctor` to check this machine.")
 
 

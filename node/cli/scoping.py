@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli.opening import AsJson, By, desk_of, find_document, settings_of, who
+from node.cli.opening import AsJson, By, desk_of, find_document, who
 from node.cli.output import now, plain, say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -31,12 +31,9 @@ def add_to(app: typer.Typer) -> None:
 
 def list_scopes(context: typer.Context, as_json: AsJson = False) -> None:
     """Scopes whose unit document is held here: code, records that belong, whether granted."""
-    from conflict.identity import document_text
-    from conflict.scope import scope_id
 
-    codes = settings_of(context).node.scopes
-    granted = None if codes is None else {document_text(scope_id(code)) for code in codes}
     with desk_of(context) as desk:
+        granted = desk.status()["membership"]["scopes"]
         units = [one["document"] for one in desk.list_documents("unit", limit=1000)]
         rows = [_described(desk, unit) for unit in units]
     for row in rows:
@@ -49,7 +46,7 @@ def list_scopes(context: typer.Context, as_json: AsJson = False) -> None:
         ((one["code"], one["records"], _yes(one["granted"]), one["document"]) for one in rows),
     )
     if granted is None:
-        say("This node may hold everything (node.scopes is not set).")
+        say("This node may hold everything (its certificate names no scopes).")
 
 
 def _yes(value: Any) -> str:

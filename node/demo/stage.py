@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.demo.founding import Member, found
 from node.errors import NodeError, NotInitialised
 from node.home import Home, init, read_running, read_token
 from node.remote_desk import RemoteDesk
@@ -112,17 +113,18 @@ def aidstation() -> list[str]:
 def stage(root: Path, names: Sequence[str] = NAMES) -> Iterator[dict[str, Actor]]:
     """Nodes that know one another; what is still running is stopped when the block ends."""
     actors = {name: Actor(name, Home(root / name, root / name / "config.toml")) for name in names}
-    keys = {name: init(actor.home, None).public.hex() for name, actor in actors.items()}
+    nodes = {name: init(actor.home, None).node.hex() for name, actor in actors.items()}
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
     for name, actor in actors.items():
-        actor.home.config.write_text(_config(name, keys, ports))
+        actor.home.config.write_text(_config(name, nodes, ports))
+    found(Member(name, actor.home) for name, actor in actors.items())
     with ExitStack() as stack:
         for actor in actors.values():
             stack.callback(actor.stop)
         yield actors
 
 
-def _config(name: str, keys: dict[str, str], ports: dict[str, int]) -> str:
+def _config(name: str, nodes: dict[str, str], ports: dict[str, int]) -> str:
     lines = [
         "[node]",
         f'name = "{name}"',
@@ -134,10 +136,9 @@ def _config(name: str, keys: dict[str, str], ports: dict[str, int]) -> str:
         "[discovery]",
         f'interfaces = ["{_LOOPBACK}"]',
     ]
-    for other, key in keys.items():
+    for other, node in nodes.items():
         if other != name:
-            lines += ["[[peers]]", f'name = "{other}"', f'role = "{_role(other)}"']
-            lines += [f'key = "{key}"']
+            lines += ["[[peers]]", f'name = "{other}"', f'node = "{node}"']
             if other == "garrison":
                 lines += [f'address = "{_LOOPBACK}:{ports[other]}"']
     return "\n".join(lines) + "\n"

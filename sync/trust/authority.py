@@ -14,12 +14,12 @@ from enum import IntEnum
 
 from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
 from conflict.lane import HEAD_SHORT_BYTES, ShortState
-from conflict.scope import CODE_CHARS_MAX
+from conflict.scope import CODE_CHARS_MAX, scope_id
 from conflict.signature import SIGNATURE_BYTES, SigningKey, VerifyingKey
 from sync import leb128, limits
 from sync.errors import BadFrame, FrameTooLarge
 from sync.ports import Position, Receipt
-from sync.trust.certificate import DER_BYTES_MAX
+from sync.trust.certificate import DER_BYTES_MAX, Certificate, DeviceRole, Grant, issue
 from sync.trust.errors import AuthorityForked, BadEntry
 
 LINK_BYTES = 16
@@ -124,16 +124,47 @@ def next_entry(root: SigningKey, head: Head, act: Act, now_ms: int) -> Authority
     return replace(entry, signature=root.sign(_DOMAIN + _body(entry)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms a device is enrolled. `codes`: its scopes, its unit first; None: everything."""
+
+    public: bytes
+    receive: bytes
+    name: str
+    role: DeviceRole
+    codes: tuple[str, ...] | None
+    lifetime_ms: int
+
+
+def enrolment(
+    root: SigningKey, head: Head, terms: Terms, now_ms: int
+) -> tuple[Certificate, AuthorityEntry]:
+    """The certificate of a device on these terms, and the entry that enrols it."""
+    issued_ms = max(now_ms, head.at_ms)
+    codes = terms.codes
+    grant = Grant(
+        public=terms.public,
+        receive=terms.receive,
+        role=terms.role,
+        scopes=None if codes is None else frozenset(map(scope_id, codes)),
+        number=head.number + 1,
+        issued_ms=issued_ms,
+        expires_ms=issued_ms + terms.lifetime_ms,
+    )
+    made = issue(root, grant)
+    return made, next_entry(root, head, Enrol(made.der, terms.name, codes or ()), now_ms)
+
+
 def check(entry: AuthorityEntry, root: VerifyingKey, head: Head) -> None:
     """Whether it follows, and the authority signed it. Raises `BadEntry`, `AuthorityForked`."""
     if not root.verifies(_DOMAIN + _body(entry), entry.signature):
         raise BadEntry("not signed by this theatre's authority")
-    if entry.number != head.number + 1:
+    if entry.number > head.number + 1:
         raise BadEntry(f"entry {entry.number} after entry {head.number}")
-    if entry.previous != head.link:
+    if entry.number <= head.number or entry.previous != head.link:
         raise AuthorityForked(
-            f"the authority has signed two entries {head.number}: its key is in two hands or was "
-            "restored from a backup. Nothing of the new one was taken; tell the authority"
+            f"the authority has signed two entries {min(entry.number, head.number)}: its key is in two "
+            "hands or was restored from a backup. Nothing of the new one was taken; tell the authority"
         )
     if entry.at_ms < head.at_ms:
         raise BadEntry("its time is before that of the entry it follows")

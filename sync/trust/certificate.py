@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from conflict.errors import BadIdentity
@@ -36,6 +37,7 @@ NODE_URI = "urn:aidstation:node:"
 DER_BYTES_MAX = 4096
 _VERSION = 1
 _THEATRE_DOMAIN = b"aidstation/theatre/1"
+_RECEIVE_DOMAIN = b"aidstation/receive/1"
 _EVERYTHING = 0  # number of scopes + 1 otherwise
 _CURVE = ec.SECP256R1()
 _NO_CERTIFICATE = (
@@ -83,6 +85,16 @@ class Certificate:
 
     der: bytes
     grant: Grant
+
+
+def receive_key(signing: SigningKey) -> SigningKey:
+    """The device's second key, for bundles sealed to it: derived, so that one file is all it has to keep.
+
+    HKDF-SHA256 (RFC 5869) over the signing key's secret scalar; knowing one does not tell the other.
+    """
+    scalar = signing.private.private_numbers().private_value.to_bytes(32, "big")
+    derived = HKDF(hashes.SHA256(), 48, salt=None, info=_RECEIVE_DOMAIN).derive(scalar)
+    return SigningKey.from_entropy(derived)
 
 
 def theatre_id(root_public: bytes) -> bytes:
@@ -202,6 +214,23 @@ def _check(certificate: x509.Certificate, der: bytes, root_public: bytes) -> Cer
     except InvalidSignature as fault:
         raise BadCertificate("not signed by the authority it names") from fault
     return Certificate(der, _read(certificate))
+
+
+def root_public(der: bytes) -> bytes:
+    """The key of an authority's own certificate, which must be self-signed. Raises `BadCertificate`."""
+    return _profile(lambda: _root_public(x509.load_der_x509_certificate(der)), len(der))
+
+
+def _root_public(certificate: x509.Certificate) -> bytes:
+    public = _public(certificate)
+    constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (InvalidSignature, TypeError) as fault:
+        raise BadCertificate("not signed by itself") from fault
+    if not constraints.ca or certificate.subject != _root_name(public):
+        raise ValueError("not an authority's")
+    return public
 
 
 def public_key(der: bytes) -> bytes:

@@ -42,6 +42,11 @@ class Device:
     judged: tuple[Judge, ...] = ()
 
     @property
+    def node(self) -> NodeId:
+        """Its id."""
+        return self.certificate.grant.node
+
+    @property
     def key(self) -> VerifyingKey:
         """What it signs with."""
         return VerifyingKey(self.certificate.grant.public)
@@ -57,6 +62,7 @@ class Theatre:
         self._root = VerifyingKey(root_public)
         self._devices: dict[NodeId, Device] = {}
         self._keys: dict[NodeId, VerifyingKey] = {}
+        self._links: list[bytes] = []
         self._issued_ms = 0
 
     def __iter__(self) -> Iterator[Device]:
@@ -68,13 +74,19 @@ class Theatre:
     def take(self, entry: AuthorityEntry) -> None:
         """The next entry. Raises `BadEntry`, `AuthorityForked`, and then nothing has changed."""
         check(entry, self._root, self.head)
-        self._apply(entry)
-        self.head = entry.head
+        self.trusted(entry)
 
     def trusted(self, entry: AuthorityEntry) -> None:
         """The next entry of our own store, which was checked when it came."""
         self._apply(entry)
         self.head = entry.head
+        self._links.append(entry.link)
+
+    def same(self, number: int, link: bytes) -> bool | None:
+        """Whether entry `number` here begins with this link; None: it is not here."""
+        if not 1 <= number <= len(self._links):
+            return None if number else True
+        return self._links[number - 1].startswith(link)
 
     def _apply(self, entry: AuthorityEntry) -> None:
         match entry.act:

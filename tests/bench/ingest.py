@@ -36,7 +36,6 @@ from conflict.lane import LaneRun
 from conflict.signature import SigningKey, lane_message
 from node.app import now_ms
 from node.engine import Engine
-from node.keyring import ConfiguredKeys
 from node.presenting import present
 from node.settings import WorkersSettings
 from node.sim import bench_charts
@@ -48,6 +47,7 @@ from sync.effects import Hold, HoldDone
 from sync.limits import CONTENT_RAW_BYTES, WINDOW_BYTES
 from sync.receipts import vet
 from tests.bench.watching import Peaks, watched
+from tests.keyring import ConfiguredKeys
 
 PEER = SigningKey.from_entropy(random.Random("bench peer").randbytes(48))
 NONCE = bytes(16)

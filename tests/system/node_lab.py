@@ -7,29 +7,28 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from conflict.fold import Catalogue
 from conflict.identity import DocumentId, NodeId
-from conflict.scope import scope_id
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft
 from discovery import Address
-from node.acquaintance import Acquaintance
+from node.acquaintance import introduced
 from node.app import now_ms
 from node.desk import Save
 from node.engine import Engine
-from node.grants import Grants
 from node.herald import Air
-from node.keyring import ConfiguredKeys
 from node.local_desk import LocalDesk
 from node.peering import Peering
 from node.workers import InlineWorkers
 from storage import SqlStore
 from sync.custody import new_epoch
 from sync.link_profile import LinkProfile
+from tests.theatre import Authority
 
 LOOPBACK = "127.0.0.1"
 WAIT_S_MAX = 60.0
@@ -68,15 +67,16 @@ async def nodes(
     keys: Sequence[SigningKey] = (),
     scopes: Mapping[int, Sequence[str]] | None = None,
 ) -> AsyncIterator[list[Node]]:
-    """Nodes that know one another's keys. `static`: the first one's address is configured.
+    """Nodes of one theatre. `static`: the first one's address is configured.
 
     `catalogues`: what each folds with, as older and newer software does; else this one's own.
     `keys`: who they are, where that matters; else new ones.
     `garrisons`: numbers of those that are; their logs are written at once.
     `links`: what a node's configuration says of its link to another, by their numbers; else LAN.
-    `scopes`: codes of what each may hold, as all configurations say; else everything.
+    `scopes`: codes of what each may hold, as the theatre's log says; else everything.
     """
     keys = keys or [SigningKey.from_entropy(secrets.token_bytes(48)) for _ in urls]
+    authority = _theatre(keys, scopes or {}, garrisons)
     async with AsyncExitStack() as stack:
         made: list[Node] = []
         for number, (url, key) in enumerate(zip(urls, keys, strict=True)):
@@ -88,9 +88,8 @@ async def nodes(
                 for (one, other), profile in (links or {}).items()
                 if one == number
             }
-            given = _grants(number, keys, scopes or {}, garrisons)
             made_of = _Parts(
-                f"n{number}", url, key, keys, address, catalogue, profiles, clock, garrisons, given
+                f"n{number}", url, key, keys, address, catalogue, profiles, clock, authority
             )
             node = await _node(made_of, mdns=mdns)
             stack.push_async_callback(_stop, node)
@@ -107,31 +106,22 @@ class _Parts(NamedTuple):
     catalogue: Catalogue
     profiles: Mapping[NodeId, LinkProfile]
     clock: Callable[[], int]
-    garrisons: Collection[int]
-    grants: Grants
+    authority: Authority
 
 
-def _grants(
-    number: int,
-    keys: Sequence[SigningKey],
-    scopes: Mapping[int, Sequence[str]],
-    garrisons: Collection[int],
-) -> Grants:
-    granted = {one: frozenset(map(scope_id, codes)) for one, codes in scopes.items()}
-    home = next(iter(scopes.get(number, ())), "")
-    return Grants(
-        own=granted.get(number),
-        home=scope_id(home) if home else None,
-        home_code=home,
-        peers={keys[one].node: some for one, some in granted.items()},
-        garrisons=frozenset(keys[one].node for one in garrisons),
-    )
+def _theatre(
+    keys: Sequence[SigningKey], scopes: Mapping[int, Sequence[str]], garrisons: Collection[int]
+) -> Authority:
+    authority = Authority()
+    for number, key in enumerate(keys):
+        role = "garrison" if number in garrisons else "field"
+        authority.enrol(key, f"n{number}", role, scopes.get(number))
+    return authority
 
 
 async def _node(parts: _Parts, *, mdns: bool) -> Node:
     epoch = new_epoch(parts.clock(), secrets.token_bytes(16))
     store = SqlStore.open(parts.url, entropy=epoch)
-    store.trust([parts.keys[number].node for number in parts.garrisons])
     engine = Engine(
         key=parts.key,
         store=store,
@@ -139,19 +129,13 @@ async def _node(parts: _Parts, *, mdns: bool) -> Node:
         now_ms=parts.clock,
         entropy=secrets.token_bytes,
         catalogue=parts.catalogue,
-        grants=parts.grants,
+        belonging=parts.authority.belonging(store, parts.key),
     )
-    known = {
-        one.node: Acquaintance(
-            one.node, f"n{number}", "garrison" if number in parts.garrisons else "field"
-        )
-        for number, one in enumerate(parts.keys)
-        if one is not parts.key
-    }
     peering = Peering(
         engine=engine,
-        keyring=ConfiguredKeys([one.public for one in parts.keys]),
-        known=known,
+        keyring=engine.belonging,
+        introduce=partial(introduced, engine.belonging, {}),
+        known=[one.node for one in parts.keys if one is not parts.key],
         static=parts.static,
         entropy=secrets.token_bytes,
         now_ms=parts.clock,

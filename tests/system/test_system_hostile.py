@@ -18,7 +18,6 @@ from node.app import now_ms
 from node.desk import Save
 from node.engine import Engine
 from node.errors import NoPeer
-from node.keyring import ConfiguredKeys
 from node.link import Link
 from node.workers import InlineWorkers
 from storage import MemoryStore
@@ -31,6 +30,7 @@ from sync.ports import Terms
 from sync.session import Session
 from sync.transport.memory import MemoryChannel, memory_pair
 from sync.transport.websocket import Dialer, Listener, WebSocketChannel
+from tests.keyring import ConfiguredKeys
 from tests.system.node_lab import LOOPBACK, WAIT_S_MAX, equal, nodes, until
 
 CONNECT_S = LinkProfile.lan().connect_s_max

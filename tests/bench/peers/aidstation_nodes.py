@@ -15,6 +15,7 @@ from pathlib import Path
 
 from node.app import open_desk
 from node.config import load
+from node.demo.founding import Member, found
 from node.demo.stage import Actor
 from node.desk import Save
 from node.home import Home, init
@@ -39,10 +40,11 @@ class AidstationNodes:
     def prepare(self, folder: Path, work: Workload) -> None:
         """See `System`."""
         homes = {name: _home(folder / name) for name in ROLES}
-        keys = {name: init(home, None).public.hex() for name, home in homes.items()}
+        nodes = {name: init(home, None).node.hex() for name, home in homes.items()}
         ports = dict(zip(ROLES, free_ports(len(ROLES)), strict=True))
         for name, home in homes.items():
-            home.config.write_text(_config(name, keys, ports[name]))
+            home.config.write_text(_config(name, nodes, ports[name]))
+        found(Member(name, home) for name, home in homes.items())
         with open_desk(homes[SOURCE], load(homes[SOURCE]).settings) as desk:
             desk.import_saves(
                 Save(document, drafts) for document, steps in work.charts for drafts in steps
@@ -138,10 +140,10 @@ def _home(root: Path) -> Home:
     return Home(root, root / "config.toml")
 
 
-def _config(name: str, keys: dict[str, str], port: int) -> str:
-    [(other, key)] = [(other, key) for other, key in keys.items() if other != name]
+def _config(name: str, nodes: dict[str, str], port: int) -> str:
+    [(other, node)] = [(other, node) for other, node in nodes.items() if other != name]
     lines = ["[node]", f'name = "{name}"', f'role = "{ROLES[name]}"']
     lines += ["[sync]", f'listen = "{HOST}:{port}"', "[api]", f'listen = "{HOST}:0"']
     lines += ["[discovery]", "mdns = false"]
-    lines += ["[[peers]]", f'name = "{other}"', f'role = "{ROLES[other]}"', f'key = "{key}"']
+    lines += ["[[peers]]", f'name = "{other}"', f'node = "{node}"']
     return "\n".join(lines) + "\n"

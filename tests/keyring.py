@@ -1,4 +1,4 @@
-"""Public keys of configured peers, until enrolment brings certificates."""
+"""Public keys that a test names, where no theatre is needed."""
 
 from __future__ import annotations
 

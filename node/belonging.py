@@ -1,0 +1,213 @@
+"""This node's place in its theatre: what it was given when it was enrolled, and the authority's log.
+
+Durable in the store, before anybody is told. Without it the node records and shows, and talks to nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from conflict.identity import NodeId, document_text
+from conflict.signature import SigningKey, VerifyingKey
+from conflict.statement import Json
+from node.grants import Grants, granted
+from node.listeners import Listeners
+from storage.ports import Store, Transaction
+from sync.trust import authority, certificate
+from sync.trust.authority import AuthorityEntry, Head
+from sync.trust.certificate import Certificate
+from sync.trust.errors import AuthorityForked, BadEnrolment, OtherTheatre
+from sync.trust.theatre import NOTHING, Device, Standing, Theatre
+
+NO_SECRET = bytes(16)
+ROOT, CERTIFICATE, CODES, SECRET = (
+    f"theatre.{name}" for name in ("root", "certificate", "codes", "secret")
+)
+_PAGE = 1000
+
+
+class Belonging:
+    """Who this node is to the others. `theatre` None: it was not enrolled."""
+
+    def __init__(self, store: Store, key: SigningKey) -> None:
+        self.theatre: Theatre | None = None
+        self.root = b""
+        self.secret = NO_SECRET
+        self.forked = ""
+        """Why entries of the log were refused last; empty: never."""
+        self._store = store
+        self._key = key
+        self._verifying = VerifyingKey(key.public)
+        self._own: Device | None = None
+        self._lock = threading.Lock()
+        self._changed: Listeners[None] = Listeners()
+        self._load()
+
+    def _load(self) -> None:
+        root = self._store.setting(ROOT)
+        if root is None:
+            return
+        self.root = root
+        self.secret = self._store.setting(SECRET) or NO_SECRET
+        self.theatre = Theatre(certificate.root_public(root))
+        for entry in _stored(self._store):
+            self.theatre.trusted(entry)
+        der, codes = self._store.setting(CERTIFICATE), self._store.setting(CODES) or b""
+        if der is not None:
+            self._own = Device(self.theatre.meet(der), codes=tuple(codes.decode().splitlines()))
+
+    def on_change(self, listener: Callable[[None], None]) -> Callable[[], None]:
+        """Tell `listener`, on the thread that changed it; undo by calling."""
+        return self._changed.add(listener)
+
+    # What it says -----------------------------------------------------------------------------
+
+    @property
+    def head(self) -> Head:
+        """Where the log stands here."""
+        return self.theatre.head if self.theatre else Head()
+
+    @property
+    def device(self) -> Device | None:
+        """This node as the log has it, or, until the log is here, as it was approved."""
+        known = self.theatre.device(self._key.node) if self.theatre else None
+        return known if known and (known.codes or not self._own) else self._own
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """This node's own, in force."""
+        known = self.theatre.device(self._key.node) if self.theatre else None
+        return known.certificate if known else None
+
+    @property
+    def standing(self) -> Standing:
+        """Where this node stands."""
+        return self.theatre.standing(self._key.node) if self.theatre else Standing.UNKNOWN
+
+    @property
+    def names(self) -> dict[NodeId, str]:
+        """What the theatre calls its devices."""
+        return {one.node: one.name for one in self.theatre or ()}
+
+    def knows(self, node: NodeId) -> bool:
+        """Whether it belongs to the theatre, or did until its certificate expired."""
+        here = self.theatre
+        return here is not None and here.standing(node) in {Standing.ENROLLED, Standing.EXPIRED}
+
+    def described(self) -> dict[str, Json]:
+        """For status: `{"theatre", "standing", "log", "expires_ms", "scopes", "forked"}`; `log`: number of
+        the last entry here; `scopes`: documents, None: everything."""
+        own = self.certificate
+        scopes = self.grants.own
+        return {
+            "theatre": self.theatre.id.hex() if self.theatre else "",
+            "standing": str(self.standing),
+            "log": self.head.number,
+            "expires_ms": own.grant.expires_ms if own else None,
+            "scopes": None if scopes is None else [document_text(one) for one in sorted(scopes)],
+            "forked": self.forked,
+        }
+
+    @property
+    def grants(self) -> Grants:
+        """What this node and its peers may hold."""
+        if self.theatre is None:
+            return Grants(others=NOTHING)
+        return granted(self.theatre, self._key.node, self.device.codes if self.device else ())
+
+    def verifies(self, node: NodeId, message: bytes, signature: bytes) -> bool | None:
+        """See `sync.ports.Keyring`. One's own words are one's own before anybody was enrolled."""
+        if node == self._key.node:
+            return self._verifying.verifies(message, signature)
+        return self.theatre.verifies(node, message, signature) if self.theatre else None
+
+    # Growing ----------------------------------------------------------------------------------
+
+    def join(
+        self,
+        root: bytes,
+        own: bytes,
+        secret: bytes,
+        entries: Sequence[bytes],
+        codes: Sequence[str] = (),
+    ) -> None:
+        """Enter the theatre of this root certificate (DER) with this certificate of one's own (DER).
+
+        `entries`: the log so far, or nothing. `codes`: scopes as people write them, one's unit first.
+        Doing it again does nothing. Raises `TrustError` leaves, and then nothing has changed.
+        """
+        with self._lock:
+            public = certificate.root_public(root)
+            if self.theatre is not None and public != self.theatre.root_public:
+                raise OtherTheatre(
+                    "this node belongs to another theatre already, and stays there. Nothing was changed"
+                )
+            theatre = Theatre(public)
+            for entry in _stored(self._store):
+                theatre.trusted(entry)
+            new = _take(theatre, entries)
+            if theatre.meet(own).grant.public != self._key.public:
+                raise BadEnrolment("the certificate is another device's. Nothing was changed")
+            with self._store.write() as transaction:
+                for name, value in ((ROOT, root), (SECRET, secret), (CERTIFICATE, own)):
+                    transaction.set_setting(name, value)
+                transaction.set_setting(CODES, "\n".join(codes).encode())
+                _keep(transaction, theatre.head.number, new)
+            self.root, self.secret, self.theatre = root, secret, theatre
+            self._own = Device(theatre.meet(own), codes=tuple(codes))
+        self._changed.tell(None)
+
+    def add(self, entries: Sequence[bytes]) -> int:
+        """The next entries of the log, durable when it returns; how many were new.
+
+        Those held already are passed over. Raises `TrustError` and `PeerFault` leaves at the first that
+        does not belong; those before it are kept.
+        """
+        theatre = self.theatre
+        if theatre is None:
+            raise BadEnrolment("this node is in no theatre yet: `aidstation enrol request`")
+        with self._lock:
+            new: list[bytes] = []
+            try:
+                for data in entries:
+                    new += _take(theatre, [data])
+            except AuthorityForked as fault:
+                self.forked = str(fault)
+                raise
+            finally:
+                self._save(theatre, new)
+        return len(new)
+
+    def _save(self, theatre: Theatre, new: Sequence[bytes]) -> None:
+        if not new:
+            return
+        try:
+            with self._store.write() as transaction:
+                _keep(transaction, theatre.head.number, new)
+        except BaseException:
+            self._load()  # as far as it is durable
+            raise
+        self._changed.tell(None)
+
+
+def _stored(store: Store) -> Iterator[AuthorityEntry]:
+    after = 0
+    while page := store.authority_entries(after, _PAGE):
+        yield from map(authority.from_bytes, page)
+        after += len(page)
+
+
+def _take(theatre: Theatre, entries: Sequence[bytes]) -> list[bytes]:
+    """Those that were new."""
+    new = []
+    for data in entries:
+        entry = authority.from_bytes(data)
+        if theatre.same(entry.number, entry.link) is not True:
+            theatre.take(entry)
+            new.append(data)
+    return new
+
+
+def _keep(transaction: Transaction, number: int, new: Sequence[bytes]) -> None:
+    transaction.save_authority(number - len(new), new)
