@@ -46,7 +46,7 @@ def list_scopes(context: typer.Context, as_json: AsJson = False) -> None:
         ((one["code"], one["records"], _yes(one["granted"]), one["document"]) for one in rows),
     )
     if granted is None:
-        say("This node may hold everything (its certificate names no scopes).")
+        say("This node may hold everything: it is in no theatre, or its certificate says so.")
 
 
 def _yes(value: Any) -> str:

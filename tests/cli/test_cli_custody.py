@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from node.demo.founding import Member, found
 from node.errors import EXIT_DEGRADED
-from node.home import find_home, read_key
+from node.home import find_home
 from tests.cli.cli_lab import Answer, aidstation, made, running
-from tests.cli.test_cli_sync import address_of
+from tests.cli.test_cli_sync import address_of, introduce
 
 WORDS = ("triage", "--new", "episode", "category=immediate", "--by", "Ruiz", "--json")
-
-
-def _introduce(home: Path, other: Path, name: str, role: str, address: str = "") -> None:
-    key = read_key(find_home(other)).public.hex()
-    with (home / "config.toml").open("a") as file:
-        file.write(f'\n[[peers]]\nname = "{name}"\nkey = "{key}"\nrole = "{role}"\n')
-        file.write(f'address = "{address}"\n')
 
 
 def _garrison(home: Path) -> Path:
@@ -52,9 +46,9 @@ def test_a_garrison_s_receipt_makes_it_safe_and_a_new_statement_unsafe_again(
     tmp_path: Path,
 ) -> None:
     alpha, garrison = made(tmp_path / "alpha", "alpha"), _garrison(tmp_path / "role3")
-    _introduce(garrison, alpha, "alpha", "field")
+    found((Member("alpha", find_home(alpha)), Member("role3", find_home(garrison))))
     with running(garrison):
-        _introduce(alpha, garrison, "role3", "garrison", address_of(garrison))
+        introduce(alpha, garrison, "role3", address_of(garrison))
         saved = aidstation(alpha, "record", *WORDS).result
         with running(alpha):
             assert aidstation(alpha, "sync", "role3", "--timeout", "60").code == 0

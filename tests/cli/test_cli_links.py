@@ -1,4 +1,4 @@
-"""What status, peers and the API say of each link; and the theatre's secret where it is needed."""
+"""What status, peers and the API say of each link."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from pathlib import Path
 
 from conflict.signature import SigningKey
 from node.cli.reading import left_words, link_words
-from node.doctor import OK, WARN
-from storage import SqlStore
-from sync.sketch import SketchKey
 from tests.cli.cli_lab import aidstation, made, running
 
 KEY = SigningKey.from_entropy(bytes(range(40)))
-SECRET = "5ec7e7" * 5 + "ab"
 NOWHERE = "127.0.0.1:9"
 
 
 def with_peer(home: Path, **fields: str) -> Path:
-    lines = {"name": "role3", "key": KEY.public.hex(), "address": NOWHERE, **fields}
+    lines = {"name": "role3", "node": KEY.node.hex(), "address": NOWHERE, **fields}
     text = "".join(f'{name} = "{value}"\n' for name, value in lines.items())
     with (home / "config.toml").open("a") as file:
         file.write(f"\n[[peers]]\n{text}")
@@ -58,35 +54,3 @@ def test_words_of_a_link_say_what_is_given_and_no_more() -> None:
     assert link_words(None) == link_words("hostile\x1b[2J") == ""
     assert left_words({"daily_bytes": 0}) == left_words(None) == ""
     assert left_words({"daily_bytes": 20_000, "left_bytes": 0}) == "0 of 20 kB"
-
-
-def key_name(home: Path) -> bytes:
-    store = SqlStore.open(home / "store.db", entropy=bytes(16))
-    try:
-        return store.sketch(1).key.name
-    finally:
-        store.close()
-
-
-def test_the_store_sketches_under_the_theatres_secret(tmp_path: Path) -> None:
-    made(tmp_path)
-    aidstation(tmp_path, "status")
-    assert key_name(tmp_path) == SketchKey(bytes(16)).name
-    aidstation(tmp_path, "status", AIDSTATION_THEATRE_SECRET=SECRET)
-    assert key_name(tmp_path) == SketchKey(bytes.fromhex(SECRET)).name
-
-
-def test_the_doctor_warns_of_the_public_sketch_key(tmp_path: Path) -> None:
-    made(tmp_path)
-    found = {}
-    for secret in ("", SECRET):
-        answer = aidstation(tmp_path, "doctor", "--json", AIDSTATION_THEATRE_SECRET=secret)
-        assert answer.code == 0
-        assert SECRET not in answer.out + answer.err
-        (found[secret],) = (
-            one for one in answer.result["checks"] if one["name"] == "theatre secret"
-        )
-    assert found[""]["verdict"] == WARN
-    assert "public default" in found[""]["cause"]
-    assert "[theatre] secret" in found[""]["cure"]
-    assert found[SECRET]["verdict"] == OK

@@ -1,19 +1,20 @@
-"""Two nodes as processes: paired by their keys, equal when `sync` says so, strangers refused."""
+"""Two nodes as processes: of one theatre, equal when `sync` says so, strangers refused."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from node.demo.founding import Member, found
 from node.errors import EXIT_NO_PEER
 from node.home import find_home, read_key
 from tests.cli.cli_lab import aidstation, made, running
 
 
 def introduce(home: Path, other: Path, name: str, address: str = "") -> None:
-    key = read_key(find_home(other)).public.hex()
+    node = read_key(find_home(other)).node.hex()
     with (home / "config.toml").open("a") as file:
-        file.write(f'\n[[peers]]\nname = "{name}"\nkey = "{key}"\naddress = "{address}"\n')
+        file.write(f'\n[[peers]]\nname = "{name}"\nnode = "{node}"\naddress = "{address}"\n')
 
 
 def address_of(home: Path) -> str:
@@ -24,6 +25,7 @@ def address_of(home: Path) -> str:
 def test_what_one_records_the_other_shows_after_sync(tmp_path: Path) -> None:
     alpha, bravo = made(tmp_path / "alpha", "alpha"), made(tmp_path / "bravo", "bravo")
     introduce(alpha, bravo, "bravo")
+    found((Member("alpha", find_home(alpha)), Member("bravo", find_home(bravo))))
     with running(alpha):
         introduce(bravo, alpha, "alpha", address_of(alpha))
         with running(bravo):
@@ -43,8 +45,10 @@ def test_what_one_records_the_other_shows_after_sync(tmp_path: Path) -> None:
     assert "immediate  (Ruiz" in shown
 
 
-def test_a_node_that_is_not_in_the_configuration_is_refused(tmp_path: Path) -> None:
+def test_a_node_of_another_theatre_is_refused(tmp_path: Path) -> None:
     alpha, bravo = made(tmp_path / "alpha", "alpha"), made(tmp_path / "bravo", "bravo")
+    found((Member("alpha", find_home(alpha)),))
+    found((Member("bravo", find_home(bravo)),))
     with running(alpha):
         introduce(bravo, alpha, "alpha", address_of(alpha))
         with running(bravo):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -145,43 +144,39 @@ def peer(**fields: str) -> str:
     return f"{GOOD}[[peers]]\n{lines}"
 
 
-def test_a_peer_is_known_by_its_key(home: Home) -> None:
-    (one,) = given(home, peer(name="b", key=KEY.public.hex(), address="[::1]:8470")).settings.peers
+def test_a_peer_is_named_by_its_id(home: Home) -> None:
+    text = peer(name="b", node=KEY.node.hex(), address="[::1]:8470")
+    (one,) = given(home, text).settings.peers
     assert one.node_id == KEY.node
-    assert one.public == KEY.public
     assert one.address == "[::1]:8470"
 
 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"name": "b"}, "neither node nor key"),
+        ({"name": "b"}, "node is missing"),
         ({"name": "b", "node": "xyz"}, "not a node id"),
-        ({"name": "b", "key": "04" * 65}, "not a P-256 public key"),
-        ({"name": "b", "key": KEY.public.hex()[:-2]}, "not a P-256 public key"),
-        ({"name": "b", "key": "zz"}, "non-hexadecimal"),
-        ({"name": "b", "key": KEY.public.hex(), "node": OTHER.node.hex()}, "not the id of key"),
-        ({"name": "b", "key": KEY.public.hex(), "address": "nowhere"}, "port is missing"),
-        ({"name": "b", "keey": "04"}, "Did you mean key?"),
+        ({"name": "b", "node": KEY.node.hex()[:-2]}, "not a node id"),
+        ({"name": "b", "node": KEY.node.hex(), "address": "nowhere"}, "port is missing"),
+        ({"name": "b", "node": KEY.node.hex(), "key": KEY.public.hex()}, "not a setting"),
+        ({"name": "b", "nod": "04"}, "Did you mean node?"),
     ],
 )
-def test_a_peer_that_could_not_be_trusted_is_refused(
-    home: Home, fields: dict[str, str], said: str
-) -> None:
+def test_a_peer_that_cannot_be_is_refused(home: Home, fields: dict[str, str], said: str) -> None:
     assert said in refused(home, peer(**fields))
 
 
-def test_two_peers_may_not_share_name_or_key(home: Home) -> None:
-    one = peer(name="b", key=KEY.public.hex())
+def test_two_peers_may_not_share_name_or_id(home: Home) -> None:
+    one = peer(name="b", node=KEY.node.hex())
     assert "same name" in refused(home, f'{one}[[peers]]\nname = "b"\nnode = "{"0" * 32}"\n')
     assert "same node" in refused(home, f'{one}[[peers]]\nname = "c"\nnode = "{KEY.node.hex()}"\n')
 
 
-# --- links and the theatre ------------------------------------------------------------------------
+# --- links ------------------------------------------------------------------------
 
 
 def linked(**fields: str) -> str:
-    return peer(name="b", key=KEY.public.hex(), **fields)
+    return peer(name="b", node=KEY.node.hex(), **fields)
 
 
 def test_a_peer_has_the_link_that_it_describes_and_others_that_of_the_node(home: Home) -> None:
@@ -240,56 +235,13 @@ def test_the_nodes_own_link_is_held_to_the_same_rules(home: Home) -> None:
     assert "sync: rate: none was given" in refused(home, GOOD + '[sync]\nlink = "satcom"\n')
 
 
-SECRET = "5ec7e7" * 5 + "ab"
-
-
-def test_the_theatre_secret_is_sixteen_bytes_or_the_public_default(home: Home) -> None:
-    assert given(home, GOOD).settings.theatre.secret_bytes == bytes(16)
-    theatre = given(home, f'{GOOD}[theatre]\nsecret = "{SECRET}"\n').settings.theatre
-    assert theatre.secret_bytes == bytes.fromhex(SECRET)
-
-
-@pytest.mark.parametrize("wrong", [SECRET[:-2], SECRET + "00", "zz" * 16, "0"])
-def test_a_wrong_secret_is_refused_without_being_told(home: Home, wrong: str) -> None:
-    home.config.write_text(f'{GOOD}[theatre]\nsecret = "{wrong}"\n')
-    with pytest.raises(BadConfiguration) as raised:
-        load(home)
-    message = str(raised.value)
-    assert "theatre.secret: write 32 hexadecimal letters" in message
-    shown = "".join(traceback.format_exception(raised.value))
-    assert wrong not in shown or len(wrong) < 8
-
-
-def test_the_secret_is_in_nothing_that_is_shown_or_printed(tmp_path: Path) -> None:
-    made = aidstation(tmp_path, "init", "--name", "a", "--theatre-secret", SECRET)
-    assert made.code == 0, made.err
-    assert SECRET in (tmp_path / "config.toml").read_text()
-    loaded = load(find_home(tmp_path))
-    assert loaded.settings.theatre.secret_bytes == bytes.fromhex(SECRET)
-    said = [made.out, made.err, repr(loaded), str(loaded.settings.model_dump())]
-    for words in (("--json",), ("--origin",), ()):
-        answer = aidstation(tmp_path, "config", "show", *words)
-        assert answer.code == 0
-        said += [answer.out, answer.err]
-    assert all(SECRET not in text for text in said)
-    shown = aidstation(tmp_path, "config", "show", "--json").result["theatre.secret"]
-    assert shown == {"value": "**********", "origin": str(tmp_path / "config.toml")}
-
-
-def test_init_refuses_a_secret_that_would_not_load(tmp_path: Path) -> None:
-    answer = aidstation(tmp_path, "init", "--name", "a", "--theatre-secret", SECRET[:-1])
-    assert answer.code == EXIT_USAGE
-    assert SECRET[:-1] not in answer.err
-    assert not (tmp_path / "config.toml").exists()
-
-
 # --- what is written and shown --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ['quote" and \\', "Ä ñ 站", "tab\tin"])
 def test_what_init_writes_is_what_load_reads(home: Home, name: str) -> None:
     link = {"link": LinkKind.SATCOM, "rate": "9600", "daily": "5MB"}
-    peers = (PeerSettings(name="b", key=KEY.public.hex(), role="garrison", **link),)
+    peers = (PeerSettings(name="b", node=KEY.node.hex(), **link),)
     settings = given(home, write_toml(name, "garrison", "[::1]:0", None, peers)).settings
     assert (settings.node.name, settings.node.role) == (name, "garrison")
     assert settings.sync.address == Listen("::1", 0)

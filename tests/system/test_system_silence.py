@@ -36,7 +36,7 @@ def home(root: Path, sync: str, peers: str = "", host: str = ANYWHERE) -> Path:
 
 
 def peer(address: str, extra: str = "") -> str:
-    return f'[[peers]]\nname = "b"\nkey = "{KEY.public.hex()}"\naddress = "{address}"\n{extra}'
+    return f'[[peers]]\nname = "b"\nnode = "{KEY.node.hex()}"\naddress = "{address}"\n{extra}'
 
 
 def sockets(pid: int) -> set[tuple[str, str]]:
