@@ -37,6 +37,7 @@ from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
 from node.peering import Peering
+from node.proving import prove
 from node.review import finding_body, saves_for
 from node.status import state_words
 from node.trauma import TraumaPool, TraumaRange, default_prefix
@@ -332,7 +333,7 @@ class LocalDesk(HoldDesk):
             raise NoPeer("this node has no links open; everything is saved here")
         node, address = self._named(peer)
         began = time.monotonic()
-        proved = self._on_loop(peering.prove(node, address, timeout_s))
+        proved = self._on_loop(prove(peering, node, address, timeout_s))
         return {
             "node": node_text(proved),
             "equal": True,

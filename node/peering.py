@@ -22,7 +22,6 @@ from node.acquaintance import SETTING_PREFIX, Acquaintance
 from node.allowances import BUDGET_SPENT, SILENT, Allowances
 from node.dialling import Dialling
 from node.engine import Engine
-from node.errors import NoPeer, Silent
 from node.fetching import Fetching
 from node.herald import Air, Herald
 from node.link import Link
@@ -338,66 +337,19 @@ class Peering:
         """See `Allowances.stopped`."""
         return self.allowances.stopped(node, self._now_ms())
 
-    async def prove(self, node: NodeId | None, address: Address | None, timeout_s: float) -> NodeId:
-        """Equality with a peer, proved now or by what flows meanwhile. Raises `NoPeer`, `Silent`.
-
-        Opens a link where there is none, also to a manual peer and over a spent budget.
-        """
-        if not self.allowances.profile_of(node).answered:
-            raise Silent("this node is silent to that peer, as configured; nothing was sent")
-        try:
-            async with asyncio.timeout(timeout_s):
-                link = self._links.get(node) if node is not None else None
-                if link is None:
-                    link = await self._fresh(node, address)
-                with self._asking(link):
-                    proofs = link.session.proofs + 1
-                    link.check()
-                    await self._equal(link, proofs)
-                assert link.peer is not None  # noqa: S101  equal means proven
-                return link.peer
-        except TimeoutError:
-            raise NoPeer(
-                f"no equality within {timeout_s:.0f} s; everything is saved here. "
-                "See 'aidstation peers' for the cause"
-            ) from None
+    async def dial_by_hand(self, address: Address, node: NodeId | None) -> Link:
+        """A link that somebody asked for, running. Raises `LinkFailed`."""
+        channel = await self._open_channel(address, node)
+        link = self._link(channel, Call(address, node, by_hand=True), leader=True)
+        self._spawn(self._run(link))
+        return link
 
     @contextlib.contextmanager
-    def _asking(self, link: Link) -> Iterator[None]:
+    def asking(self, link: Link) -> Iterator[None]:
+        """Somebody waits for what this link brings, budget or not."""
         call = self._open.get(link, Call())
         call.askers += 1
         try:
             yield
         finally:
             call.askers -= 1
-
-    async def _fresh(self, node: NodeId | None, address: Address | None) -> Link:
-        addresses = [address] if address else self._addresses_of(node)
-        if not addresses:
-            raise NoPeer("this peer has no known address: give one, or wait until it is found")
-        fault: LinkFailed | None = None
-        for one in addresses:
-            try:
-                channel = await self._open_channel(one, node)
-            except LinkFailed as failed:
-                fault = failed
-                continue
-            link = self._link(channel, Call(one, node, by_hand=True), leader=True)
-            self._spawn(self._run(link))
-            return link
-        raise NoPeer(f"{fault}; everything is saved here, try again when there is a link")
-
-    def _addresses_of(self, node: NodeId | None) -> list[Address]:
-        return [one for peer in self.table.peers() if peer.node == node for one in peer.addresses]
-
-    async def _equal(self, link: Link, proofs: int) -> None:
-        """Until this link, or the one that replaced it, is equal with nothing waiting."""
-        while True:
-            current = self._links.get(link.peer, link) if link.peer else link
-            if current.session.phase is Phase.CLOSED:
-                raise NoPeer(f"the link ended: {current.session.cause}")
-            enough = current.session.proofs >= (proofs if current is link else 1)
-            if current.session.phase is Phase.EQUAL and enough and not current.session.busy:
-                return
-            current.changed.clear()
-            await current.changed.wait()

@@ -19,6 +19,7 @@ from node.desk import Save
 from node.engine import Engine
 from node.errors import NoPeer
 from node.link import Link
+from node.proving import prove
 from node.workers import InlineWorkers
 from storage import MemoryStore
 from sync import codec, messages
@@ -93,7 +94,7 @@ async def test_a_peer_that_hangs_up_without_a_word_is_told_as_that(tmp_path: Pat
     await listener.listen(LOOPBACK, 0)
     async with nodes([tmp_path / "a.db"]) as (a,):
         with pytest.raises(NoPeer, match="link ended: the connection was closed or lost"):
-            await a.peering.prove(None, Address(LOOPBACK, listener.port), WAIT_S_MAX)
+            await prove(a.peering, None, Address(LOOPBACK, listener.port), WAIT_S_MAX)
     await listener.close()
 
 

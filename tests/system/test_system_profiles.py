@@ -14,6 +14,7 @@ from node.allowances import BUDGET_SPENT, MANUAL, SILENT, day_of
 from node.app import now_ms
 from node.errors import Silent
 from node.metering import FINISHED
+from node.proving import prove
 from sync.link_profile import LinkKind, LinkProfile
 from tests.system.node_lab import Node, equal, nodes, until
 
@@ -60,7 +61,7 @@ async def test_a_manual_peer_is_dialled_when_asked_and_let_go_when_equal(tmp_pat
         await not_dialled(b, MANUAL)
         assert (holds(a), holds(b)) == (1, 1)
         assert a.peering.acquaintances[key(b)].last_contact_ms is None, "not even greeted"
-        await b.peering.prove(key(a), None, TIMEOUT_S)
+        await prove(b.peering, key(a), None, TIMEOUT_S)
         assert (holds(a), holds(b)) == (2, 2)
         await ended(b, a)
         assert b.peering.acquaintances[key(a)].cause == FINISHED
@@ -89,7 +90,7 @@ async def test_a_silent_peer_is_neither_answered_nor_dialled_nor_asked(tmp_path:
         assert (holds(a), holds(b)) == (1, 0)
         assert a.peering.link(key(b)) is None
         with pytest.raises(Silent):
-            await a.peering.prove(key(b), None, TIMEOUT_S)
+            await prove(a.peering, key(b), None, TIMEOUT_S)
         assert any(
             words.startswith("Stopped: silent with n1") for words in a.desk.status()["state"]
         )
@@ -124,7 +125,7 @@ async def test_a_spent_budget_ends_the_link_and_a_person_may_go_on(tmp_path: Pat
         assert (
             late not in a.engine.store.vectors([late]) or not a.engine.store.vectors([late])[late]
         )
-        await b.peering.prove(key(a), None, TIMEOUT_S)
+        await prove(b.peering, key(a), None, TIMEOUT_S)
         assert holds(a) == holds(b) == 31
         await ended(b, a)
         await not_dialled(b, BUDGET_SPENT)
