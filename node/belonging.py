@@ -14,10 +14,12 @@ from conflict.statement import Json
 from node.grants import Grants, granted
 from node.listeners import Listeners
 from storage.ports import Store, Transaction
+from sync.authority_effects import LINK_SHORT_BYTES, AuthoritySaved, LogHead
+from sync.errors import PeerFault
 from sync.trust import authority, certificate
 from sync.trust.authority import AuthorityEntry, Head
 from sync.trust.certificate import Certificate
-from sync.trust.errors import AuthorityForked, BadEnrolment, OtherTheatre
+from sync.trust.errors import AuthorityForked, BadEnrolment, OtherTheatre, TrustError
 from sync.trust.theatre import NOTHING, Device, Standing, Theatre
 
 NO_SECRET = bytes(16)
@@ -35,7 +37,7 @@ class Belonging:
         self.root = b""
         self.secret = NO_SECRET
         self.forked = ""
-        """Why entries of the log were refused last; empty: never."""
+        """Code of why a peer's log is not this one's; empty: nobody had another."""
         self._store = store
         self._key = key
         self._verifying = VerifyingKey(key.public)
@@ -173,11 +175,30 @@ class Belonging:
                 for data in entries:
                     new += _take(theatre, [data])
             except AuthorityForked as fault:
-                self.forked = str(fault)
+                self.differs(fault.code)
                 raise
             finally:
                 self._save(theatre, new)
         return len(new)
+
+    def differs(self, code: str) -> None:
+        """A peer has another log of the same authority."""
+        self.forked = self.forked or code
+
+    def heard(self, entries: Sequence[bytes]) -> AuthoritySaved:
+        """The same, from a peer: how far the log is here now, and why it is no further."""
+        refused = ""
+        try:
+            self.add(entries)
+        except (TrustError, PeerFault) as fault:
+            refused = fault.code
+        return AuthoritySaved(self.log_head, refused)
+
+    @property
+    def log_head(self) -> LogHead:
+        """Where the log stands here, as sessions say it."""
+        head = self.head
+        return LogHead(head.number, head.link[:LINK_SHORT_BYTES])
 
     def _save(self, theatre: Theatre, new: Sequence[bytes]) -> None:
         if not new:

@@ -34,7 +34,9 @@ from node.workers import FAULT, KILLED, Workers
 from node.writing import Urgency, WriterThread
 from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge
 from storage.ports import Store
+from sync.authority_effects import AuthorityDiffers, AuthoritySaved, SaveAuthority
 from sync.blob_effects import BlobSaved, SaveBlobPart
+from sync.custody_effects import CustodyRefused
 from sync.effects import Hold, HoldDone, SaveReceipts
 from sync.ports import Applied, Precedence
 
@@ -217,6 +219,17 @@ class Engine:
                 )
 
         return self._writer.submit(Urgency.RECEIPT, job)
+
+    def save_authority(self, effect: SaveAuthority) -> Future[AuthoritySaved]:
+        """Entries of the authority's log that a peer brought."""
+        return self._writer.submit(Urgency.RECEIPT, partial(self.belonging.heard, effect.entries))
+
+    def refused(self, effect: CustodyRefused | AuthorityDiffers) -> None:
+        """What a peer sent of a signed log does not fit what is here."""
+        if isinstance(effect, AuthorityDiffers):
+            self.belonging.differs(effect.code)
+        else:
+            self.custody.refused(effect)
 
     def save_blob_part(self, effect: SaveBlobPart) -> Future[BlobSaved]:
         """Keep a part of a blob; a blob whose hash does not match is discarded."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from conflict.identity import Lane, NodeId
 from node.engine import Engine
-from sync import blob_effects, continuing, custody_effects, effects, shed_effects
+from sync import authority_effects, blob_effects, continuing, custody_effects, effects, shed_effects
 from sync.effects import Answer, Effect, Phase, Read
 from sync.ports import LaneReader, Precedence
 from sync.reading import perform
@@ -118,6 +118,11 @@ class Link:
     def custody_grown(self, *, relayed: bool) -> None:
         """A garrison's custody log grew here. Call on the loop."""
         self._put(lambda now: self.session.custody_grown(now, relayed=relayed))
+
+    def authority_grown(self) -> None:
+        """The authority's log grew here. Call on the loop."""
+        head = self._engine.belonging.log_head
+        self._put(partial(self.session.authority_grown, head))
 
     def released(self) -> None:
         """Content was let go here, or is here again. Call on the loop."""
@@ -231,7 +236,12 @@ class Link:
                     self.end_code = self.end_code or code
                 case effects.SaveReceipts():
                     self._write(None, self._engine.save_receipts(effect))
-                case effects.Hold() | blob_effects.SaveBlobPart() | custody_effects.SaveCustody():
+                case (
+                    effects.Hold()
+                    | blob_effects.SaveBlobPart()
+                    | custody_effects.SaveCustody()
+                    | authority_effects.SaveAuthority()
+                ):
                     self._write(effect.ticket, self._save(effect))
                 case shed_effects.SaveReleased() | shed_effects.SaveHeard():
                     self._write(effect.ticket, self._engine.shedding.save(effect))
@@ -244,8 +254,8 @@ class Link:
                             bytes_in_buffer=profile.credit_bytes, rate_bits_s=profile.rate_bits_s
                         )
                     self._notice(self, effect)
-                case custody_effects.CustodyRefused():
-                    self._engine.custody.refused(effect)
+                case custody_effects.CustodyRefused() | authority_effects.AuthorityDiffers():
+                    self._engine.refused(effect)
                 case (
                     effects.Entered()
                     | effects.Outdated()
@@ -260,7 +270,11 @@ class Link:
                     self._reads.put_nowait(effect)
 
     def _save(
-        self, effect: effects.Hold | blob_effects.SaveBlobPart | custody_effects.SaveCustody
+        self,
+        effect: effects.Hold
+        | blob_effects.SaveBlobPart
+        | custody_effects.SaveCustody
+        | authority_effects.SaveAuthority,
     ) -> Future[Any]:
         match effect:
             case effects.Hold():
@@ -269,6 +283,8 @@ class Link:
                 return self._engine.save_blob_part(effect)
             case custody_effects.SaveCustody():
                 return self._engine.custody.save(effect, self.peer)
+            case authority_effects.SaveAuthority():
+                return self._engine.save_authority(effect)
 
     def _write(self, ticket: int | None, future: Future[Any]) -> None:
         def done(finished: Future[Any]) -> None:

@@ -21,6 +21,7 @@ from discovery import Address, Peer, PeerTable
 from node.acquaintance import SETTING_PREFIX, Acquaintance
 from node.allowances import BUDGET_SPENT, SILENT, Allowances
 from node.dialling import Dialling
+from node.enforcing import Enforcing
 from node.engine import Engine
 from node.fetching import Fetching
 from node.herald import Air, Herald
@@ -77,13 +78,10 @@ class Peering:
         self._tasks: set[asyncio.Task[object]] = set()
         self._bytes_before = [0, 0]
         self._introduce = introduce
-        self.acquaintances = {node: introduce(node) for node in known}
+        self.acquaintances = {node: self._acquainted(node) for node in known}
         self.allowances: Final = Allowances(
             profiles or {}, default or LinkProfile.lan(), self.acquaintances
         )
-        for node, one in self.acquaintances.items():
-            if remembered := engine.store.setting(SETTING_PREFIX + node.hex()):
-                one.recall(remembered)
         self._meter = Meter(self.allowances, now_ms, self._remember)
         self.table = PeerTable(engine.key.node, self._random)
         for address, node in static:
@@ -97,8 +95,16 @@ class Peering:
             now_ms=now_ms,
         )
         self._herald = Herald(engine.key.node, self._dialling.seen, self._dialling.lost)
+        self._enforcing = Enforcing(engine, self._links, self._open)
         self._relaying = Relaying(engine, self._links, self._open)
         self.fetching: Final = Fetching(engine, self._links, self.acquaintances)
+
+    def _acquainted(self, node: NodeId) -> Acquaintance:
+        """A peer as it is introduced, with what is remembered of it."""
+        one = self._introduce(node)
+        if remembered := self._engine.store.setting(SETTING_PREFIX + node.hex()):
+            one.recall(remembered)
+        return one
 
     @property
     def port(self) -> int:
@@ -133,6 +139,7 @@ class Peering:
     async def close(self) -> None:
         """End all links, say goodbye."""
         self._relaying.stop()
+        self._enforcing.stop()
         self.fetching.stop()
         await self._silence(goodbye=True)
         for task in list(self._tasks):
@@ -199,6 +206,7 @@ class Peering:
             catalogue=self._catalogue,
             clock_ms=self._now_ms(),
             sketch_key=self._engine.store.sketch(1).key.name,
+            log=self._engine.belonging.log_head,
         )
         session = Session(
             signer=self._engine.key,
@@ -221,7 +229,7 @@ class Peering:
         one = self.acquaintances.get(node)
         call.sparing = not call.by_hand and self.allowances.sparing(node, self._now_ms())
         known = one.known(self._engine.epoch) if one else None
-        shared = self._engine.grants.shared_with(node)
+        shared = call.shared = self._engine.grants.shared_with(node)
         terms = Terms(self.allowances.profile_of(node), known, call.sparing, scopes=shared)
         return (
             terms
@@ -275,7 +283,8 @@ class Peering:
         now, call = self._loop.time(), self._open[link]
         if call.address is not None:
             self.table.learned(call.address, proven.node, now)
-        if bar := self._meter.bars(link, call, proven.node):
+        bar = self._enforcing.bars(proven.node) or self._meter.bars(link, call, proven.node)
+        if bar:
             link.end(bar)
             return
         rival = self._links.get(proven.node)
@@ -285,7 +294,8 @@ class Peering:
         self._links[proven.node] = link
         if rival is not None:
             rival.end(DUPLICATE)
-        one = self.acquaintances.setdefault(proven.node, self._introduce(proven.node))
+        one = self.acquaintances.get(proven.node) or self._acquainted(proven.node)
+        self.acquaintances[proven.node] = one
         one.answers_in(proven.epoch)
         one.clock_ahead_ms = proven.clock_ahead_ms
         one.last_contact_ms = self._now_ms()

@@ -13,6 +13,12 @@ from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import Scopes
 from sync import continuing
+from sync.authority_effects import (
+    AuthorityAnswer,
+    AuthorityDiffers,
+    ReadAuthority,
+    SaveAuthority,
+)
 from sync.blob_effects import BlobAnswer, ReadBlob, ReadBlobsWanted, SaveBlobPart
 from sync.custody_effects import CustodyAnswer, CustodyQuestion, CustodyRefused, SaveCustody
 from sync.lane_effects import LaneAnswer, LaneRead, LanesShown
@@ -172,6 +178,7 @@ Read = (
     | continuing.ReadBases
     | CustodyQuestion
     | ShedRead
+    | ReadAuthority
 )
 
 # Writes ------------------------------------------------------------------------------------------
@@ -195,7 +202,7 @@ class SaveReceipts(NamedTuple):
     receipts: tuple[Receipt, ...]
 
 
-Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody | ShedWrite
+Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody | ShedWrite | SaveAuthority
 
 # The rest ----------------------------------------------------------------------------------------
 
@@ -240,7 +247,7 @@ class PeerRefused(NamedTuple):
     detail: str
 
 
-Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused | ShedNotice
+Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused | ShedNotice | AuthorityDiffers
 Effect = Read | Write | Close | Notice
 
 # Answers -----------------------------------------------------------------------------------------
@@ -363,4 +370,5 @@ Answer = (
     | continuing.BasesRead
     | CustodyAnswer
     | ShedAnswer
+    | AuthorityAnswer
 )

@@ -64,7 +64,7 @@ class VersionMismatch(PeerFault):
 
 
 class PeerUnknown(PeerFault):
-    """The peer's key is not in this node's configuration."""
+    """The peer is not enrolled in this node's theatre."""
 
     code = "peer-unknown"
     retryable = False

@@ -13,6 +13,8 @@ from functools import partial
 from conflict.identity import Lane, NodeId
 from sync import codec, effects, limits, messages
 from sync.answers import ANSWERS, Taker, in_part
+from sync.authority_effects import LogHead
+from sync.authority_exchange import AuthorityExchange
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
 from sync.effects import Answer, Effect, Phase
@@ -59,6 +61,7 @@ class Session(SessionView):
         self._blobs: BlobExchange | None = None
         self._custody = CustodyExchange(self._ticket, self._say, keyring, leader=leader)
         self._shed = ShedExchange(self._ticket, self._say)
+        self._authority = AuthorityExchange(self._ticket, self._say, greeting.log)
         self._rounds: Rounds | None = None  # these two once the peer is proven
         self._exchange: Exchange | None = None
         self._tickets = 0
@@ -113,6 +116,12 @@ class Session(SessionView):
         if self.phase in _UNPROVEN:
             return []
         return self._do(now, lambda: self._custody.grown(now, relayed=relayed))
+
+    def authority_grown(self, head: LogHead, now: float) -> list[Effect]:
+        """The authority's log grew here."""
+        if self.phase in _UNPROVEN:
+            return []
+        return self._do(now, lambda: self._authority.grown(head))
 
     def released(self, now: float) -> list[Effect]:
         """Content was let go here, or has come back: tell the peer."""
@@ -218,6 +227,7 @@ class Session(SessionView):
         )
         self._rounds = Rounds(company, self._at, self._exchange, self._ticket, self._say)
         yield proven
+        yield from self._authority.begin(proof.log)
         # an epoch that is over counts no more
         yield effects.SaveReceipts(hello.node, hello.epoch, ())
         yield from self._at.enter(Phase.CHECKING)
@@ -277,6 +287,7 @@ class Session(SessionView):
         if self.phase in _UNPROVEN:
             return
         waiting = self._flow.waiting_bytes
+        yield from self._open.listen(not self._authority.behind)
         yield from self._open.pump(self._at.now, self._urgent_since_ms, waiting)
         yield from self._compared.pump(waiting[Precedence.SUMMARY])
         yield from self._custody.pump(self._at.now, waiting)
@@ -338,5 +349,7 @@ _TAKES: dict[type, tuple[frozenset[Phase], Taker]] = {
     messages.Released: (_PROVEN, in_part("_shed", ShedExchange.released)),
     messages.Heard: (_PROVEN, in_part("_shed", ShedExchange.heard)),
     messages.Withheld: (_PROVEN, in_part("_open", Exchange.withholds)),
+    messages.AuthorityHave: (_PROVEN, in_part("_authority", AuthorityExchange.have)),
+    messages.Authority: (_PROVEN, in_part("_authority", AuthorityExchange.entries)),
     messages.Ack: (_PROVEN, in_part("_flow", lambda flow, ack: flow.acked(ack.through))),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -23,8 +23,18 @@ from conflict.lane import LaneRun
 from conflict.scope import Scopes
 from conflict.signature import SigningKey, VerifyingKey, lane_message
 from conflict.statement import Draft
+from node.belonging import Belonging
 from storage.memory import MemoryStore
-from sync import blob_effects, codec, custody, custody_effects, effects, shed_effects
+from sync import (
+    authority_effects,
+    blob_effects,
+    codec,
+    custody,
+    custody_effects,
+    effects,
+    shed_effects,
+)
+from sync.authority_effects import NO_LOG
 from sync.custody import CustodyEntry, Verdict
 from sync.effects import Effect, Phase
 from sync.handshake import Greeting
@@ -37,7 +47,11 @@ from sync.reading import perform
 from sync.session import Session
 
 READS = get_args(effects.Read)
-TOLD = (custody_effects.SaveCustody, *get_args(shed_effects.ShedWrite))
+TOLD = (
+    authority_effects.SaveAuthority,
+    custody_effects.SaveCustody,
+    *get_args(shed_effects.ShedWrite),
+)
 LAN = LinkProfile.lan()
 _NAMES = {number: kind.__name__ for kind, number in codec._TYPES.items()}
 
@@ -71,6 +85,8 @@ class Node:
         self.sparing = False
         self.scopes: Scopes | None = None  # granted; None: everything
         self.garrisons: set[NodeId] = set()
+        self.belonging: Belonging | None = None  # of a theatre; else `keys` are known
+        self.slow_log: deque[Callable[[], None]] | None = None  # what keeps the log waits here
 
     def run(self, document: DocumentId, pulse: int, *, saves: int = 1) -> LaneRun:
         """The next signed run of our own lane."""
@@ -162,10 +178,11 @@ class Endpoint:
             catalogue=1,
             clock_ms=1,
             sketch_key=node.store.sketch(1).key.name,
+            log=node.belonging.log_head if node.belonging else NO_LOG,
         )
         self.session = Session(
             signer=node.key,
-            keyring=node.keys,
+            keyring=node.belonging or node.keys,
             greeting=greeting,
             terms=self.terms,
             leader=leader,
@@ -250,11 +267,30 @@ class Endpoint:
         self.perform(self.session.answer(effect.ticket, done, self.link.now))
         self.node.grown(applied.grown, effect.source, effect.precedence)
 
-    def _told(self, effect: custody_effects.SaveCustody | shed_effects.ShedWrite) -> None:
-        if isinstance(effect, custody_effects.SaveCustody):
-            self._custody(effect)
+    def _log(self, effect: authority_effects.SaveAuthority) -> None:
+        def save() -> None:
+            assert self.node.belonging is not None
+            saved = self.node.belonging.heard(effect.entries)
+            self.perform(self.session.answer(effect.ticket, saved, self.link.now))
+
+        if self.node.slow_log is None:
+            save()
         else:
-            self._released(effect)
+            self.node.slow_log.append(save)
+
+    def _told(
+        self,
+        effect: authority_effects.SaveAuthority
+        | custody_effects.SaveCustody
+        | shed_effects.ShedWrite,
+    ) -> None:
+        match effect:
+            case authority_effects.SaveAuthority():
+                self._log(effect)
+            case custody_effects.SaveCustody():
+                self._custody(effect)
+            case _:
+                self._released(effect)
 
     def _custody(self, effect: custody_effects.SaveCustody) -> None:
         with self.node.store.write() as transaction:
