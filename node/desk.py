@@ -172,7 +172,8 @@ class Desk(Protocol):
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
         "changes", "blobs_wanted", "membership", "bytes_in", "bytes_out", "link", "shed", "wanted",
-        "fetching"}`. `membership`: of a theatre, as `Belonging.described` says.
+        "fetching", "quarantined"}`. `membership`: of a theatre, as `Belonging.described` says;
+        `quarantined`: as `Quarantine.described` does.
 
         `link` as in `peers`, for peers that describe none; None where no links are open.
         `shed`: documents whose content was let go; `wanted`: of them, those to be fetched, and

@@ -28,6 +28,7 @@ from node.errors import BadRequest
 from node.grants import Grants
 from node.listeners import Listeners
 from node.projecting import Projector
+from node.quarantine import Quarantine
 from node.receiving import Receiver
 from node.shedding import Shedding, ShedNews
 from node.workers import FAULT, KILLED, Workers
@@ -75,7 +76,6 @@ class Engine:
         self.belonging = belonging or Belonging(store, key)
         self.grants = Grants()
         self._grant()
-        self.belonging.on_change(self._grant)
         self.epoch = store.epoch()
         self.now_ms = now_ms
         self.entropy = entropy
@@ -87,11 +87,19 @@ class Engine:
         self._receiver = Receiver(store, self._writer, now_ms, self._held)
         self.custody = CustodyLogs(key, store, self._writer, now_ms, entropy)
         self.custody.on_news(self._heed)
+        self.quarantine = Quarantine(
+            store, self._writer, self.belonging, key.node, self.projector.reopen
+        )
         self.shedding = Shedding(store, self._writer, self._author, now_ms)
         self._retry_killed()
+        self.belonging.on_change(self._change)
         self._grown: Listeners[Growth] = Listeners()
 
-    def _grant(self, _: None = None) -> None:
+    def _change(self, _: None) -> None:
+        self._grant()
+        self.quarantine.judge()
+
+    def _grant(self) -> None:
         """What the authority's log says of scopes, garrisons and the theatre's secret holds from now on."""
         self.grants = self.belonging.grants
         self.store.sketch_with(self.belonging.secret)
@@ -119,6 +127,7 @@ class Engine:
     def _heed(self, news: CustodyNews) -> None:
         if news.renewed:
             self.epoch = self.store.epoch()
+        self.quarantine.stirred()
 
     # Local writes ---------------------------------------------------------------------------
 
@@ -205,6 +214,8 @@ class Engine:
         self._tell(Growth(applied.grown, effect.source, effect.precedence))
         if applied.grown or applied.refilled:
             self.projector.wake()
+        if self.quarantine.suspicious(run.author for run in effect.runs):
+            self.quarantine.stirred()
         if applied.refilled:
             self.custody.stirred()
             self.shedding.tell(ShedNews(len(applied.refilled)))

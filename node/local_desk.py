@@ -266,6 +266,7 @@ class LocalDesk(HoldDesk):
             "version": VERSION,
             "epoch": self._engine.epoch.hex(),
             "membership": self._engine.belonging.described(),
+            "quarantined": self._engine.quarantine.described(),
             "state": state_words(
                 peers,
                 summary,

@@ -12,7 +12,8 @@ from itertools import islice
 from conflict.identity import DocumentId, DocumentKind, Lane, NodeId, document_kind
 from conflict.lane import LaneRun, ShortState, Vector, set_item
 from conflict.scope import THEATRE, Scopes, own_scopes
-from storage import memory_lanes, memory_shedding, reaching, shed_lanes, shipping
+from storage import memory_lanes, memory_shedding, reaching, shed_lanes, shipping, suspects
+from storage.coverage import unpack_nodes
 from storage.memory_custody import MemoryCustody
 from storage.memory_rows import Rows
 from sync.continuing import Base, Continued
@@ -239,6 +240,11 @@ class MemoryReader(MemoryCustody):
             if row is None or not row.complete or not (self._view is None or named):
                 return None
             return row.data[offset : offset + size], len(row.data)
+
+
+def suspects_of(rows: Rows) -> frozenset[NodeId]:
+    """Who is revoked."""
+    return frozenset(unpack_nodes(rows.settings.get(suspects.SETTING)))
 
 
 def scopes_of(rows: Rows, document: DocumentId) -> Scopes:

@@ -28,6 +28,7 @@ from storage.shapes import (
     Rebuilt,
     SetAsideRow,
     Shed,
+    Suspected,
 )
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, LaneReader, Position, Receipt, Receipts, SetAside, View
@@ -133,6 +134,14 @@ class Transaction(Protocol):
         is here already stays as it is. Raises `ValueError` where they do not follow."""
         ...
 
+    def suspect(self, nodes: Collection[NodeId]) -> None:
+        """These and no others are revoked: of their lanes only what is covered is shown."""
+        ...
+
+    def cover(self, claims: Sequence[Receipt]) -> None:
+        """Lanes of revoked devices are shown as far as these say, where their bytes bear it out."""
+        ...
+
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
         """Let go of a document's content: runs, entries, what is shown of it, blobs that nothing
         else names. Its lanes' states, digest and label stay. Raises `NotShed`."""
@@ -191,6 +200,10 @@ class Store(LaneReader, Protocol):
 
     def dirty_documents(self, limit: int = 1000) -> list[DocumentId]:
         """Ids of documents that await admission or folding, longest waiting first."""
+        ...
+
+    def suspected(self, limit: int) -> list[Suspected]:
+        """Held lanes of revoked devices, ascending."""
         ...
 
     def refused(self, codes: Collection[str]) -> list[DocumentId]:

@@ -30,6 +30,7 @@ from storage import (
     receipts,
     settings,
     sketches,
+    suspects,
 )
 from storage.database import is_sqlite, reading, writing
 from storage.locks import lock_everything
@@ -45,6 +46,7 @@ from storage.shapes import (
     ProjectionRow,
     Rebuilt,
     SetAsideRow,
+    Suspected,
 )
 from storage.shed_reading import ShedReading
 from storage.tables import setting
@@ -130,6 +132,11 @@ class SqlStore(SqlReader, ShedReading):
         """See `Store.dirty_documents`."""
         with reading(self.engine) as connection:
             return admission.waiting(connection, limit)
+
+    def suspected(self, limit: int) -> list[Suspected]:
+        """See `Store.suspected`."""
+        with reading(self.engine) as connection:
+            return suspects.listed(connection, limit)
 
     def refused(self, codes: Collection[str]) -> list[DocumentId]:
         """See `Store.refused`."""

@@ -25,6 +25,7 @@ from storage import (
     ingest,
     settings,
     shedding,
+    suspects,
 )
 from storage.errors import BlobMismatch
 from storage.framing import pack_entries
@@ -177,6 +178,16 @@ class SqlTransaction:
     def save_authority(self, after: int, entries: Sequence[bytes]) -> None:
         """See `Transaction.save_authority`."""
         authority.save(self._connection, after, entries)
+
+    def suspect(self, nodes: Collection[NodeId]) -> None:
+        """See `Transaction.suspect`."""
+        self.flush()
+        suspects.name(self._connection, nodes)
+
+    def cover(self, claims: Sequence[Receipt]) -> None:
+        """See `Transaction.cover`."""
+        self.flush()
+        suspects.save_covers(self._connection, claims)
 
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
         """See `Transaction.shed`."""
