@@ -124,6 +124,12 @@ class Belonging:
             return self._verifying.verifies(message, signature)
         return self.theatre.verifies(node, message, signature) if self.theatre else None
 
+    def meet(self, der: bytes) -> NodeId:
+        """Whose certificate (DER) this is. Raises `BadCertificate`, `OtherTheatre`; in no theatre, too."""
+        if self.theatre is None:
+            raise OtherTheatre("this node is in no theatre yet")
+        return self.theatre.meet(der).grant.node
+
     # Growing ----------------------------------------------------------------------------------
 
     def join(

@@ -92,6 +92,7 @@ ROWS: dict[str, Row] = {
     "sync.errors.SyncError": Row(503, EXIT_NO_PEER, _PEERS),
     "sync.errors.PeerFault": Row(502, EXIT_NO_PEER, _PEERS),
     "sync.errors.VersionMismatch": Row(502, EXIT_FAILURE, "Update the older of the two nodes."),
+    "sync.errors.WrongCertificate": Row(502, EXIT_FAILURE, _PAIR),
     "sync.errors.PeerUnknown": Row(502, EXIT_FAILURE, _PAIR),
     "sync.errors.ProofFailed": Row(502, EXIT_FAILURE, _PAIR),
     "sync.errors.SamePeer": Row(

@@ -316,7 +316,8 @@ class LocalDesk(HoldDesk):
             else:
                 name = node_text(peer.node) if peer.node else ""
                 like = self._link_body(None)
-                unnamed.append({"node": name, "name": "", "phase": "unknown", "link": like, **seen})
+                told = {"name": "", "phase": "unknown", "cause": peer.cause or ""}
+                unnamed.append({"node": name, "link": like, **told, **seen})
         return [*(found[node] for node in sorted(found)), *unnamed]
 
     def _link_body(self, node: NodeId | None) -> Json:

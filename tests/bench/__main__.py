@@ -23,7 +23,7 @@ import ingest
 import local_save
 import matching
 
-from tests.bench import becoming_equal, payload, sketching, thin_link
+from tests.bench import becoming_equal, payload, sketching, thin_link, tls_handshake
 from tests.bench.figures import print_rows
 from tests.bench.lone_statement import lone_rows
 from tests.bench.peers import comparison
@@ -42,6 +42,7 @@ def main() -> None:
         "payload": _payload,
         "becoming_equal": _becoming_equal,
         "thin_link": _thin_link,
+        "tls": _tls,
         "ingest": _ingest,
         "cold_sync": _cold_sync,
         "local_save": _local_save,
@@ -84,6 +85,10 @@ def _payload(chosen: argparse.Namespace) -> Rows:
 
 def _thin_link(_chosen: argparse.Namespace) -> Rows:
     return [thin_link.measure()]
+
+
+def _tls(_chosen: argparse.Namespace) -> Rows:
+    return tls_handshake.measure()
 
 
 def _peers(chosen: argparse.Namespace) -> Rows:
