@@ -43,6 +43,16 @@ class Home:
         return self.root / "node.key"
 
     @property
+    def authority_key(self) -> Path:
+        """The theatre authority's key where it is on this machine: `node/authority_key.py`."""
+        return self.root / "authority.key"
+
+    @property
+    def requests(self) -> Path:
+        """Folder of enrolment requests that may still be answered."""
+        return self.root / "requests"
+
+    @property
     def store(self) -> Path:
         """SQLite file, unless `[store] url` names another database."""
         return self.root / "store.db"
