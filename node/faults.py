@@ -67,7 +67,9 @@ ROWS: dict[str, Row] = {
     "node.errors.BadConfiguration": Row(500, EXIT_USAGE, "Then run `aidstation config check`."),
     "node.errors.WrongSecret": Row(403, EXIT_LOCKED, "Type it again; letters count as typed."),
     "node.errors.NoAuthority": Row(
-        409, EXIT_USAGE, "Run it where `aidstation garrison init` was run, or import the key in escrow."
+        409,
+        EXIT_USAGE,
+        "Run it where `aidstation garrison init` was run, or import the key in escrow.",
     ),
     "node.errors.NotEnrolled": Row(
         409, EXIT_USAGE, "Ask to be enrolled with `aidstation enrol request`; recording goes on."
@@ -110,7 +112,9 @@ ROWS: dict[str, Row] = {
         409, EXIT_USAGE, "Ask the authority of this node's own theatre, or use another home."
     ),
     "sync.trust.errors.AuthorityForked": Row(
-        409, EXIT_INTEGRITY, "Find the other copy of the authority's key: deploy/runbooks/authority.md."
+        409,
+        EXIT_INTEGRITY,
+        "Find the other copy of the authority's key: deploy/runbooks/authority.md.",
     ),
     "storage.errors.StorageError": Row(500, EXIT_FAILURE, _REPORT),
     "storage.errors.DiskFull": Row(507, EXIT_FAILURE, _FREE_SPACE),

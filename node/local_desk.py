@@ -36,6 +36,7 @@ from node.errors import NoPeer, NotFound
 from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
+from node.membership_desk import MembershipDesk
 from node.peering import Peering
 from node.proving import prove
 from node.review import finding_body, saves_for
@@ -48,7 +49,7 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk):
+class LocalDesk(HoldDesk, MembershipDesk):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
