@@ -141,6 +141,16 @@ def named(theatre: Theatre, text: str) -> Device:
     return found[0]
 
 
+def refuse_namesake(theatre: Theatre, node: NodeId, name: str) -> None:
+    """Two devices of one name would be taken for one another. Raises `BadRequest`."""
+    wanted = name.strip().lower()
+    for one in theatre:
+        if one.name.lower() == wanted and one.node != node and one.revoked is None:
+            raise BadRequest(
+                f"another device is called '{one.name}' already. Nothing was changed. Give --name"
+            )
+
+
 def decided_before(device: Device) -> Decision:
     """The terms that a device has now."""
     grant = device.certificate.grant

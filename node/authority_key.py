@@ -156,15 +156,29 @@ def read(home: Home) -> KeyFile:
 
 
 def keep(path: Path, file: KeyFile) -> None:
-    """Write a new file and read it back. Raises `AlreadyInitialised`, `BadConfiguration`."""
+    """Write a new file and read it back; the same once more is no fault. Raises `AlreadyInitialised`,
+    `BadConfiguration`."""
+    data = file.encode()
     try:
-        write_new(path, file.encode())
+        write_new(path, data)
     except FileExistsError:
-        raise AlreadyInitialised(f"There is {path} already. Nothing was changed.") from None
-    if path.read_bytes() != file.encode():
+        if path.read_bytes() != data:
+            raise AlreadyInitialised(f"There is {path} already. Nothing was changed.") from None
+    except OSError as fault:
+        raise BadConfiguration(f"{path} cannot be written: {fault.strerror}") from fault
+    if path.read_bytes() != data:
         raise BadConfiguration(f"{path} did not come back as it was written: use another disk")
 
 
 def replace(home: Home, file: KeyFile) -> None:
     """Put this one in place of this machine's, whole or not at all."""
     write_atomic(home.authority_key, file.encode())
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file that a person named, whole or not at all; one that is there is replaced. Raises
+    `BadConfiguration`."""
+    try:
+        write_atomic(path, data)
+    except OSError as fault:
+        raise BadConfiguration(f"{path} cannot be written: {fault.strerror}") from fault

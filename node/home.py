@@ -48,6 +48,16 @@ class Home:
         return self.root / "authority.key"
 
     @property
+    def authority_signed(self) -> Path:
+        """What the authority signed last: `node/signing.py`."""
+        return self.root / "authority.signed"
+
+    @property
+    def authority_lock(self) -> Path:
+        """Held by the command that signs."""
+        return self.root / "authority.lock"
+
+    @property
     def requests(self) -> Path:
         """Folder of enrolment requests that may still be answered."""
         return self.root / "requests"
