@@ -275,7 +275,7 @@ class LocalDesk(HoldDesk, MembershipDesk):
                 counts.review,
                 self._stopped(peers),
                 at_garrison_ms(self._store.custody(1)),
-                self._hold_words(counts),
+                [*self._standing_words(), *self._hold_words(counts)],
             ),
             "documents": summary.documents,
             "digest": summary.digest.hex(),

@@ -14,12 +14,11 @@ class Membership(Protocol):
     """Part of `Desk`. Methods raise `NodeError` and `TrustError` leaves."""
 
     def membership(self) -> Json:
-        """`{"theatre", "standing", "log", "expires_ms", "scopes", "forked", "node", "now_ms", "root",
-        "certificate", "devices": [{"node", "name", "role", "scopes", "number", "issued_ms",
-        "expires_ms", "standing", "reason"}]}`, the first six as in `status`.
+        """`{"node", "root", "certificate", "devices": [{"node", "name", "role", "scopes", "number",
+        "issued_ms", "expires_ms", "standing", "reason"}]}`, and what `status` says of it.
 
-        `now_ms`: the latest time that the authority signed; `root`, `certificate`: DER in hexadecimal,
-        empty when there is none; `scopes` of a device: codes, None: everything.
+        `root`, `certificate`: DER in hexadecimal, empty when there is none; `scopes` of a device: codes,
+        None: everything.
         """
         ...
 

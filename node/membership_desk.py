@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conflict.statement import Json
 from node.errors import BadRequest
 from node.membership import LOG_PAGE_MAX
+from node.standing_words import stopped
 from sync import custody
 from sync.errors import BadFrame, FrameTooLarge
 from sync.ports import Position
@@ -33,11 +34,14 @@ class MembershipDesk(ABC):
         return {
             **here.described(),
             "node": self._engine.key.node.hex(),
-            "now_ms": here.theatre.now_ms if here.theatre else 0,
             "root": here.root.hex(),
             "certificate": own.der.hex() if own else "",
             "devices": [described(here.theatre, one) for one in here.theatre or ()],
         }
+
+    def _standing_words(self) -> list[str]:
+        """What keeps this node from the others, for the words of state."""
+        return stopped(self._engine.belonging.described())
 
     def authority_log(self, after: int = 0, limit: int = LOG_PAGE_MAX) -> list[bytes]:
         """See `Membership`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,44 +57,57 @@ def open_enrolment(
 
     Exits 3 when nobody joined.
     """
-    import asyncio
-    import secrets
-
     from node import quantities
     from node.authority import Decision
-    from node.code_enrolment import Offer
-    from node.errors import PortBusy
-    from sync.trust.code_channel import CODE_BYTES, new_code, read_code
 
     terms = Decision(
         "", role_of(role), chosen(scope, everything=everything, asked=None), lifetime_ms(expires)
     )
     for_s = min(quantities.seconds("for", open_for), _OPEN_S_MAX)
-    where = _listen(context, listen)
     key = opened_key(context, passphrase_file)
     with at_work(context, key, yes=False):
         pass  # key and log fit one another, and the clock is right, before anybody is given a code
-    code = new_code(secrets.token_bytes(CODE_BYTES))
-    names: list[str] = []
-
-    def told(request: Request) -> None:
-        names.append(request.name)
-        tell(f"Joined: {plain(request.name)}, node {request.node.hex()}")
-
-    async def serve() -> int:
-        offer = Offer(read_code(code), uses, _decider(context, key, terms), told)
-        return (await offer.listen(where, for_s, lambda at: _say_open(code, at, open_for))).tries
-
-    try:
-        tries = asyncio.run(serve())
-    except OSError as fault:
-        raise PortBusy(f"cannot listen on {where} for devices: {fault.strerror}") from fault
+    offer = _Offered(_decider(context, key, terms), uses, for_s)
+    names, tries = offer.serve(_listen(context, listen), open_for)
     if as_json:
         say_json({"joined": names, "wrong_codes": tries})
     else:
         say(f"Joined: {', '.join(map(plain, names)) or 'nobody'}. Wrong codes: {tries}.")
     if not names:
         raise typer.Exit(EXIT_DEGRADED)
+
+
+class _Offered:
+    """A code that was given out, until it is used or its time is up."""
+
+    def __init__(self, decide: Callable[[Request], bytes], uses: int, for_s: float) -> None:
+        self._decide, self._uses, self._for_s = decide, uses, for_s
+        self._names: list[str] = []
+
+    def serve(self, where: Listen, open_for: str) -> tuple[list[str], int]:
+        """Names of those who joined, and how many wrong codes there were. Raises `PortBusy`."""
+        import asyncio
+        import secrets
+
+        from node.code_enrolment import Offer
+        from node.errors import PortBusy
+        from sync.trust.code_channel import CODE_BYTES, new_code, read_code
+
+        code = new_code(secrets.token_bytes(CODE_BYTES))
+
+        async def listen() -> int:
+            offer = Offer(read_code(code), self._uses, self._decide, self._told)
+            ready = partial(_say_open, code, open_for)
+            return (await offer.listen(where, self._for_s, ready)).tries
+
+        try:
+            return self._names, asyncio.run(listen())
+        except OSError as fault:
+            raise PortBusy(f"cannot listen on {where} for devices: {fault.strerror}") from fault
+
+    def _told(self, request: Request) -> None:
+        self._names.append(request.name)
+        tell(f"Joined: {plain(request.name)}, node {request.node.hex()}")
 
 
 def _listen(context: typer.Context, text: str) -> Listen:
@@ -108,7 +122,7 @@ def _listen(context: typer.Context, text: str) -> Listen:
         raise BadRequest(f"--listen: {fault}") from fault
 
 
-def _say_open(code: str, at: Listen, open_for: str) -> None:
+def _say_open(code: str, open_for: str, at: Listen) -> None:
     tell(f"Code {code}")
     tell(f"Listening on {at} for {open_for}. On the device:")
     tell(f"aidstation enrol request --to {at} --code {code}")

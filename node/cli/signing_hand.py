@@ -92,12 +92,10 @@ def confirm(question: str) -> None:
     """Go on after a yes only. Raises `BadRequest` after anything else."""
     from node.errors import BadRequest
 
-    try:
-        agreed = typer.confirm(question, err=True)
-    except typer.Abort:
+    sys.stderr.write(f"{question} [y/N]: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         tell("")
-        agreed = False
-    if not agreed:
         raise BadRequest("Not confirmed. Nothing was changed")
 
 
