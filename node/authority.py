@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from conflict.identity import NodeId
+from conflict.scope import CODE_CHARS_MAX
 from conflict.signature import SigningKey
 from node.authority_key import AuthorityKey
 from node.errors import Ambiguous, BadRequest, NotFound
@@ -159,12 +160,19 @@ def decided_before(device: Device) -> Decision:
 
 
 def _terms(public: bytes, receive: bytes, decided: Decision) -> Terms:
+    check_decision(decided)
+    return Terms(public=public, receive=receive, **decided._asdict())
+
+
+def check_decision(decided: Decision) -> None:
+    """Raises `BadRequest` for terms that cannot be."""
     if not 1 <= len(decided.name.strip()) <= NAME_CHARS_MAX:
         raise BadRequest(f"a name of 1 to {NAME_CHARS_MAX} letters is needed")
     if decided.codes is not None and not 1 <= len(decided.codes) <= limits.SCOPES_MAX:
         raise BadRequest(
             f"1 to {limits.SCOPES_MAX} scopes are needed, with --scope, or --everything"
         )
+    if any(not 1 <= len(code) <= CODE_CHARS_MAX for code in decided.codes or ()):
+        raise BadRequest(f"a scope's code has 1 to {CODE_CHARS_MAX} letters")
     if not 0 < decided.lifetime_ms <= LIFETIME_MS_MAX:
         raise BadRequest("a certificate lasts up to ten years")
-    return Terms(public=public, receive=receive, **decided._asdict())

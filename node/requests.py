@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conflict.scope import CODE_CHARS_MAX
+from node.errors import BadRequest
 from node.home import Home, write_atomic
+from sync import limits
+from sync.trust.authority import NAME_CHARS_MAX
 from sync.trust.certificate import DeviceRole, receive_key, root_public
 from sync.trust.enrolment import (
     NONCE_BYTES,
@@ -30,7 +34,13 @@ KEPT_MAX = 8
 
 
 def make(home: Home, key: SigningKey, name: str, role: DeviceRole, codes: Sequence[str]) -> Request:
-    """A new request, kept here; the oldest beyond `KEPT_MAX` are forgotten."""
+    """A new request, kept here; the oldest beyond `KEPT_MAX` are forgotten. Raises `BadRequest`."""
+    fit = all(1 <= len(code.strip()) <= CODE_CHARS_MAX for code in codes)
+    if not (1 <= len(name.strip()) <= NAME_CHARS_MAX and fit and len(codes) <= limits.SCOPES_MAX):
+        raise BadRequest(
+            f"a name has 1 to {NAME_CHARS_MAX} letters, a scope's code 1 to {CODE_CHARS_MAX}, and at most "
+            f"{limits.SCOPES_MAX} scopes are asked for. Nothing was changed"
+        )
     nonce = secrets.token_bytes(NONCE_BYTES)
     request = ask(key, receive_key(key), name=name, role=role, codes=codes, nonce=nonce)
     home.requests.mkdir(mode=0o700, exist_ok=True)

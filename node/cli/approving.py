@@ -59,7 +59,7 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Let a device into the theatre, on its request. Compare the check code with the device's first."""
-    from node.authority import Decision, refuse_namesake
+    from node.authority import Decision, check_decision, refuse_namesake
     from sync.trust.enrolment import REQUEST_KIND, approval_code, read_request, request_code
 
     asked = read_request(read_source(file, REQUEST_KIND))
@@ -69,6 +69,7 @@ def approve(
         chosen(scope, everything=everything, asked=asked),
         lifetime_ms(expires),
     )
+    check_decision(decided)
     say_request(asked, decided, request_code(asked))
     if not yes:
         need_terminal(file)

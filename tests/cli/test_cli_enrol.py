@@ -19,6 +19,13 @@ def _theatre(tmp_path: Path) -> Theatre:
     return Theatre(tmp_path)
 
 
+@pytest.fixture(name="asked", scope="module")
+def _asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Theatre, str]:
+    """A theatre in which nothing changes, and a request that names no scopes."""
+    found = Theatre(tmp_path_factory.mktemp("theatre"))
+    return found, found.request(found.device("bas-1"))
+
+
 @pytest.mark.parametrize("runs", [False, True], ids=["alone", "running"])
 def test_a_device_joins_by_file_and_both_sides_show_the_same_codes(
     theatre: Theatre, runs: bool
@@ -163,13 +170,13 @@ def test_only_the_authoritys_machine_signs(theatre: Theatre) -> None:
         (("--scope", "A", "--role", "boss"), "field or garrison"),
         (("--scope", "A", "--expires", "soon"), "an age as"),
         (("--scope", "A", "--expires", "600w"), "up to ten years"),
-        (("--scope", "A" * 61), "60"),
+        (("--scope", "A" * 61), "1 to 60 letters"),
     ],
 )
 def test_terms_that_cannot_be_are_refused(
-    theatre: Theatre, words: tuple[str, ...], cause: str
+    asked: tuple[Theatre, str], words: tuple[str, ...], cause: str
 ) -> None:
-    request = theatre.request(theatre.device("bas-1"))
+    theatre, request = asked
     refused = theatre.tries("enrol", "approve", request, "--yes", *words)
     assert refused.code == EXIT_USAGE, refused.err
     assert cause in refused.err
