@@ -12,7 +12,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 from node.errors import BadRequest, Unreachable
@@ -164,21 +164,23 @@ def asked(code: str, address: Listen, request: bytes) -> Iterator[bytes]:
 
     Raises `Unreachable`, `BadEnrolment`; a refusal of the authority's as `BadRequest`.
     """
-    try:
-        with socket.create_connection(address, timeout=ANSWER_S) as link:
+    with ExitStack() as stack:
+        try:
+            link = stack.enter_context(socket.create_connection(address, timeout=ANSWER_S))
             channel = _greeted(link, code)
             link.sendall(channel.frame(request))
             answer = _opened(link, channel)
-            if answer[:1] != APPROVED:
-                text = answer[1:].decode(errors="replace")
-                raise BadRequest(f"The authority refused: {text}")
-            yield answer[1:]
+        except OSError as fault:
+            raise Unreachable(
+                f"Nothing answers on {address} as `aidstation enrol open` does "
+                f"({fault.strerror or type(fault).__name__}). Nothing was changed."
+            ) from fault
+        if answer[:1] != APPROVED:
+            text = answer[1:].decode(errors="replace")
+            raise BadRequest(f"The authority refused: {text}")
+        yield answer[1:]
+        with suppress(OSError):  # it has joined whether or not that is heard
             link.sendall(channel.frame(JOINED))
-    except OSError as fault:
-        raise Unreachable(
-            f"Nothing answers on {address} as `aidstation enrol open` does "
-            f"({fault.strerror or type(fault).__name__}). Nothing was changed."
-        ) from fault
 
 
 def _greeted(link: socket.socket, code: str) -> CodeChannel:

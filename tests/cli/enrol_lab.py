@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import io
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -12,15 +15,25 @@ from tests.cli.cli_lab import ANY_PORT, Answer, aidstation
 
 PASSPHRASE = "correct horse battery"  # noqa: S105  of invented theatres
 
+_FOUNDED: dict[str, Path] = {}
+
 
 class Theatre:
-    """Files of one theatre under `root`."""
+    """Files of one theatre under `root`. Stretching passphrases is slow, so it is founded once for
+    each `name`, and copied."""
 
     def __init__(self, root: Path, name: str = "role3") -> None:
         self.root = root
         self.passphrase = self.secret("passphrase", PASSPHRASE)
+        self.home = root / name
+        if name in _FOUNDED:
+            shutil.copytree(_FOUNDED[name], self.home)
+            return
         self.home = self.device(name, "garrison")
         self.signed("garrison", "init", "--theatre-name", "Exercise")
+        kept = Path(tempfile.mkdtemp(prefix="aidstation-theatre-"))
+        atexit.register(shutil.rmtree, kept)
+        _FOUNDED[name] = Path(shutil.copytree(self.home, kept / name))
 
     def secret(self, name: str, text: str) -> str:
         """A file with a passphrase in it."""

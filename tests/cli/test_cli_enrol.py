@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
+import secrets
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from node.errors import EXIT_LOCKED, EXIT_USAGE
+from node import authority_key
+from node.authority import Authority, Decision
+from node.errors import EXIT_DEGRADED, EXIT_LOCKED, EXIT_USAGE
+from node.home import find_home
+from sync.trust import authority
+from sync.trust.authority import Head, Time
+from sync.trust.certificate import DeviceRole
+from sync.trust.enrolment import approval_bytes, read_request
 from tests.cli.cli_lab import aidstation, running
-from tests.cli.enrol_lab import Theatre, membership, ok, typing
+from tests.cli.enrol_lab import PASSPHRASE, Theatre, membership, ok, typing
 
 CODE = re.compile(r"Check code ([0-9A-Z]{3}-[0-9A-Z]{3})")
 
@@ -234,3 +245,48 @@ def test_a_running_garrison_takes_what_a_command_signs(theatre: Theatre) -> None
         assert membership(theatre.home)["log"] == 3
     assert membership(theatre.home)["log"] == 3
     assert membership(home)["log"] == 2
+
+
+def test_a_renewed_certificate_travels_in_the_log_and_is_adopted(theatre: Theatre) -> None:
+    home = theatre.admit("bas-1")
+    with running(theatre.home):
+        at = json.loads((theatre.home / "running.json").read_text())["sync"]
+        with (home / "config.toml").open("a") as file:
+            node = membership(theatre.home)["node"]
+            file.write(f'\n[[peers]]\nname = "role3"\nnode = "{node}"\naddress = "{at}"\n')
+        theatre.signed("enrol", "renew", "bas-1", "--expires", "50d")
+        with running(home):
+            ok(aidstation(home, "sync", "role3"))  # the log is first in every session
+            own = membership(home)
+    (row,) = (one for one in own["devices"] if one["name"] == "bas-1")
+    assert (own["log"], row["number"]) == (3, 3)
+    assert own["expires_ms"] == row["issued_ms"] + 50 * 86_400_000
+
+
+def test_an_expired_device_says_so_and_records_on(theatre: Theatre) -> None:
+    """The authority's time has passed its end; that comes with the log, here in an approval."""
+    home = theatre.device("bas-1")
+    request = theatre.request(home, "--scope", "BAS-1")
+    closed = authority_key.read(find_home(theatre.home)).open(PASSPHRASE.encode())
+    asked, now_ms = read_request(Path(request).read_bytes()), int(time.time() * 1000)
+    entries = [authority.to_bytes(authority.next_entry(closed.root, Head(), Time(), now_ms))]
+    working = Authority(closed, entries, now_ms, secrets.token_bytes)
+    decided = Decision("bas-1", DeviceRole.FIELD, ("BAS-1",), 1000)
+    approval = working.approve(asked, decided)
+    later = authority.next_entry(closed.root, working.theatre.head, Time(), now_ms + 5000)
+    log = (*entries, *working.signed, authority.to_bytes(later))
+    file = theatre.root / "late"
+    file.write_bytes(approval_bytes(replace(approval, entries=log)))
+    ok(aidstation(home, "enrol", "import", str(file), "--yes"))
+    status = aidstation(home, "status")
+    assert status.code == EXIT_DEGRADED
+    assert "Stopped: certificate expired" in status.out
+    assert "enrol renew" in status.out
+    (check,) = (
+        one
+        for one in json.loads(aidstation(home, "doctor", "--json").out)["result"]["checks"]
+        if one["name"] == "enrolment"
+    )
+    assert check["verdict"] == "fail"
+    assert "receives nothing new" in check["cause"]
+    ok(aidstation(home, "casualty", "--wristband", "W-1", "--by", "Ruiz"))
