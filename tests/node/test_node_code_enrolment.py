@@ -218,7 +218,7 @@ async def test_a_sealed_frame_that_is_no_request_is_refused_in_words() -> None:
 
 
 async def test_a_flood_of_wrong_codes_ends_the_offer() -> None:
-    async with opened() as here:
+    async with opened(for_s=3600) as here, asyncio.timeout(WAIT_S_MAX):
         for _ in range(TRIES_MAX):
             with pytest.raises(BadEnrolment):
                 await here.join(code=OTHER)
@@ -228,10 +228,12 @@ async def test_a_flood_of_wrong_codes_ends_the_offer() -> None:
 async def test_a_crowd_that_says_nothing_is_bounded_and_goes() -> None:
     async with opened() as here:
         with contextlib.ExitStack() as stack:
-            for _ in range(CONNECTIONS_MAX):
-                stack.enter_context(here.dial())
+            crowd = [stack.enter_context(here.dial()) for _ in range(CONNECTIONS_MAX)]
             with here.dial() as late:
                 assert await on_thread(lambda: late.recv(1)) == b""
+            crowd[0].setblocking(False)
+            with pytest.raises(BlockingIOError):  # still waited for: the late one was turned away
+                crowd[0].recv(1)
         for _ in range(WAIT_S_MAX):  # those that left are noticed in their turn
             with contextlib.suppress(BadEnrolment, Unreachable):
                 await here.join()
