@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from conflict.identity import DocumentId
 from conflict.statement import Draft, Json
+from node.membership import Membership
 
 API_VERSION = 1
 
@@ -62,7 +63,7 @@ class Move(NamedTuple):
     at: str | None = None
 
 
-class Desk(Protocol):
+class Desk(Membership, Protocol):
     """Every method raises `NodeError` leaves."""
 
     def save(self, saves: Sequence[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:

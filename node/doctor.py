@@ -269,6 +269,17 @@ def _clock(patient: _Patient) -> Iterator[Check]:
         yield Check("clock", OK, said)
 
 
+def _theatre(patient: _Patient) -> Iterator[Check]:
+    from node.belonging import Belonging
+    from node.standing_words import verdicts
+
+    if patient.store is None:
+        return
+    here = Belonging(patient.store, read_key(patient.home)).described()
+    wall_ms = int(datetime.now(UTC).timestamp() * 1000)
+    yield from (Check(*one) for one in verdicts(here, wall_ms))
+
+
 def _integrity(patient: _Patient) -> Iterator[Check]:
     if patient.store is None:
         return
@@ -305,6 +316,7 @@ _CHECKS: tuple[tuple[str, Callable[[_Patient], Iterator[Check]]], ...] = (
     ("workers", _workers),
     ("store", _store),
     ("clock", _clock),
+    ("enrolment", _theatre),
     (INTEGRITY, _integrity),
     ("content", _content),
 )

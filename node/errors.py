@@ -45,6 +45,27 @@ class BadConfiguration(NodeError):
     exit_code = EXIT_USAGE
 
 
+class WrongSecret(NodeError):
+    """A passphrase, PIN or key that does not open what it was given for."""
+
+    code = "wrong-secret"
+    exit_code = EXIT_LOCKED
+
+
+class NoAuthority(NodeError):
+    """This needs the theatre authority's key, which is on another machine."""
+
+    code = "no-authority"
+    exit_code = EXIT_USAGE
+
+
+class NotEnrolled(NodeError):
+    """This node is in no theatre yet; it records and shows all the same."""
+
+    code = "not-enrolled"
+    exit_code = EXIT_USAGE
+
+
 class AlreadyRunning(NodeError):
     """Another process owns this node's store."""
 

@@ -56,6 +56,7 @@ _AGAIN = "Run the same command again."
 _CORRECT = "Correct what was given and save again."
 _PEERS = "Run `aidstation peers` to see each peer and the cause."
 _PAIR = "Copy that node's id and key from its `aidstation init` into [[peers]], then restart."
+_TRUST = "Copy it again; else make a new request with `aidstation enrol request`."
 
 ROWS: dict[str, Row] = {
     "node.errors.NodeError": Row(500, EXIT_FAILURE, _REPORT),
@@ -64,6 +65,15 @@ ROWS: dict[str, Row] = {
         409, EXIT_USAGE, "Use the node that is there, or name another folder with --home."
     ),
     "node.errors.BadConfiguration": Row(500, EXIT_USAGE, "Then run `aidstation config check`."),
+    "node.errors.WrongSecret": Row(403, EXIT_LOCKED, "Type it again; letters count as typed."),
+    "node.errors.NoAuthority": Row(
+        409,
+        EXIT_USAGE,
+        "Run it where `aidstation garrison init` was run, or import the key in escrow.",
+    ),
+    "node.errors.NotEnrolled": Row(
+        409, EXIT_USAGE, "Ask to be enrolled with `aidstation enrol request`; recording goes on."
+    ),
     "node.errors.AlreadyRunning": Row(
         409, EXIT_LOCKED, "Stop that process or wait for it; then run the same command again."
     ),
@@ -97,6 +107,15 @@ ROWS: dict[str, Row] = {
     "sync.errors.ProofFailed": Row(502, EXIT_FAILURE, _PAIR),
     "sync.errors.SamePeer": Row(
         502, EXIT_FAILURE, "Remove this node from its own [[peers]]; never run a copied home."
+    ),
+    "sync.trust.errors.TrustError": Row(422, EXIT_USAGE, _TRUST),
+    "sync.trust.errors.OtherTheatre": Row(
+        409, EXIT_USAGE, "Ask the authority of this node's own theatre, or use another home."
+    ),
+    "sync.trust.errors.AuthorityForked": Row(
+        409,
+        EXIT_INTEGRITY,
+        "Find the other copy of the authority's key: deploy/runbooks/authority.md.",
     ),
     "storage.errors.StorageError": Row(500, EXIT_FAILURE, _REPORT),
     "storage.errors.DiskFull": Row(507, EXIT_FAILURE, _FREE_SPACE),

@@ -43,6 +43,26 @@ class Home:
         return self.root / "node.key"
 
     @property
+    def authority_key(self) -> Path:
+        """The theatre authority's key where it is on this machine: `node/authority_key.py`."""
+        return self.root / "authority.key"
+
+    @property
+    def authority_signed(self) -> Path:
+        """What the authority signed last: `node/signing.py`."""
+        return self.root / "authority.signed"
+
+    @property
+    def authority_lock(self) -> Path:
+        """Held by the command that signs."""
+        return self.root / "authority.lock"
+
+    @property
+    def requests(self) -> Path:
+        """Folder of enrolment requests that may still be answered."""
+        return self.root / "requests"
+
+    @property
     def store(self) -> Path:
         """SQLite file, unless `[store] url` names another database."""
         return self.root / "store.db"

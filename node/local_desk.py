@@ -36,6 +36,7 @@ from node.errors import NoPeer, NotFound
 from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
+from node.membership_desk import MembershipDesk
 from node.peering import Peering
 from node.proving import prove
 from node.review import finding_body, saves_for
@@ -48,7 +49,7 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk):
+class LocalDesk(HoldDesk, MembershipDesk):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
@@ -274,7 +275,7 @@ class LocalDesk(HoldDesk):
                 counts.review,
                 self._stopped(peers),
                 at_garrison_ms(self._store.custody(1)),
-                self._hold_words(counts),
+                [*self._standing_words(), *self._hold_words(counts)],
             ),
             "documents": summary.documents,
             "digest": summary.digest.hex(),

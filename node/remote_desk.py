@@ -21,6 +21,7 @@ from node.errors import NodeError, Unreachable
 from node.faults import Fault, Foreign
 from node.http.actions import encode_action
 from node.http.saves import encode_batch
+from node.remote_membership import RemoteMembership
 
 ANSWER_S = 60.0
 """How long a node may take to answer, beyond what the request itself allows it."""
@@ -40,7 +41,7 @@ _LEAVES: Mapping[str, type[NodeError]] = {
 }
 
 
-class RemoteDesk:
+class RemoteDesk(RemoteMembership):
     """Implements `Desk`. `address` is `host:port` of the local API."""
 
     def __init__(self, address: str, token: str) -> None:

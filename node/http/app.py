@@ -21,6 +21,7 @@ from node.desk import Desk, Move, Relation, Resolve
 from node.errors import BadRequest
 from node.http.actions import decode_action
 from node.http.guards import answer, errors, known_host, needs_token
+from node.http.membership import MembershipApi
 from node.http.saves import decode_batch, decode_document
 
 BODY_BYTES_MAX = 96 << 20
@@ -46,6 +47,7 @@ def make_app(desk: Desk, token: str, ready: Callable[[], Readiness]) -> web.Appl
         middlewares=[errors, known_host, needs_token(token)], client_max_size=BODY_BYTES_MAX
     )
     _Api(desk, ready).add_routes(app.router)
+    MembershipApi(desk).add_routes(app.router)
     return app
 
 
