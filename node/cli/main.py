@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from node.cli import (
+    bundling,
     care,
     charts,
     configuring,
@@ -52,6 +53,7 @@ GROUPS = (
     recording,
     identifying,
     importing,
+    bundling,
     scoping,
     demonstrating,
     shaping,
