@@ -192,7 +192,10 @@ def _chunks(read: Read, cipher: AESGCM) -> Iterator[bytes]:
         last = not following
         plain = _decrypted(cipher, _nonce(number, last=last), chunk)
         if plain is None:
-            raise _broken(cipher, number, chunk, last=last)
+            other = _decrypted(cipher, _nonce(number, last=not last), chunk)
+            if last and other is not None:
+                yield other  # whole, only not the last
+            raise _broken(number, chunk, other, last=last)
         yield plain
         if last:
             return
@@ -200,13 +203,13 @@ def _chunks(read: Read, cipher: AESGCM) -> Iterator[bytes]:
         number += 1
 
 
-def _broken(cipher: AESGCM, number: int, chunk: bytes, *, last: bool) -> BadBundle | BundleCut:
-    """What is wrong with a chunk that does not open in its place."""
-    other = _decrypted(cipher, _nonce(number, last=not last), chunk)
+def _broken(number: int, chunk: bytes, other: bytes | None, *, last: bool) -> BadBundle | BundleCut:
+    """What is wrong with a chunk that does not open in its place; `other`: as the last, or not."""
     if other is not None and not last:
         return BadBundle("something follows after the end of the bundle; the rest was taken")
     if last and (other is not None or len(chunk) < CHUNK_BYTES + TAG_BYTES):
-        return BundleCut(f"the bundle ends early or is damaged, after {number} whole parts")
+        whole = number + (other is not None)
+        return BundleCut(f"the bundle ends early or is damaged, after {whole} whole parts")
     return BadBundle(f"part {number + 1} of the bundle is damaged or not in its place")
 
 
