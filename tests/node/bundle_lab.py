@@ -14,6 +14,7 @@ from typing import Any
 from conflict.identity import DocumentId, NodeId, node_text
 from conflict.lane import LaneRun
 from conflict.signature import SigningKey
+from conflict.statement import Draft
 from node.belonging import Belonging
 from node.bundles.exporting import Export
 from node.bundles.importing import Import
@@ -62,7 +63,11 @@ class Member:
     def seal_to(self, *others: Member, since: str = "", **more: Any) -> bytes:
         """A whole bundle in memory."""
         order = BundleOrder(nodes=tuple(one.name for one in others), since=since, **more)
-        return b"".join(Export(self.engine, self.parcel(order)).sealed())
+        return self.seal(self.parcel(order))
+
+    def seal(self, parcel: Parcel) -> bytes:
+        """A whole bundle in memory."""
+        return b"".join(Export(self.engine, parcel).sealed())
 
     def parcel(self, order: BundleOrder) -> Parcel:
         return parcel(self.engine.belonging, self.node, order)
@@ -115,3 +120,10 @@ def forged(
     header, chunked = seal(receivers, random.Random(seed).randbytes)
     plain = written(records, signer, header.binding)
     return header.to_bytes() + b"".join(chunked(plain))
+
+
+def attach(to: Member, document: DocumentId, data: bytes) -> None:
+    """A record with something too large for a statement."""
+    named = {"hash": hashlib.sha256(data).hexdigest(), "bytes": len(data), "media": "image/png"}
+    draft = Draft(slot="source", value={"type": "photo", "blob": named}, by="Ruiz")
+    to.engine.save([Save(document, (draft,))], [data])
