@@ -35,6 +35,7 @@ from sync.vectors import NOTHING, chunks
 LANES = 1024  # looked up at once
 DOCUMENTS = 512
 LOG_ENTRIES = 64
+BLOB_BYTES = 512 * 1024  # a part: each is a commit where it is taken
 SETTLE_S = 60.0
 LOG_SETTING = "bundle.log."
 """With a node's id: number of the last entry of the authority's log that it is known to have."""
@@ -217,7 +218,7 @@ class Export:
 
     def _parts(self, name: bytes) -> Iterator[BlobPart]:
         offset = 0
-        while found := self._reader.blob_part(name, offset, limits.BLOB_PART_BYTES):
+        while found := self._reader.blob_part(name, offset, BLOB_BYTES):
             data, size = found
             yield BlobPart(name, size, offset, data)
             offset += len(data)

@@ -23,7 +23,7 @@ import ingest
 import local_save
 import matching
 
-from tests.bench import becoming_equal, payload, sketching, thin_link
+from tests.bench import becoming_equal, payload, sketching, stick, thin_link
 from tests.bench.figures import print_rows
 from tests.bench.lone_statement import lone_rows
 from tests.bench.peers import comparison
@@ -44,6 +44,7 @@ def main() -> None:
         "thin_link": _thin_link,
         "ingest": _ingest,
         "cold_sync": _cold_sync,
+        "bundle": _bundle,
         "local_save": _local_save,
         "peers": _peers,
     }
@@ -97,6 +98,10 @@ def _becoming_equal(chosen: argparse.Namespace) -> Rows:
 
 def _cold_sync(chosen: argparse.Namespace) -> Rows:
     return [cold_sync.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)]
+
+
+def _bundle(chosen: argparse.Namespace) -> Rows:
+    return [stick.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)]
 
 
 def _local_save(chosen: argparse.Namespace) -> Rows:

@@ -22,7 +22,7 @@ from node.bundles.parcel import Parcel, parcel
 from node.desk import BundleOrder, Save
 from node.engine import Engine
 from node.local_desk import LocalDesk
-from node.workers import InlineWorkers
+from node.workers import InlineWorkers, Workers
 from storage import SqlStore
 from storage.ports import Store
 from sync.bundle import Record, written
@@ -88,7 +88,12 @@ def key_of(name: str) -> SigningKey:
 
 @contextmanager
 def member(
-    place: Path, authority: Authority, name: str, codes: Sequence[str] | None = None, **more: Any
+    place: Path,
+    authority: Authority,
+    name: str,
+    codes: Sequence[str] | None = None,
+    workers: Workers | None = None,
+    **more: Any,
 ) -> Iterator[Member]:
     """An enrolled node, closed at the end."""
     key = key_of(name)
@@ -101,7 +106,7 @@ def member(
     engine = Engine(
         key=key,
         store=store,
-        workers=InlineWorkers(),
+        workers=workers or InlineWorkers(),
         now_ms=clock,
         entropy=dice.randbytes,
         belonging=authority.admit(Belonging(store, key), key),
