@@ -52,7 +52,6 @@ AUTHORITY_ENTRY_BYTES_MAX = 32 * 1024
 AUTHORITY_LANES_MAX = 512  # named in one entry; more in further entries
 AUTHORITY_PAGE = 64  # entries of one message ...
 AUTHORITY_PAGE_BYTES = 48 * 1024  # ... or so many bytes of them
-AUTHORITY_LOG_ENTRIES_MAX = 100_000  # of a theatre: 60 MB
 BUNDLE_SLOTS_MAX = 4096  # recipients of one bundle: a header of 230 kB
 BUNDLE_RECORD_BYTES_MAX = (1 << 20) + 1024  # a full frame of content and what stands before it
 RELEASED_DOCUMENTS_MAX = 512  # that one RELEASED or WITHHELD names: 8 kB
