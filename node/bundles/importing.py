@@ -19,6 +19,7 @@ from node.bundles.exporting import LOG_SETTING
 from node.bundles.parcel import theatre_of
 from node.engine import Engine
 from sync import bundle, custody
+from sync.authority_effects import SaveAuthority
 from sync.blob_effects import SaveBlobPart
 from sync.bundle import Authority, BlobPart, Content, Custody, Held, Record, Records, Sender
 from sync.custody import Verdict
@@ -114,7 +115,7 @@ class Import:
     def _take(self, record: Record, sender: Sender, node: NodeId) -> None:
         match record:
             case Authority(entries):
-                self.tally.authority += self.engine.belonging.add(entries)
+                self._log(entries)
             case Custody(entries):
                 self._entries(entries, node)
             case Content():
@@ -150,6 +151,17 @@ class Import:
         documents = list(dict.fromkeys(one.lane.document for one in claims))
         held = self._store.vectors(documents)
         return [one for one in claims if one.lane.actor in held[one.lane.document]]
+
+    def _log(self, entries: tuple[bytes, ...]) -> None:
+        """The authority's log comes before all that it lets be checked."""
+        before = self.engine.belonging.head.number
+        saved = self.engine.save_authority(SaveAuthority(_TICKET, entries)).result()
+        self.tally.authority += saved.head.number - before
+        if saved.refused:
+            raise BadBundle(
+                f"its copy of the theatre's log does not fit the one here ({saved.refused}): show it "
+                "to the authority. Nothing after it was taken"
+            )
 
     def _entries(self, entries: tuple[bytes, ...], node: NodeId) -> None:
         for data in entries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 from collections.abc import Iterator
@@ -123,9 +124,11 @@ def test_content_that_goes_on_from_elsewhere_or_cannot_be_read_stops_the_bundle(
 
 def test_attachments_that_nothing_names_are_not_kept(pair):
     one, other = pair
-    found = by_insider(one, other, BlobPart(b"h" * 32, 1 << 30, 0, bytes(64 * 1024)))
+    junk = bytes(64 * 1024)
+    name = hashlib.sha256(junk).digest()
+    found = by_insider(one, other, BlobPart(name, len(junk), 0, junk))
     assert found["attachments"] == 0
-    assert other.engine.store.blob_part(b"h" * 32, 0, 10) is None
+    assert other.engine.store.blob_part(name, 0, 10) is None
     assert other.engine.store.counts().blobs_wanted == 0
 
 
@@ -156,6 +159,19 @@ def test_an_insider_cannot_make_one_that_opens_as_from_another(pair, authority, 
         with pytest.raises(BundleFault, match="signed"):
             other.take(forged(insider.key, [receive_of(other)], mine))
     assert other.digest.documents == 0
+
+
+def test_another_log_of_the_same_authority_stops_the_bundle_before_its_content(pair, authority):
+    one, other = pair
+    copy = Authority()  # its key in a second pair of hands
+    for name in ("one", "elsewhere"):
+        copy.enrol(key_of(name), f"{name} again")
+    copy.enrol(key_of("third"))
+    _, run = lone()
+    found = by_insider(one, other, AuthorityRecord(tuple(copy.entries[2:])), content(run))
+    assert "(authority-forked)" in found["stopped"]["message"]
+    assert found["set_aside"] == found["changes"] == 0
+    assert other.engine.belonging.forked == "authority-forked"
 
 
 # What a stranger may do ---------------------------------------------------------------------------

@@ -172,6 +172,11 @@ def test_the_sender_comes_first_and_once() -> None:
     assert "second sender" in str(broken(plain_of((SENDER, SENDER)))[1])
 
 
+def test_a_manifest_that_says_something_else_is_refused() -> None:
+    for manifest in (Manifest(7, bytes(32)), Manifest(1, bytes(32))):
+        assert "what its manifest says" in str(broken(plain_of((SENDER, manifest)))[1])
+
+
 def test_something_behind_the_padding_is_told() -> None:
     found, fault = broken([*plain_of(), b"\0\0x"])
     assert "follows after the end" in str(fault)
