@@ -123,6 +123,19 @@ class NotSaved(NodeError):
     retryable = True
 
 
+class StickFull(NodeError):
+    """A medium has no room for a bundle; nothing was left on it."""
+
+    code = "stick-full"
+    retryable = True
+
+
+class QuotaFull(NodeError):
+    """What this node carries for others, or keeps until it is unlocked, is at its limit."""
+
+    code = "quota-full"
+
+
 class Unreachable(NodeError):
     """The running node does not answer on its local address."""
 

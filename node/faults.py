@@ -54,6 +54,7 @@ _REPORT = "Report this code and place with the log; the record is as it was befo
 _FREE_SPACE = "Free space on the disk, then run the same command again."
 _AGAIN = "Run the same command again."
 _CORRECT = "Correct what was given and save again."
+_STICK = "Import it again from another copy, or have it exported again; what came is kept."
 _PEERS = "Run `aidstation peers` to see each peer and the cause."
 _PAIR = "Copy that node's id and key from its `aidstation init` into [[peers]], then restart."
 _TRUST = "Copy it again; else make a new request with `aidstation enrol request`."
@@ -92,6 +93,12 @@ ROWS: dict[str, Row] = {
         409, EXIT_NO_PEER, "Set another link in [sync] or that peer's [[peers]], then restart."
     ),
     "node.errors.NotSaved": Row(503, EXIT_FAILURE, _AGAIN),
+    "node.errors.StickFull": Row(
+        507, EXIT_FAILURE, "Free so much on it, or name another with more room; then again."
+    ),
+    "node.errors.QuotaFull": Row(
+        507, EXIT_FAILURE, "Hand on what is carried, then `aidstation bundle carried --drop ID`."
+    ),
     "node.errors.Unreachable": Row(
         503, EXIT_FAILURE, "See whether the node runs: `aidstation doctor`; start it again if not."
     ),
@@ -107,6 +114,16 @@ ROWS: dict[str, Row] = {
     "sync.errors.ProofFailed": Row(502, EXIT_FAILURE, _PAIR),
     "sync.errors.SamePeer": Row(
         502, EXIT_FAILURE, "Remove this node from its own [[peers]]; never run a copied home."
+    ),
+    "sync.trust.errors.BundleFault": Row(422, EXIT_FAILURE, _STICK),
+    "sync.trust.errors.NotABundle": Row(422, EXIT_USAGE, "Name a file that ends in .bundle."),
+    "sync.trust.errors.BundleVersion": Row(
+        422, EXIT_FAILURE, "Update the older of the two nodes, then import it again."
+    ),
+    "sync.trust.errors.NotForThisNode": Row(
+        403,
+        EXIT_FAILURE,
+        "Carry it on (`aidstation bundle carry`), or ask for one: `bundle export --to` this node.",
     ),
     "sync.trust.errors.TrustError": Row(422, EXIT_USAGE, _TRUST),
     "sync.trust.errors.OtherTheatre": Row(

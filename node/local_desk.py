@@ -27,6 +27,7 @@ from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
 from node import persons
 from node.acquaintance import Acquaintance
+from node.bundles.desk import BundleDesk
 from node.charting import Charts
 from node.custody import at_garrison_ms
 from node.custody_view import CustodyView
@@ -49,7 +50,7 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk, MembershipDesk):
+class LocalDesk(HoldDesk, MembershipDesk, BundleDesk):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(

@@ -7,6 +7,7 @@ may have happened, and repeating it blindly would record it twice.
 from __future__ import annotations
 
 import http.client
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -16,7 +17,7 @@ import orjson
 from conflict.identity import DocumentId, document_text
 from conflict.statement import Json
 from node import errors
-from node.desk import API_VERSION, Move, Relation, Resolve, Save
+from node.desk import API_VERSION, BundleOrder, Move, Progress, Relation, Resolve, Save
 from node.errors import NodeError, Unreachable
 from node.faults import Fault, Foreign
 from node.http.actions import encode_action
@@ -28,6 +29,9 @@ ANSWER_S = 60.0
 
 SHED_S = 3600.0
 """Letting go of everything takes a while: it waits behind all else."""
+
+BUNDLE_S = 6 * 3600.0
+"""A full stick, on slow flash."""
 
 BATCH_SAVES = 200
 BATCH_BYTES = 8 << 20
@@ -165,6 +169,28 @@ class RemoteDesk(RemoteMembership):
     def fetch(self, document: DocumentId) -> Json:
         """See `Desk.fetch`."""
         return self._post("/api/fetch", {"document": document_text(document)})
+
+    def bundle_export(
+        self, order: BundleOrder, out: str, _on_progress: Progress | None = None
+    ) -> Json:
+        """See `Desk.bundle_export`. The node writes the file."""
+        casualty = document_text(order.casualty) if order.casualty else ""
+        fields = {**order._asdict(), "casualty": casualty, "out": os.path.abspath(out)}
+        return self._post("/api/bundle/export", fields, BUNDLE_S)
+
+    def bundle_import(
+        self, path: str, answer: str = "", _on_progress: Progress | None = None
+    ) -> Json:
+        """See `Desk.bundle_import`. The node reads the file."""
+        fields = {
+            "path": os.path.abspath(path),
+            "answer": os.path.abspath(answer) if answer else "",
+        }
+        return self._post("/api/bundle/import", fields, BUNDLE_S)
+
+    def bundle_inspect(self, path: str) -> Json:
+        """See `Desk.bundle_inspect`."""
+        return self._post("/api/bundle/inspect", {"path": os.path.abspath(path)}, BUNDLE_S)
 
     def peers(self) -> list[Json]:
         """See `Desk.peers`."""

@@ -252,6 +252,10 @@ class Store(LaneReader, Protocol):
         """The same with when and how each was said, ascending by holder."""
         ...
 
+    def epoch_told(self, holder: NodeId) -> bytes | None:
+        """The latest epoch in which a node said what it holds; None: it never did."""
+        ...
+
     def custody(self, limit: int) -> Custody:
         """How much of what is held is known to be at a garrison; at most `limit` documents named."""
         ...

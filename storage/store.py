@@ -194,6 +194,11 @@ class SqlStore(SqlReader, ShedReading):
         with reading(self.engine) as connection:
             return receipts.of_document(connection, document)
 
+    def epoch_told(self, holder: NodeId) -> bytes | None:
+        """See `Store.epoch_told`."""
+        with reading(self.engine) as connection:
+            return receipts.epoch_of(connection, holder)
+
     def custody(self, limit: int) -> Custody:
         """See `Store.custody`."""
         with reading(self.engine) as connection:

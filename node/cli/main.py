@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from node.cli import (
+    bundling,
     care,
     charts,
     configuring,
@@ -55,6 +56,7 @@ GROUPS = (
     recording,
     identifying,
     importing,
+    bundling,
     scoping,
     enrolling,
     garrisoning,

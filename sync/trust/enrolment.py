@@ -24,7 +24,7 @@ from sync.trust.authority import NAME_CHARS_MAX
 from sync.trust.certificate import DER_BYTES_MAX, DeviceRole, root_public
 from sync.trust.certificate import check as check_certificate
 from sync.trust.errors import BadCertificate, BadEnrolment, OtherTheatre
-from sync.trust.sealing import SEAL_BYTES, seal, unseal
+from sync.trust.sealed_box import SEAL_BYTES, seal, unseal
 from sync.trust.theatre import Theatre
 
 REQUEST_KIND, APPROVAL_KIND = b"AIQ1", b"AIA1"

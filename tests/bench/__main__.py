@@ -23,7 +23,7 @@ import ingest
 import local_save
 import matching
 
-from tests.bench import becoming_equal, payload, sketching, thin_link, tls_handshake
+from tests.bench import becoming_equal, payload, sketching, stick, thin_link, tls_handshake
 from tests.bench.figures import print_rows
 from tests.bench.lone_statement import lone_rows
 from tests.bench.peers import comparison
@@ -45,6 +45,7 @@ def main() -> None:
         "tls": _tls,
         "ingest": _ingest,
         "cold_sync": _cold_sync,
+        "bundle": _bundle,
         "local_save": _local_save,
         "peers": _peers,
     }
@@ -102,6 +103,10 @@ def _becoming_equal(chosen: argparse.Namespace) -> Rows:
 
 def _cold_sync(chosen: argparse.Namespace) -> Rows:
     return [cold_sync.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)]
+
+
+def _bundle(chosen: argparse.Namespace) -> Rows:
+    return [stick.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)]
 
 
 def _local_save(chosen: argparse.Namespace) -> Rows:

@@ -29,7 +29,7 @@ from sync.trust.enrolment import (
     request_code,
 )
 from sync.trust.errors import BadEnrolment, OtherTheatre, TrustError
-from sync.trust.sealing import seal, unseal
+from sync.trust.sealed_box import seal, unseal
 
 ROOT, OTHER_ROOT, DEVICE, STRANGER, ONCE = (
     SigningKey.from_entropy(bytes([n]) * 48) for n in range(1, 6)
