@@ -24,6 +24,13 @@ class NodeError(Exception):
     exit_code = EXIT_FAILURE
 
 
+class NotRunning(NodeError):
+    """No node runs here, and this command is about one that does."""
+
+    code = "not-running"
+    exit_code = EXIT_USAGE
+
+
 class NotInitialised(NodeError):
     """No node here yet."""
 
@@ -42,6 +49,42 @@ class BadConfiguration(NodeError):
     """The configuration is missing, unreadable or wrong; the message names file and key."""
 
     code = "bad-configuration"
+    exit_code = EXIT_USAGE
+
+
+class Locked(NodeError):
+    """The node shows nothing until somebody gives passphrase, PIN or key file; nothing was read."""
+
+    code = "locked"
+    exit_code = EXIT_LOCKED
+
+
+class WrongSecret(NodeError):
+    """A passphrase, PIN or key that does not open this vault."""
+
+    code = "wrong-secret"
+    exit_code = EXIT_LOCKED
+
+
+class TryLater(NodeError):
+    """Too many wrong attempts: the next one is taken after a delay, which the message names."""
+
+    code = "try-later"
+    retryable = True
+    exit_code = EXIT_LOCKED
+
+
+class VaultDamaged(NodeError):
+    """The vault's file, or what it sealed, is gone or not what was written."""
+
+    code = "vault-damaged"
+    exit_code = EXIT_INTEGRITY
+
+
+class NoVault(NodeError):
+    """This node is plain: nothing in it is encrypted, so there is nothing to lock or to change."""
+
+    code = "no-vault"
     exit_code = EXIT_USAGE
 
 
