@@ -198,6 +198,10 @@ class RemoteDesk:
         """Set a PIN (empty: none), proving that one may."""
         self._post("/api/pin", {"pin": pin, "way": way, "secret": secret})
 
+    def zeroize(self) -> None:
+        """Have it destroy its keys, everything in its home, and itself."""
+        self._post("/api/zeroize", {})
+
     # ----------------------------------------------------------------------------------------------
 
     def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
