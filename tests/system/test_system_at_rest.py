@@ -1,7 +1,9 @@
 """What a disk shows to whoever has it: every byte that real processes leave, searched for names.
 
-Nodes and commands are processes of their own; the node is killed, so that its write-ahead log stays. The
-same search finds every name in a plain home: it can fail.
+Nodes and commands are processes of their own; the node is killed, so that its write-ahead log stays. Where
+this user may mount one, all of it is on a disk image of its own, and the image is searched too: what was
+removed, the file system's journal, free blocks. The same search finds every name in a plain home: it can
+fail.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ NOTE, IMPORTED, WORDS = "zebrafinch cellar", "Quennevais", "correct horse batter
 NAMES = (FAMILY, GIVEN, ALLERGEN, NOTE, IMPORTED)
 PAGE_BYTES = 4096
 PAGES = 4
+IMAGE_BYTES = 64 << 20
 CHI_SQUARE_MAX = 255 + 6 * (2 * 255) ** 0.5
 """Of 256 byte values over noise: mean 255, variance 2 × 255; six deviations: one in ten million."""
 
@@ -34,11 +37,11 @@ CHI_SQUARE_MAX = 255 + 6 * (2 * 255) ** 0.5
 class Bench:
     """One home, a folder for temporary files, and processes that use them."""
 
-    def __init__(self, root: Path, *protection: str) -> None:
-        self.home, self.temporary = root / "home", root / "temporary"
+    def __init__(self, root: Path, image: Path | None, *protection: str) -> None:
+        self.home, self.temporary, self.image = root / "home", root / "temporary", image
         self.temporary.mkdir()
         self.log = self.home / "log" / "node.log"
-        self.words = root / "words.txt"
+        self.words = root.parent / "words.txt"
         self.words.write_text(WORDS + "\n")
         listens = ("--sync-listen", ANY_PORT, "--api-listen", ANY_PORT)
         self.call("init", "--name", "bas", *listens, *protection)
@@ -106,15 +109,19 @@ class Bench:
 
     def found(self) -> set[str]:
         """Names that any file here shows, and where."""
-        places = [one for root in (self.home, self.temporary) for one in root.rglob("*")]
+        places = [*files(self.home), *files(self.temporary)]
         return {
             f"{name} in {place.name}"
-            for place in places
-            if place.is_file()
+            for place, raw in [*((one, one.read_bytes()) for one in places), *self.disk()]
             for name in NAMES
             for form in forms(name)
-            if form in place.read_bytes()
+            if form in raw
         }
+
+    def disk(self) -> list[tuple[Path, bytes]]:
+        """The whole image, as it is on the disk now; none where there is none."""
+        os.sync()
+        return [(self.image, self.image.read_bytes())] if self.image else []
 
 
 def forms(name: str) -> Iterator[bytes]:
@@ -131,11 +138,31 @@ def chi_square(raw: bytes) -> float:
 
 
 @pytest.fixture
-def protected(tmp_path: Path) -> Bench:
-    root = tmp_path / "protected"
-    root.mkdir()
-    (root / "words.txt").write_text(WORDS + "\n")
-    return Bench(root, "--passphrase-file", str(root / "words.txt"))
+def disk(tmp_path: Path) -> Iterator[tuple[Path, Path | None]]:
+    """A folder on a disk of its own, and that disk's image; None: this user may mount nothing."""
+    image, folder = tmp_path / "disk.img", tmp_path / "disk"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(IMAGE_BYTES)
+    made = _done("mkfs.ext4", "-q", "-F", str(image))
+    if not made or not _done("mount", "-o", "loop", str(image), str(folder)):
+        yield folder, None
+        return
+    yield folder, image
+    assert _done("umount", str(folder))
+
+
+def _done(*words: str) -> bool:
+    try:
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def protected(disk: tuple[Path, Path | None], tmp_path: Path) -> Bench:
+    (tmp_path / "words.txt").write_text(WORDS + "\n")
+    return Bench(*disk, "--passphrase-file", str(tmp_path / "words.txt"))
 
 
 def test_no_file_of_a_killed_node_shows_a_name_and_after_zeroize_none_is_left(
@@ -156,6 +183,8 @@ def test_no_file_of_a_killed_node_shows_a_name_and_after_zeroize_none_is_left(
     assert chi_square(raw[: PAGES * PAGE_BYTES]) < CHI_SQUARE_MAX
 
     copies = {one.name: one.read_bytes() for one in files(protected.home)}
+    wrap = json.loads(copies["vault.json"])["slots"][0]["wrap"].encode()
+    assert all(wrap in raw for _, raw in protected.disk())
     with protected.node() as process:
         protected.call("lock")
         protected.call("find", FAMILY, code=EXIT_LOCKED)
@@ -165,6 +194,7 @@ def test_no_file_of_a_killed_node_shows_a_name_and_after_zeroize_none_is_left(
         protected.log.parent.mkdir(exist_ok=True)
         protected.log.touch()
     assert protected.found() == set()
+    assert not any(wrap in raw for _, raw in protected.disk())
     assert_noise(tmp_path, copies)
 
 
@@ -177,10 +207,10 @@ def assert_noise(root: Path, copies: dict[str, bytes]) -> None:
             SqlStore.open(path, entropy=bytes(16), key=key)
 
 
-def test_the_same_search_finds_every_recorded_name_in_a_plain_home(tmp_path: Path) -> None:
-    root = tmp_path / "open"
-    root.mkdir()
-    bench = Bench(root, "--plain")
+def test_the_same_search_finds_every_recorded_name_in_a_plain_home(
+    disk: tuple[Path, Path | None], tmp_path: Path
+) -> None:
+    bench = Bench(*disk, "--plain")
     with bench.node():
         bench.care(tmp_path)
     seen = {line.partition(" in ")[0] for line in bench.found()}
