@@ -94,10 +94,15 @@ def _in_new_process(words: Sequence[str], variables: Mapping[str, str]) -> Answe
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
+def key_file_of(home: Path) -> Path:
+    """What opens a home that `made` made: beside it, not in it."""
+    return home.with_name(f"{home.name}.key")
+
+
 def made(home: Path, name: str = "alpha") -> Path:
     """A home with a node in it that listens on free ports and does not search for others."""
     listens = ("--sync-listen", ANY_PORT, "--api-listen", ANY_PORT)
-    unattended = ("--key-file", str(home / "vault.key"))
+    unattended = ("--key-file", str(key_file_of(home)))
     answer = aidstation(home, "init", "--name", name, *listens, *unattended)
     assert answer.code == 0, answer.err
     with (home / "config.toml").open("a") as file:

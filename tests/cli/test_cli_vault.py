@@ -19,7 +19,16 @@ from cryptography.hazmat.primitives.serialization import (
 
 from node.errors import EXIT_INTEGRITY, EXIT_LOCKED, EXIT_USAGE
 from storage import cipher
-from tests.cli.cli_lab import ANY_PORT, CALL_S_MAX, SCRIPT, aidstation, environment, made, running
+from tests.cli.cli_lab import (
+    ANY_PORT,
+    CALL_S_MAX,
+    SCRIPT,
+    aidstation,
+    environment,
+    key_file_of,
+    made,
+    running,
+)
 
 WORDS, OTHER = "correct horse battery", "staple other words"
 SAVE = ("record", "triage", "--new", "episode", "category=immediate", "--by", "Ruiz", "--json")
@@ -178,7 +187,7 @@ def test_the_last_way_in_is_not_forgotten(tmp_path: Path) -> None:
     assert aidstation(tmp_path, "vault", "forget", "key-file").code == EXIT_USAGE
     moved = tmp_path / "usb.key"
     assert aidstation(tmp_path, "vault", "key-file", str(moved)).code == 0
-    (tmp_path / "vault.key").unlink()
+    key_file_of(tmp_path).unlink()
     assert aidstation(tmp_path, "status").code == 0
     moved.unlink()
     assert aidstation(tmp_path, "status").code == EXIT_LOCKED
