@@ -56,12 +56,18 @@ _AGAIN = "Run the same command again."
 _CORRECT = "Correct what was given and save again."
 _STICK = "Import it again from another copy, or have it exported again; what came is kept."
 _PEERS = "Run `aidstation peers` to see each peer and the cause."
+_UNLOCK = (
+    "Give the passphrase (on a terminal, or with --passphrase-file before the command), or the key "
+    "file with --key-file; for a node that runs: `aidstation unlock`."
+)
+_VAULT = "Put vault.json and node.key back from one backup; see deploy/runbooks/lost-passphrase.md."
 _PAIR = "Copy that node's id and key from its `aidstation init` into [[peers]], then restart."
 _TRUST = "Copy it again; else make a new request with `aidstation enrol request`."
 
 ROWS: dict[str, Row] = {
     "node.errors.NodeError": Row(500, EXIT_FAILURE, _REPORT),
     "node.errors.NotInitialised": Row(503, EXIT_USAGE, "Make a node with `aidstation init`."),
+    "node.errors.NotRunning": Row(409, EXIT_USAGE, "Start it with `aidstation run`."),
     "node.errors.AlreadyInitialised": Row(
         409, EXIT_USAGE, "Use the node that is there, or name another folder with --home."
     ),
@@ -77,6 +83,14 @@ ROWS: dict[str, Row] = {
     ),
     "node.errors.AlreadyRunning": Row(
         409, EXIT_LOCKED, "Stop that process or wait for it; then run the same command again."
+    ),
+    "node.errors.Locked": Row(423, EXIT_LOCKED, _UNLOCK),
+    "node.errors.TryLater": Row(
+        429, EXIT_LOCKED, "Wait so long, or unlock with the passphrase: it has a count of its own."
+    ),
+    "node.errors.VaultDamaged": Row(500, EXIT_INTEGRITY, _VAULT),
+    "node.errors.NoVault": Row(
+        409, EXIT_USAGE, "Stop the node and run `aidstation vault encrypt` to have one."
     ),
     "node.errors.PortBusy": Row(
         503, EXIT_FAILURE, "Stop the program that listens there, or set another port (0: any)."
@@ -138,6 +152,11 @@ ROWS: dict[str, Row] = {
     "storage.errors.DiskFull": Row(507, EXIT_FAILURE, _FREE_SPACE),
     "storage.errors.DatabaseLocked": Row(503, EXIT_LOCKED, _AGAIN),
     "storage.errors.DatabaseCorrupt": Row(500, EXIT_INTEGRITY, _CHECK_DB),
+    "storage.errors.WrongKey": Row(500, EXIT_INTEGRITY, _VAULT),
+    "storage.errors.KeyNeeded": Row(500, EXIT_INTEGRITY, _VAULT),
+    "storage.errors.NotEncrypted": Row(
+        500, EXIT_INTEGRITY, "Put back the store that belongs to this vault, from a backup."
+    ),
     "storage.errors.DatabaseTooNew": Row(500, EXIT_FAILURE, "Install the newer version again."),
     "storage.errors.DatabaseUnsafe": Row(500, EXIT_FAILURE, "Correct that setting, then start."),
     "storage.errors.DatabaseUnreachable": Row(

@@ -211,6 +211,24 @@ class RemoteDesk(RemoteMembership):
         found: list[Json] = self._get("/api/set-aside")
         return found
 
+    # The lock of the running node: `node/locker.py` ----------------------------------------------
+
+    def lock(self) -> None:
+        """Have nothing shown until `unlock`."""
+        self._post("/api/lock", {})
+
+    def unlock(self, way: str, secret: str) -> Json:
+        """Have it shown again; of a sealed node, have it start: `{"was": "locked"|"sealed"}`."""
+        return self._post("/api/unlock", {"way": way, "secret": secret})
+
+    def set_pin(self, pin: str, way: str, secret: str) -> None:
+        """Set a PIN (empty: none), proving that one may."""
+        self._post("/api/pin", {"pin": pin, "way": way, "secret": secret})
+
+    def zeroize(self) -> None:
+        """Have it destroy its keys, everything in its home, and itself."""
+        self._post("/api/zeroize", {})
+
     # ----------------------------------------------------------------------------------------------
 
     def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:

@@ -30,9 +30,12 @@ from node.cli import (
     revoking,
     running,
     scoping,
+    securing,
     shaping,
     shedding,
+    vaulting,
 )
+from node.cli.asking import KeyFile, PassphraseFile
 from node.cli.output import say_json_error, tell
 from node.home import find_home
 
@@ -64,6 +67,8 @@ GROUPS = (
     demonstrating,
     shaping,
     care,
+    securing,
+    vaulting,
     configuring,
 )
 for group in GROUPS:
@@ -77,8 +82,11 @@ def begin(
         Path | None,
         typer.Option(help="The node's home directory; else AIDSTATION_HOME, else the user's own."),
     ] = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Offline-capable theatre medical record node. Without a command: run."""
+    del passphrase_file, key_file  # `asking.secrets_of` reads them from the context
     context.obj = find_home(home)
     if context.invoked_subcommand is None:
         running.run(context)

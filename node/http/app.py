@@ -22,6 +22,7 @@ from node.desk import BundleOrder, Desk, Move, Relation, Resolve
 from node.errors import BadRequest
 from node.http.actions import NAMES_MAX, decode_action
 from node.http.guards import answer, errors, known_host, needs_token
+from node.http.lock import LockRoutes
 from node.http.membership import MembershipApi
 from node.http.saves import decode_batch, decode_document
 
@@ -42,13 +43,18 @@ class Readiness(NamedTuple):
     causes: tuple[str, ...] = ()
 
 
-def make_app(desk: Desk, token: str, ready: Callable[[], Readiness]) -> web.Application:
-    """The application; it owns neither the desk nor the socket."""
+def make_app(
+    desk: Desk, token: str, ready: Callable[[], Readiness], lock: LockRoutes | None = None
+) -> web.Application:
+    """The application; it owns neither the desk nor the socket. `lock`: None is never locked."""
+    guards = [errors, known_host, needs_token(token)]
     app = web.Application(
-        middlewares=[errors, known_host, needs_token(token)], client_max_size=BODY_BYTES_MAX
+        middlewares=[*guards, lock.guard] if lock else guards, client_max_size=BODY_BYTES_MAX
     )
     _Api(desk, ready).add_routes(app.router)
     MembershipApi(desk).add_routes(app.router)
+    if lock:
+        lock.add_routes(app.router)
     return app
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import at_rest
 import cold_sync
 import folding
 import ingest
@@ -47,6 +48,7 @@ def main() -> None:
         "cold_sync": _cold_sync,
         "bundle": _bundle,
         "local_save": _local_save,
+        "at_rest": _at_rest,
         "peers": _peers,
     }
     parser = argparse.ArgumentParser(description=__doc__)
@@ -113,14 +115,18 @@ def _local_save(chosen: argparse.Namespace) -> Rows:
     return [local_save.measure(max(chosen.charts)) for _ in range(chosen.repeat)]
 
 
+def _at_rest(chosen: argparse.Namespace) -> Rows:
+    return at_rest.measure(min(chosen.charts))
+
+
 def _table(name: str, rows: Rows) -> None:
     print(f"\n{name}", file=sys.stderr)
     if name == "peers":
         print(peers_table(rows), file=sys.stderr)
         return
     measured = [row for row in rows if "goal" not in row]
-    for key in measured[0] if measured else ():
-        values = "  ".join(f"{row[key]!s:>12}" for row in measured)
+    for key in dict.fromkeys(key for row in measured for key in row):
+        values = "  ".join(f"{row.get(key, '')!s:>12}" for row in measured)
         print(f"  {key:<22}{values}", file=sys.stderr)
     print_rows([row for row in rows if "goal" in row])
 
