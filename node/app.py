@@ -17,10 +17,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from node.acquaintance import introduced
+from node.acting import acting_as
 from node.allowances import SILENT
 from node.belonging import Belonging
 from node.desk import Desk
 from node.engine import Engine
+from node.guarded_desk import guarded
 from node.home import (
     Home,
     Running,
@@ -33,7 +35,10 @@ from node.home import (
     withdraw,
 )
 from node.local_desk import LocalDesk
+from node.reception import Reception, awake_s, system_user
 from node.remote_desk import RemoteDesk
+from node.session_file import forget_session, read_session
+from node.sessions import Sessions
 from node.trauma import TraumaRange, default_prefix
 from node.workers import WorkerPool
 from storage import SqlStore
@@ -61,14 +66,17 @@ def open_desk(home: Home, settings: Settings) -> Iterator[Desk]:
     """The running node's desk, or one over the store in this process. Raises `NodeError`."""
     running = read_running(home)
     if running is not None:
-        yield RemoteDesk(running.api, read_token(running))
+        yield RemoteDesk(running.api, read_token(running), read_session(home).token)
         return
     with hold_lock(home), _engine(home, settings) as engine:
         engine.projector.wait_idle()
         name, role = settings.node.name, settings.node.role
         called = {**engine.belonging.names, **_called(settings)}
         trauma, policy = _trauma(settings, engine), settings.hold.policy
-        yield LocalDesk(engine, name, role, trauma=trauma, called=called, policy=policy)
+        desk = LocalDesk(engine, name, role, trauma=trauma, called=called, policy=policy)
+        now = now_ms()  # sessions are a running node's: alone, a command is the owner's
+        with acting_as(desk.roster.people(now).owner(now, system_user())):
+            yield guarded(desk)
 
 
 def open_store(home: Home, settings: Settings) -> SqlStore:
@@ -127,9 +135,12 @@ async def _run(
         return Readiness(failed is None, (getattr(failed, "code", "internal"),) if failed else ())
 
     silent = peering.allowances.silent
+    forget_session(home)  # of another process life
     try:
         await _listen(settings, peering)
-        app = make_app(desk, new_token(home), ready)
+        sessions, token = Sessions(secrets.token_bytes), new_token(home)
+        reception = Reception(desk.roster, sessions, token, now_ms, awake_s, system_user())
+        app = make_app(desk, reception, ready)
         runner, port = await serve(app, settings.api.address)
         try:
             running = Running(
@@ -148,6 +159,7 @@ async def _run(
             await runner.cleanup()
     finally:
         withdraw(home)
+        forget_session(home)
         await asyncio.to_thread(desk.hold.stop)
         await peering.close()
 

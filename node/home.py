@@ -63,6 +63,11 @@ class Home:
         return self.root / "api-token"
 
     @property
+    def session(self) -> Path:
+        """Who is signed in at the command line, 0600: see `session_file.py`."""
+        return self.root / "session"
+
+    @property
     def logs(self) -> Path:
         """Folder for logs that are kept."""
         return self.root / "log"

@@ -37,6 +37,7 @@ from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
 from node.peering import Peering
+from node.people_desk import PeopleDesk, roster_of, without_verifiers
 from node.proving import prove
 from node.review import finding_body, saves_for
 from node.status import state_words
@@ -48,7 +49,7 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk):
+class LocalDesk(HoldDesk, PeopleDesk):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
@@ -72,6 +73,7 @@ class LocalDesk(HoldDesk):
         self._custody = CustodyView(engine.store, self._names)
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
         self._policy = policy
+        self.roster = roster_of(engine)
         self.hold = HoldSet(engine.store, engine.shedding, self._charts, engine.now_ms)
         self._trauma = TraumaPool(engine, trauma or TraumaRange(default_prefix(engine.key.node)))
 
@@ -141,7 +143,7 @@ class LocalDesk(HoldDesk):
         held = self._charts.of(document)
         return {
             "label": self._label(held.vectors),
-            **held.chart.body(),
+            **without_verifiers(held.chart.body()),
             "stamps_ahead": self._stamps_ahead(held.chart),
             "held_by": self._custody.held_by(held.vectors),
             "shed": self._away(held.vectors),
@@ -194,7 +196,7 @@ class LocalDesk(HoldDesk):
 
     def finding(self, identity: str) -> Json:
         """See `Desk`."""
-        return finding_body(*self._charts.reviewed(identity))
+        return without_verifiers(finding_body(*self._charts.reviewed(identity)))
 
     def resolve(self, how: Resolve) -> Json:
         """See `Desk`."""
@@ -286,6 +288,7 @@ class LocalDesk(HoldDesk):
             "findings": counts.review,
             "blobs_wanted": counts.blobs_wanted,
             **self._hold_status(counts),
+            "accounts": len(self.roster.people(self._engine.now_ms()).accounts),
             "bytes_in": received,
             "bytes_out": sent,
             "paused": bool(self._peering and self._peering.paused),

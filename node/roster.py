@@ -30,7 +30,8 @@ FRESH_MS = 2_000
 """How old what was read may be: so soon does a change by another device take effect."""
 
 UNITS_MAX = 1_000
-STAFF = scope_id("STAFF")
+STAFF_CODE = "STAFF"
+STAFF = scope_id(STAFF_CODE)
 """The unit that accounts are written in on a node of no unit."""
 
 _HERE = frozenset({ACCOUNT.name, OVERRIDE.name})
@@ -130,7 +131,7 @@ class Roster:
 
     def _units(self) -> Sequence[DocumentId]:
         if self._granted is not None:
-            return sorted(self._granted)
+            return sorted({STAFF, *self._granted})
         rows = self._store.projections(DocumentKind.UNIT, limit=UNITS_MAX)
         return sorted({STAFF, *(row.document for row in rows)})
 

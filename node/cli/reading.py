@@ -60,6 +60,8 @@ def _say_status(desk: Desk, *, as_json: bool) -> Any:
     link = link_words(found.get("link"))
     known = f"digest {plain(found.get('digest'))}, version {plain(found.get('version'))}"
     say(f"{known}, link {link}" if link else known)
+    if not found.get("accounts"):
+        say("No accounts: who owns this home may do everything (`aidstation account add`).")
     if found.get("peers"):
         say()
         _say_peers(found["peers"])
