@@ -126,3 +126,4 @@ class SignInDelayed(NodeError):
 
     code = "sign-in-delayed"
     retryable = True
+    exit_code = EXIT_LOCKED
