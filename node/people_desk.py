@@ -49,14 +49,17 @@ class _Place(NamedTuple):
 
 
 def roster_of(engine: Engine) -> Roster:
-    """People as this engine's store says; garrisons and this device are honoured."""
-    return Roster(
+    """People as this engine's store says; the theatre's garrisons and this device are honoured."""
+    roster = Roster(
         engine.store,
         engine.key.node,
         lambda author: author in engine.grants.garrisons,
-        engine.grants.own,
+        lambda: engine.grants.own,
+        engine.set_setting,
         engine.catalogue,
     )
+    engine.belonging.on_change(lambda _: roster.forget())
+    return roster
 
 
 class PeopleDesk:

@@ -34,6 +34,7 @@ STAFF_CODE = "STAFF"
 STAFF = scope_id(STAFF_CODE)
 """The unit that accounts are written in on a node of no unit."""
 
+FOUNDED = "people.founded"
 _HERE = frozenset({ACCOUNT.name, OVERRIDE.name})
 
 
@@ -65,6 +66,8 @@ class People:
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
+    founded: bool = False
+    """There are accounts, or were: the owner is not alone any more, whatever became of them."""
 
     def purpose(self, account: str, now_ms: int) -> str:
         """Reason of an override in force, empty when none is."""
@@ -73,7 +76,7 @@ class People:
 
     def owner(self, now_ms: int, person: str = "") -> Acting:
         """The owner of the home, nobody being signed in."""
-        if not self.accounts:
+        if not self.founded:
             return Acting(person, SETUP)
         return Acting(person, OWNER, self.purpose("", now_ms))
 
@@ -86,24 +89,27 @@ class People:
 
 
 class Roster:
-    """Reads people from a store. `own`: this device; `granted`: the units it may hold, None for all."""
+    """Reads people from a store. `own`: this device; `honoured`: whether another one's word counts;
+    `granted`: the units it may hold now, None for all; `remember`: keeps a setting."""
 
     def __init__(
         self,
         store: Store,
         own: NodeId,
         honoured: Callable[[NodeId], bool],
-        granted: Scopes | None,
+        granted: Callable[[], Scopes | None],
+        remember: Callable[[str, bytes], object],
         catalogue: Catalogue,
     ) -> None:
         self._store = store
         self._own = own
         self._honoured = honoured
         self._granted = granted
+        self._remember = remember
         self._catalogue = catalogue
         self._lock = threading.Lock()
         self._counts: Mapping[DocumentId, int] | None = None
-        self._people = People()
+        self._people = People(founded=store.setting(FOUNDED) is not None)
         self._read_ms = 0
 
     def people(self, now_ms: int) -> People:
@@ -122,16 +128,20 @@ class Roster:
         counts = self._store.statement_counts(self._units())
         if counts != self._counts:
             units = [self._unit(one) for one in sorted(counts)]
+            accounts = _accounts(one for one, _ in units)
+            if accounts and not self._people.founded:
+                self._remember(FOUNDED, b"1")
             self._people = People(
-                accounts=_accounts(one for one, _ in units),
+                accounts=accounts,
                 overrides=tuple(each for _, some in units for each in some),
+                founded=self._people.founded or bool(accounts),
             )
             self._counts = counts
         self._read_ms = now_ms
 
     def _units(self) -> Sequence[DocumentId]:
-        if self._granted is not None:
-            return sorted({STAFF, *self._granted})
+        if (granted := self._granted()) is not None:
+            return sorted({STAFF, *granted})
         rows = self._store.projections(DocumentKind.UNIT, limit=UNITS_MAX)
         return sorted({STAFF, *(row.document for row in rows)})
 
@@ -140,13 +150,14 @@ class Roster:
         held: list[Statement] = []
         own: list[Statement] = []
         for actor, entries in self._store.entries(document).items():
-            author = authors.get(actor)
-            if author is None or not (author == self._own or self._honoured(author)):
-                continue
             people = [one for one in entries if one.slot in _HERE]
-            some, _ = statements_of({actor: people}, document)
-            held += some
-            own += some if author == self._own else []
+            author = authors.get(actor)
+            if not people or author is None:
+                continue
+            if author == self._own or self._honoured(author):
+                some, _ = statements_of({actor: people}, document)
+                held += some
+                own += some if author == self._own else []
         folded = fold_statements(document, held, catalogue=self._catalogue)
         mine = fold_statements(document, own, catalogue=self._catalogue)
         return folded, list(_overrides(mine.readings(OVERRIDE.name)))

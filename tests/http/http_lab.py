@@ -20,7 +20,7 @@ from node.engine import Engine
 from node.http.app import Readiness, make_app
 from node.http.listening import serve
 from node.local_desk import LocalDesk
-from node.reception import Reception, awake_s
+from node.reception import Reception
 from node.remote_desk import RemoteDesk
 from node.sessions import Sessions
 from node.workers import InlineWorkers
@@ -82,8 +82,8 @@ def engine() -> Iterator[Engine]:
 
 
 def application(desk: LocalDesk, verdict: Readiness) -> web.Application:
-    """The application as `node.app` makes it."""
-    clocks = lambda: time.time_ns() // 1_000_000, awake_s
+    """The application as `node.app` makes it, but for sessions no time passes."""
+    clocks = lambda: time.time_ns() // 1_000_000, lambda: 1_000.0
     reception = Reception(desk.roster, Sessions(secrets.token_bytes), TOKEN, *clocks, "owner")
     return make_app(desk, reception, lambda: verdict)
 

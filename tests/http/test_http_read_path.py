@@ -150,7 +150,7 @@ def test_without_accounts_the_owner_may_everything() -> None:
 
 def test_a_wrong_passphrase_and_an_unknown_account_are_answered_alike(founded: Founded) -> None:
     answers = []
-    for name in ("ada", "nobody"):
+    for name in ("ruiz", "nobody"):
         body = {"account": name, "passphrase": "wrong"}
         answer = founded.api.ask("POST", "/api/sign-in", body, Content_Type="application/json")
         again = founded.api.ask("POST", "/api/sign-in", body, Content_Type="application/json")

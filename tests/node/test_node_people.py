@@ -15,6 +15,7 @@ from node.engine import Engine
 from node.errors import BadRequest, NotPermitted
 from node.grants import Grants
 from node.guarded_desk import guarded
+from node.local_desk import LocalDesk
 from node.people_desk import OVERRIDE_S, OVERRIDE_S_MAX
 from node.permissions import COMMANDS, METHODS, OWNER, ROLES, ROUTES, SLOTS, TABLE, May, granted
 from node.roster import STAFF
@@ -101,6 +102,21 @@ def test_disabled_by_one_device_is_disabled(founded: Post) -> None:
     people = founded.people()
     assert not people.accounts["ruiz"].active
     assert people.signed_in("ruiz", founded.clock.now_ms) is None
+
+
+def test_a_garrison_that_counts_no_more_does_not_give_the_owner_everything() -> None:
+    with post(founded=False) as node:
+        garrison = LabAuthor(2)
+        node.engine.grants = Grants(garrisons=frozenset({garrison.node}))
+        wrote(node.engine, garrison, account("chen", "provider"))
+        assert node.acting(OWNER).role == OWNER
+        node.engine.grants = Grants()
+        node.open.roster.forget()
+        assert node.people().accounts == {}
+        assert node.acting(OWNER).role == OWNER
+        node.engine.set_setting("behind", b"").result()
+        again = LocalDesk(node.engine, "alpha", "field")
+        assert again.roster.people(node.clock.now_ms).owner(0).role == OWNER
 
 
 @pytest.mark.parametrize("odd", [{"role": "captain"}, {"iterations": 1}, {"pin": "x"}, {"role": 7}])
