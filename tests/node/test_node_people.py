@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,18 @@ from node.grants import Grants
 from node.guarded_desk import guarded
 from node.local_desk import LocalDesk
 from node.people_desk import OVERRIDE_S, OVERRIDE_S_MAX
-from node.permissions import COMMANDS, METHODS, OWNER, ROLES, ROUTES, SLOTS, TABLE, May, granted
+from node.permissions import (
+    COMMANDS,
+    METHODS,
+    OWNER,
+    ROLES,
+    ROUTES,
+    SLOTS,
+    TABLE,
+    May,
+    granted,
+    permissions_text,
+)
 from node.roster import STAFF
 from sync.effects import HoldDone
 from tests.conflict.conflict_lab import LabAuthor
@@ -387,3 +399,8 @@ def test_a_cosignature_of_somebody_who_is_no_provider_counts_for_nothing(founded
     idle(founded.engine)
     with founded.by("ruiz") as desk:
         assert [one["statement"] for one in desk.uncosigned()] == [first]
+
+
+def test_the_table_in_the_docs_is_current() -> None:
+    shipped = Path(__file__).parents[2] / "deploy" / "PERMISSIONS.md"
+    assert shipped.read_text() == permissions_text(), "run make docs"
