@@ -135,12 +135,9 @@ async def _run(
         return Readiness(failed is None, (getattr(failed, "code", "internal"),) if failed else ())
 
     silent = peering.allowances.silent
-    forget_session(home)  # of another process life
     try:
         await _listen(settings, peering)
-        sessions, token = Sessions(secrets.token_bytes), new_token(home)
-        reception = Reception(desk.roster, sessions, token, now_ms, awake_s, system_user())
-        app = make_app(desk, reception, ready)
+        app = make_app(desk, _reception(desk, home), ready)
         runner, port = await serve(app, settings.api.address)
         try:
             running = Running(
@@ -159,9 +156,15 @@ async def _run(
             await runner.cleanup()
     finally:
         withdraw(home)
-        forget_session(home)
         await asyncio.to_thread(desk.hold.stop)
         await peering.close()
+
+
+def _reception(desk: LocalDesk, home: Home) -> Reception:
+    """With no session: those of another process life are gone."""
+    forget_session(home)
+    sessions, token = Sessions(secrets.token_bytes), new_token(home)
+    return Reception(desk.roster, sessions, token, now_ms, awake_s, system_user())
 
 
 def _trauma(settings: Settings, engine: Engine) -> TraumaRange:

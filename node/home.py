@@ -218,9 +218,9 @@ def announce(home: Home, running: Running) -> None:
 
 
 def withdraw(home: Home) -> None:
-    """Take back `announce` and the token."""
-    home.running.unlink(missing_ok=True)
-    home.token.unlink(missing_ok=True)
+    """Take back `announce`, the token and the session: they end with the process."""
+    for path in (home.running, home.token, home.session):
+        path.unlink(missing_ok=True)
 
 
 def read_running(home: Home) -> Running | None:
