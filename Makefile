@@ -28,6 +28,7 @@ bench: $(VENV)/.test
 docs: $(VENV)/.run
 	@$(BIN)/python -c 'from conflict.reference import policies_text as text; print(text(), end="")' > conflict/POLICIES.md
 	@$(BIN)/python -c 'from conflict.reference import slots_text as text; print(text(), end="")' > conflict/SLOTS.md
+	@$(BIN)/python -c 'from node.permissions import permissions_text as text; print(text(), end="")' > deploy/PERMISSIONS.md
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || \

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from conflict import imports, records
+from conflict import cosigning, imports, records
 from conflict.document import Entry
 from conflict.errors import BadStatement
 from conflict.finding import Act, Closing, Finding, Kind, Severity, finding, who_when
@@ -55,8 +55,9 @@ class Folded:
 
     def body(self) -> dict[str, Json]:
         """JSON form: the stored projection."""
+        signed = cosigning.cosigned(self.views)
         slots = {
-            name: [one.body(self.catalogue.get(name)) for one in view.readings]
+            name: self._slot(name, view, signed)
             for name, view in self.views.items()
             if view.readings
         }
@@ -72,6 +73,13 @@ class Folded:
         if self.unreadable:
             body["unreadable"] = list(self.unreadable)
         return body
+
+    def _slot(self, name: str, view: View, signed: cosigning.Cosigned) -> list[dict[str, Json]]:
+        declared, history = self.catalogue.get(name), self.histories.get(name)
+        bodies = [(one.body(declared), one) for one in view.readings]
+        if not signed or history is None:
+            return [body for body, _ in bodies]
+        return [cosigning.marked(body, one, history, signed) for body, one in bodies]
 
     def projection(self) -> bytes:
         """Canonical bytes of `body`: equal for equal held and admitted sets."""

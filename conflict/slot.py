@@ -51,8 +51,9 @@ class Reading(NamedTuple):
         first = self.statements[0]
         ids: list[Json] = [one.id for one in self.statements]
         body: dict[str, Json] = {"value": self.value, "statements": ids, "by": first.by}
-        if first.at:
-            body["at"] = first.at
+        for name in ("at", "by_role", "entered_by"):
+            if said := getattr(first, name):
+                body[name] = said
         if self.state != "stands":
             body["state"] = self.state
         if slot and (problems := list(slot.problems(self.value))):

@@ -35,7 +35,8 @@ class Source(NamedTuple):
 class Draft:
     """What an author asserts, before it has an id and a record stamp.
 
-    `at` is clinical time as given (`clinical_time.py`); `by` the person who says so;
+    `at` is clinical time as given (`clinical_time.py`); `by` the person who says so, `entered_by` who
+    wrote it down for them, `by_role` the role in which that person was signed in;
     `supersedes` exactly the statements that the author was shown and replaces;
     `void` the reason when this statement marks those as entered in error.
     """
@@ -43,6 +44,8 @@ class Draft:
     slot: str
     value: Json = None
     by: str = ""
+    by_role: str = ""
+    entered_by: str = ""
     at: str | None = None
     precision: str | None = None
     supersedes: tuple[StatementId, ...] = ()
@@ -72,6 +75,8 @@ class Statement(NamedTuple):
     source: Source | None = None
     extra: Mapping[str, Json] = _NOTHING
     document: DocumentId = NOWHERE
+    by_role: str = ""
+    entered_by: str = ""
 
     @property
     def name(self) -> str:
@@ -96,7 +101,7 @@ def root_key(slot: str, actor: ActorId, number: int) -> str:
 def encode(draft: Draft, rec: Stamp) -> str:
     """Canonical JSON text. Raises `BadStatement` when over a limit or not plain JSON."""
     body: dict[str, Json] = {"rec": rec.text(), "value": draft.value}
-    for name in ("at", "by", "precision", "void"):
+    for name in _TEXTS:
         if text := getattr(draft, name):
             body[name] = text
     if draft.supersedes:
@@ -163,9 +168,9 @@ def _walk(value: Json, depth: int) -> None:
             raise BadStatement("a floating point number: write decimals as strings")
 
 
-_TEXTS = ("by", "at", "precision", "void")
+_TEXTS = ("by", "at", "precision", "void", "by_role", "entered_by")
 _ABSENT = "(absent)"  # no field at all: told apart from what a parser makes by identity
-_KNOWN = frozenset({"at", "by", "precision", "rec", "value", "supersedes", "void", "source"})
+_KNOWN = frozenset({"rec", "value", "supersedes", "source", *_TEXTS})
 
 
 def decode(
@@ -185,7 +190,10 @@ def from_body(
     get = body.get
     by, at = get("by", ""), get("at", _ABSENT)
     precision, void = get("precision", _ABSENT), get("void", _ABSENT)
-    if not (type(by) is type(at) is type(precision) is type(void) is str):
+    role, entered = get("by_role", ""), get("entered_by", "")
+    if not (type(by) is type(at) is type(precision) is type(void) is str) or not (
+        type(role) is type(entered) is str
+    ):
         wrong = next(name for name in _TEXTS if not isinstance(get(name, ""), str))
         raise BadStatement(f"{wrong} is not text")
     try:
@@ -202,6 +210,8 @@ def from_body(
             _source(body["source"]) if "source" in body else None,
             _NOTHING if body.keys() <= _KNOWN else _unknown(body),
             document,
+            role,
+            entered,
         )
     except (KeyError, TypeError, AttributeError, BadTime) as fault:
         raise BadStatement("a field is missing or of the wrong type") from fault

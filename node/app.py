@@ -17,11 +17,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from node.acquaintance import introduced
+from node.acting import acting_as
 from node.allowances import SILENT
 from node.belonging import Belonging
 from node.desk import Desk
 from node.engine import Engine
 from node.errors import Locked
+from node.guarded_desk import guarded
 from node.hardening import forbid_core_dumps
 from node.home import (
     Home,
@@ -36,9 +38,12 @@ from node.home import (
 )
 from node.local_desk import LocalDesk
 from node.locker import Locker
+from node.reception import Reception, awake_s, system_user
 from node.rekeying import settle
 from node.remote_desk import RemoteDesk
 from node.sealed import OwnEnd, wait_for_secret
+from node.session_file import forget_session, read_session
+from node.sessions import Sessions
 from node.trauma import TraumaRange, default_prefix
 from node.unlocking import NOTHING, Opened, Secrets, unlock
 from node.vault import STORE
@@ -72,14 +77,17 @@ def open_desk(home: Home, settings: Settings, given: Secrets = NOTHING) -> Itera
     """The running node's desk, or one over the store in this process. Raises `NodeError`."""
     running = read_running(home)
     if running is not None:
-        yield RemoteDesk(running.api, read_token(running))
+        yield RemoteDesk(running.api, read_token(running), read_session(home).token)
         return
     with open_engine(home, settings, given) as engine:
         engine.projector.wait_idle()
         name, role = settings.node.name, settings.node.role
         called = {**engine.belonging.names, **_called(settings)}
         trauma, policy = _trauma(settings, engine), settings.hold.policy
-        yield LocalDesk(engine, name, role, trauma=trauma, called=called, policy=policy)
+        desk = LocalDesk(engine, name, role, trauma=trauma, called=called, policy=policy)
+        now = now_ms()  # sessions are a running node's: alone, a command is the owner's
+        with acting_as(desk.roster.people(now).owner(now, system_user())):
+            yield guarded(desk)
 
 
 @contextmanager
@@ -191,7 +199,7 @@ async def _run(
     silent = peering.allowances.silent
     try:
         await _listen(settings, peering)
-        app = make_app(desk, new_token(home), ready, lock)
+        app = make_app(desk, _reception(desk, home), ready, lock)
         runner, port = await serve(app, settings.api.address)
         try:
             running = Running(
@@ -212,6 +220,13 @@ async def _run(
         withdraw(home)
         await asyncio.to_thread(desk.hold.stop)
         await peering.close()
+
+
+def _reception(desk: LocalDesk, home: Home) -> Reception:
+    """With no session: those of another process life are gone."""
+    forget_session(home)
+    sessions, token = Sessions(secrets.token_bytes), new_token(home)
+    return Reception(desk.roster, sessions, token, now_ms, awake_s, system_user())
 
 
 def _trauma(settings: Settings, engine: Engine) -> TraumaRange:

@@ -77,6 +77,18 @@ class BundleOrder(NamedTuple):
     since: str = ""
 
 
+class AccountChange(NamedTuple):
+    """An account as it is to be; empty and None: as it was. `scope`: the unit of a new one."""
+
+    account: str
+    name: str = ""
+    role: str = ""
+    active: bool | None = None
+    passphrase: str = ""
+    scope: str = ""
+    by: str = ""
+
+
 class Desk(Membership, Protocol):
     """Every method raises `NodeError` leaves."""
 
@@ -183,12 +195,39 @@ class Desk(Membership, Protocol):
         """
         ...
 
+    def accounts(self) -> list[Json]:
+        """`{"account", "name", "role", "active", "differs", "unit"}`, by name. `differs`: devices say
+        different things, so the lesser right holds and every passphrase of them fits."""
+        ...
+
+    def set_account(self, change: AccountChange) -> Json:
+        """Make or change an account: `{"account", "statement", "unit"}`. The first one is an admin."""
+        ...
+
+    def set_passphrase(self, old: str, new: str) -> Json:
+        """Of who is signed in; same answer."""
+        ...
+
+    def break_glass(self, reason: str, for_s: float = 3600.0, by: str = "") -> Json:
+        """Lift the limits of reading and recording of who acts: `{"until", "statement", "unit"}`."""
+        ...
+
+    def cosign(self, document: DocumentId, statements: Sequence[str] = ()) -> Json:
+        """Co-sign entries of the casualty that this document belongs to (none named: all notes that
+        wait): `{"statements": {document: [ids]}, "cosigned": count}`."""
+        ...
+
+    def uncosigned(self) -> list[Json]:
+        """Notes that wait for a co-signature, at most 200: `{"document", "label", "slot",
+        "statement", "by", "by_role", "at", "words"}`."""
+        ...
+
     def status(self) -> Json:
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
         "changes", "blobs_wanted", "membership", "bytes_in", "bytes_out", "link", "shed", "wanted",
-        "fetching", "quarantined"}`. `membership`: of a theatre, as `Belonging.described` says;
-        `quarantined`: as `Quarantine.described` does.
+        "fetching", "quarantined", "accounts"}`. `membership`: of a theatre, as `Belonging.described`
+        says; `quarantined`: as `Quarantine.described` does.
 
         `link` as in `peers`, for peers that describe none; None where no links are open.
         `shed`: documents whose content was let go; `wanted`: of them, those to be fetched, and

@@ -344,6 +344,19 @@ def _content(patient: _Patient) -> Iterator[Check]:
     yield Check("set aside", WARN if aside else OK, cause, cure)
 
 
+def _people(patient: _Patient) -> Iterator[Check]:
+    """Whether anybody has to sign in: remembered, so the same as a running node would say."""
+    if patient.store is None:
+        return
+    from node.roster import FOUNDED
+
+    if patient.store.setting(FOUNDED) is None:
+        cause = "no accounts: who owns this home may do everything"
+        yield Check("people", OK, cause, "`aidstation account add NAME --role admin` begins")
+    else:
+        yield Check("people", OK, "accounts: without signing in nobody reads charts")
+
+
 _CHECKS: tuple[tuple[str, Callable[[_Patient], Iterator[Check]]], ...] = (
     ("python", _python),
     ("disk", _disk),
@@ -360,4 +373,5 @@ _CHECKS: tuple[tuple[str, Callable[[_Patient], Iterator[Check]]], ...] = (
     ("enrolment", _theatre),
     (INTEGRITY, _integrity),
     ("content", _content),
+    ("people", _people),
 )

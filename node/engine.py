@@ -20,6 +20,8 @@ from conflict.membership import joining, naming
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
 from conflict.statement import Draft
+from node.acting import acting
+from node.attributing import attributed
 from node.authoring import Author
 from node.belonging import Belonging
 from node.custody_log import CustodyLogs, CustodyNews
@@ -151,6 +153,7 @@ class Engine:
         for save in saves:
             for draft in save.drafts:
                 check(save.document, draft, self.catalogue)
+        saves = attributed(saves, acting.get())
         return self._writer.submit(urgency, partial(self._save, saves, blobs, written)).result()
 
     def save_all(self, saves: Iterable[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:

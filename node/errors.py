@@ -177,3 +177,23 @@ class Unreachable(NodeError):
 
     code = "node-unreachable"
     retryable = True
+
+
+class NotPermitted(NodeError):
+    """The role of who asks does not allow this; nothing was read or changed."""
+
+    code = "not-permitted"
+
+
+class SignInRefused(NodeError):
+    """Account or passphrase (or PIN) do not fit, or the account is not active."""
+
+    code = "sign-in-refused"
+
+
+class SignInDelayed(NodeError):
+    """Too many failures: the next attempt counts only after a while."""
+
+    code = "sign-in-delayed"
+    retryable = True
+    exit_code = EXIT_LOCKED

@@ -61,6 +61,8 @@ _UNLOCK = (
     "file with --key-file; for a node that runs: `aidstation unlock`."
 )
 _VAULT = "Put vault.json and node.key back from one backup; see deploy/runbooks/lost-passphrase.md."
+_EMERGENCY = "In an emergency: `aidstation break-glass --reason ...`."
+_SIGN_IN = f"Sign in with `aidstation sign-in NAME`. {_EMERGENCY}"
 _PAIR = "Copy that node's id and key from its `aidstation init` into [[peers]], then restart."
 _TRUST = "Copy it again; else make a new request with `aidstation enrol request`."
 
@@ -116,6 +118,11 @@ ROWS: dict[str, Row] = {
     "node.errors.Unreachable": Row(
         503, EXIT_FAILURE, "See whether the node runs: `aidstation doctor`; start it again if not."
     ),
+    "node.errors.NotPermitted": Row(403, EXIT_FAILURE, _SIGN_IN),
+    "node.errors.SignInRefused": Row(
+        401, EXIT_FAILURE, "Try again; an administrator sets a new passphrase."
+    ),
+    "node.errors.SignInDelayed": Row(429, EXIT_LOCKED, f"Wait, then try again. {_EMERGENCY}"),
     "conflict.errors.ConflictError": Row(400, EXIT_USAGE, _CORRECT),
     "conflict.errors.LaneFull": Row(503, EXIT_FAILURE, _AGAIN),
     "conflict.errors.LaneRefused": Row(500, EXIT_FAILURE, "See `aidstation doctor`."),

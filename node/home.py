@@ -100,6 +100,11 @@ class Home:
         return self.root / "api-token"
 
     @property
+    def session(self) -> Path:
+        """Who is signed in at the command line, 0600: see `session_file.py`."""
+        return self.root / "session"
+
+    @property
     def logs(self) -> Path:
         """Folder for logs that are kept."""
         return self.root / "log"
@@ -286,9 +291,9 @@ def announce(home: Home, running: Running) -> None:
 
 
 def withdraw(home: Home) -> None:
-    """Take back `announce` and the token."""
-    home.running.unlink(missing_ok=True)
-    home.token.unlink(missing_ok=True)
+    """Take back `announce`, the token and the session: they end with the process."""
+    for path in (home.running, home.token, home.session):
+        path.unlink(missing_ok=True)
 
 
 def read_running(home: Home) -> Running | None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from conflict.chart import Chart
-from conflict.clinical_time import utc_text
 from conflict.clock import REMOTE_AHEAD_MS_MAX
 from conflict.errors import BadIdentity
 from conflict.identity import (
@@ -25,20 +23,21 @@ from conflict.identity import (
 from conflict.policies.comparing import key_of, value_key
 from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
-from node import persons
 from node.acquaintance import Acquaintance
 from node.bundles.desk import BundleDesk
 from node.charting import Charts
 from node.custody import at_garrison_ms
 from node.custody_view import CustodyView
-from node.desk import Move, Relation, Resolve, Save
+from node.desk import Resolve, Save
 from node.engine import Engine
 from node.errors import NoPeer, NotFound
 from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
+from node.identity_desk import IdentityDesk
 from node.membership_desk import MembershipDesk
 from node.peering import Peering
+from node.people_desk import PeopleDesk, roster_of, without_verifiers
 from node.proving import prove
 from node.review import finding_body, saves_for
 from node.status import state_words
@@ -50,7 +49,7 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk, MembershipDesk, BundleDesk):
+class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, MembershipDesk, BundleDesk):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
@@ -74,6 +73,7 @@ class LocalDesk(HoldDesk, MembershipDesk, BundleDesk):
         self._custody = CustodyView(engine.store, self._names)
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
         self._policy = policy
+        self.roster = roster_of(engine)
         self.hold = HoldSet(engine.store, engine.shedding, self._charts, engine.now_ms)
         self._trauma = TraumaPool(engine, trauma or TraumaRange(default_prefix(engine.key.node)))
 
@@ -143,7 +143,7 @@ class LocalDesk(HoldDesk, MembershipDesk, BundleDesk):
         held = self._charts.of(document)
         return {
             "label": self._label(held.vectors),
-            **held.chart.body(),
+            **without_verifiers(held.chart.body()),
             "stamps_ahead": self._stamps_ahead(held.chart),
             "held_by": self._custody.held_by(held.vectors),
             "shed": self._away(held.vectors),
@@ -181,7 +181,7 @@ class LocalDesk(HoldDesk, MembershipDesk, BundleDesk):
         found = self._custody.record(self._label(held.vectors), held.vectors)
         return {**found, "shed": self._away(held.vectors)}
 
-    # Review and identity --------------------------------------------------------------------
+    # Review --------------------------------------------------------------------
 
     def findings(self) -> list[Json]:
         """See `Desk`."""
@@ -196,7 +196,7 @@ class LocalDesk(HoldDesk, MembershipDesk, BundleDesk):
 
     def finding(self, identity: str) -> Json:
         """See `Desk`."""
-        return finding_body(*self._charts.reviewed(identity))
+        return without_verifiers(finding_body(*self._charts.reviewed(identity)))
 
     def resolve(self, how: Resolve) -> Json:
         """See `Desk`."""
@@ -204,38 +204,6 @@ class LocalDesk(HoldDesk, MembershipDesk, BundleDesk):
         written = self._written(saves_for(found, held, how))
         still = any(one.finding.id == found.id for one in self._charts.open_findings())
         return {"finding": found.id, **written, "open": still}
-
-    def candidates(self, document: DocumentId, most: int = 20) -> list[Json]:
-        """See `Desk`."""
-        return persons.candidates(self._store, document, most)
-
-    def link(self, given: Relation) -> Json:
-        """See `Desk`."""
-        return self._written(persons.link_saves(self._charts, given))
-
-    def unlink(self, given: Relation) -> Json:
-        """See `Desk`."""
-        return self._written(persons.unlink_saves(self._charts, given))
-
-    def move(self, given: Move) -> Json:
-        """See `Desk`."""
-        return self._written(persons.move_saves(self._charts, given))
-
-    def new_casualty(self, by: str, wristband: str = "", *, another: bool = False) -> Json:
-        """See `Desk`."""
-        band = persons.band_of(wristband)
-        if not another and (worn := persons.wearing(self._charts, band)):
-            return {**_named(worn), "existing": True}
-        at = utc_text(datetime.fromtimestamp(self._engine.now_ms() / 1000, UTC))
-        trauma, entropy = self._trauma.take(), self._engine.entropy
-        made = persons.casualty(band, trauma, entropy, by, at, another=another)
-        self._engine.save(made.saves)
-        return {**_named(made), "existing": False}
-
-    def _written(self, saves: Sequence[Save]) -> dict[str, Json]:
-        ids = self._engine.save(saves)
-        documents = (document_text(save.document) for save in saves)
-        return {"statements": dict(zip(documents, ids, strict=True))}
 
     def set_aside(self) -> list[Json]:
         """See `Desk`."""
@@ -288,6 +256,7 @@ class LocalDesk(HoldDesk, MembershipDesk, BundleDesk):
             "findings": counts.review,
             "blobs_wanted": counts.blobs_wanted,
             **self._hold_status(counts),
+            "accounts": len(self.roster.people(self._engine.now_ms()).accounts),
             "bytes_in": received,
             "bytes_out": sent,
             "paused": bool(self._peering and self._peering.paused),
@@ -390,12 +359,4 @@ def _listed(row: ProjectionRow) -> dict[str, Json]:
         "label": row.label,
         "findings": row.open_findings,
         **({"shed_ms": row.shed_ms} if row.shed_ms else {}),
-    }
-
-
-def _named(one: persons.Banded | persons.NewCasualty) -> dict[str, Json]:
-    return {
-        "person": document_text(one.person),
-        "episode": document_text(one.episode),
-        "trauma_identity": one.trauma_identity,
     }

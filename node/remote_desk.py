@@ -17,7 +17,16 @@ import orjson
 from conflict.identity import DocumentId, document_text
 from conflict.statement import Json
 from node import errors
-from node.desk import API_VERSION, BundleOrder, Move, Progress, Relation, Resolve, Save
+from node.desk import (
+    API_VERSION,
+    AccountChange,
+    BundleOrder,
+    Move,
+    Progress,
+    Relation,
+    Resolve,
+    Save,
+)
 from node.errors import NodeError, Unreachable
 from node.faults import Fault, Foreign
 from node.http.actions import encode_action
@@ -32,6 +41,8 @@ SHED_S = 3600.0
 
 BUNDLE_S = 6 * 3600.0
 """A full stick, on slow flash."""
+SESSION_HEADER = "Aidstation-Session"
+"""Beside the owner's token: the session of who is signed in."""
 
 BATCH_SAVES = 200
 BATCH_BYTES = 8 << 20
@@ -46,13 +57,15 @@ _LEAVES: Mapping[str, type[NodeError]] = {
 
 
 class RemoteDesk(RemoteMembership):
-    """Implements `Desk`. `address` is `host:port` of the local API."""
+    """Implements `Desk`. `address` is `host:port` of the local API, `session` of who is signed in."""
 
-    def __init__(self, address: str, token: str) -> None:
+    def __init__(self, address: str, token: str, session: str = "") -> None:
         place = urlsplit(f"//{address}")
         host = place.hostname or ""
         self._host, self._port = _ANY.get(host, host), place.port or 0
         self._headers = {"Authorization": f"Bearer {token}"}
+        if session:
+            self._headers[SESSION_HEADER] = session
         self._address = address
 
     def save(self, saves: Sequence[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
@@ -138,6 +151,33 @@ class RemoteDesk(RemoteMembership):
         fields = {"by": by, "wristband": wristband, "another": another}
         return self._post("/api/casualty", fields)
 
+    def accounts(self) -> list[Json]:
+        """See `Desk.accounts`."""
+        found: list[Json] = self._get("/api/accounts")
+        return found
+
+    def set_account(self, change: AccountChange) -> Json:
+        """See `Desk.set_account`."""
+        return self._post("/api/account", change._asdict())
+
+    def set_passphrase(self, old: str, new: str) -> Json:
+        """See `Desk.set_passphrase`."""
+        return self._post("/api/passphrase", {"old": old, "new": new})
+
+    def break_glass(self, reason: str, for_s: float = 3600.0, by: str = "") -> Json:
+        """See `Desk.break_glass`."""
+        return self._post("/api/break-glass", {"reason": reason, "for_s": for_s, "by": by})
+
+    def cosign(self, document: DocumentId, statements: Sequence[str] = ()) -> Json:
+        """See `Desk.cosign`."""
+        body = {"document": document_text(document), "statements": list(statements)}
+        return self._post("/api/cosign", body)
+
+    def uncosigned(self) -> list[Json]:
+        """See `Desk.uncosigned`."""
+        found: list[Json] = self._get("/api/uncosigned")
+        return found
+
     def status(self) -> Json:
         """See `Desk.status`."""
         return self._get("/api/status")
@@ -221,9 +261,9 @@ class RemoteDesk(RemoteMembership):
         """Have it shown again; of a sealed node, have it start: `{"was": "locked"|"sealed"}`."""
         return self._post("/api/unlock", {"way": way, "secret": secret})
 
-    def set_pin(self, pin: str, way: str, secret: str) -> None:
+    def set_lock_pin(self, pin: str, way: str, secret: str) -> None:
         """Set a PIN (empty: none), proving that one may."""
-        self._post("/api/pin", {"pin": pin, "way": way, "secret": secret})
+        self._post("/api/lock-pin", {"pin": pin, "way": way, "secret": secret})
 
     def zeroize(self) -> None:
         """Have it destroy its keys, everything in its home, and itself."""

@@ -74,6 +74,8 @@ def _entry(row: Seen) -> dict[str, Json]:
         "slot": one.slot,
         "plain": slot.plain if slot else one.slot,
         "by": one.by,
+        "by_role": one.by_role,
+        "entered_by": one.entered_by,
         "at": one.at,
         "recorded_ms": one.rec.ms,
         "state": row.state,

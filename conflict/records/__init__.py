@@ -50,6 +50,7 @@ from conflict.records.movement import (
     MIST,
     TRIAGE,
 )
+from conflict.records.people import ACCOUNT, COSIGN, OVERRIDE
 from conflict.records.readiness import (
     DEPLOYMENT,
     EQUIPMENT,
@@ -74,6 +75,7 @@ from conflict.records.treatment import (
 from conflict.records.unit import MEMBER_DOCUMENT, ROSTER_ENTRY, SCOPE, STRENGTH
 
 __all__ = [
+    "ACCOUNT",
     "ADMISSION",
     "AIRWAY",
     "ALERT",
@@ -88,6 +90,7 @@ __all__ = [
     "CONSENT",
     "CONSULT",
     "CONTENT_PACK",
+    "COSIGN",
     "DENTAL_EXAM",
     "DENTAL_FINDING",
     "DENTAL_TREATMENT",
@@ -124,6 +127,7 @@ __all__ = [
     "ORDER",
     "ORDER_EVENT",
     "OTHER_CARE",
+    "OVERRIDE",
     "PROBLEM",
     "PROCEDURE",
     "QUESTIONNAIRE",

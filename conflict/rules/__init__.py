@@ -8,6 +8,7 @@ from conflict.rules.identity import ACTIVE_RECORD
 from conflict.rules.immunisations import IMMUNISATIONS_DUE
 from conflict.rules.links import LINK_DENIED
 from conflict.rules.moves import MOVE_UNFINISHED
+from conflict.rules.overrides import GLASS_BROKEN
 from conflict.rules.questionnaires import DEPLOYMENT_HEALTH
 from conflict.rules.readiness import READINESS
 from conflict.rules.records_apart import ACROSS_RECORDS
@@ -40,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     FINDING_ON_MISSING_TOOTH,
     MOVE_UNFINISHED,
     LINK_DENIED,
+    GLASS_BROKEN,
 )
 """Every rule, in the order of the reference."""
 

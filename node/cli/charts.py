@@ -159,12 +159,36 @@ def _title(slot: str) -> str:
 def _reading_lines(slot: str, reading: Mapping[str, Any], present: datetime) -> Iterator[Line]:
     state = str(reading.get("state") or "stands")
     mark, style = _MARKS.get(state, ("", ""))
-    said = [plain(reading.get("by")) or "unnamed", when(reading.get("at"), present)]
+    said = [author(reading), when(reading.get("at"), present)]
     text = f"{mark + ': ' if mark else ''}{words(slot, reading.get('value'))}"
     indent = "      " if state == "also" else "    "
     yield f"{indent}{text}  ({', '.join(part for part in said if part)})", style
+    yield from ((f"{indent}  {line}", "") for line in _cosigned_lines(reading, present))
     for problem in reading.get("problems") or ():
         yield f"{indent}  outside its form: {plain(problem)}", "yellow"
+
+
+def author(entry: Mapping[str, Any]) -> str:
+    """`SGT Ruiz, medic`, or `SGT Ruiz, entered by CPT Chen, provider`: who says so, and who wrote it."""
+    parts = [plain(entry.get("by")) or "unnamed"]
+    if entered := plain(entry.get("entered_by")):
+        parts.append(f"entered by {entered}")
+    if role := plain(entry.get("by_role")):
+        parts.append(f"{role} entry" if role == "emergency" else role)
+    return ", ".join(parts)
+
+
+def _cosigned_lines(reading: Mapping[str, Any], present: datetime) -> Iterator[str]:
+    for name, words in _COSIGNED.items():
+        if one := reading.get(name):
+            at = when(one.get("at"), present)
+            yield f"{words} {plain(one.get('by')) or 'unnamed'}{f' at {at}' if at else ''}"
+
+
+_COSIGNED = {
+    "cosigned": "co-signed by",
+    "changed_since_cosigned": "not co-signed: changed since co-signed by",
+}
 
 
 def words(slot: str, value: Any) -> str:

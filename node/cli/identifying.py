@@ -38,7 +38,7 @@ def casualty(
 ) -> None:
     """Begin the record of a casualty, known or not, under a trauma identity of this node's own."""
     with desk_of(context) as desk:
-        made = desk.new_casualty(who(by), wristband, another=another)
+        made = desk.new_casualty(who(context, by), wristband, another=another)
     if as_json:
         say_json(made)
         return
@@ -109,7 +109,7 @@ def _relate(
 
     with desk_of(context) as desk:
         one, two = find_document(desk, record), find_document(desk, other)
-        answer = act(desk)(Relation(one, two, who(by), reason, utc_text(now())))
+        answer = act(desk)(Relation(one, two, who(context, by), reason, utc_text(now())))
     _say_written(answer, as_json=as_json)
 
 
@@ -131,7 +131,7 @@ def move(
     with desk_of(context) as desk:
         source, target = find_document(desk, record), find_document(desk, to)
         at = utc_text(now())
-        answer = desk.move(Move(source, tuple(statements), target, who(by), reason, at))
+        answer = desk.move(Move(source, tuple(statements), target, who(context, by), reason, at))
     _say_written(answer, as_json=as_json)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from node.desk import Desk
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-By = Annotated[str | None, typer.Option(help="Who says so; else the system's user.")]
+By = Annotated[str | None, typer.Option(help="Who says so; else who is signed in.")]
 
 
 def home_of(context: typer.Context) -> Home:
@@ -64,15 +64,15 @@ def find_document(desk: Desk, text: str) -> DocumentId:
     return parse_document(str(found[0]["document"]))
 
 
-def who(given: str | None) -> str:
-    """The person who acts: as given, else the system's user. Raises `BadRequest`."""
-    import getpass
+def who(context: typer.Context, given: str | None) -> str:
+    """The person who acts: as given, else who is signed in, else the system's user.
 
+    Raises `BadRequest`.
+    """
     from node.errors import BadRequest
+    from node.reception import system_user
+    from node.session_file import read_session
 
-    if given:
-        return given
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as fault:
-        raise BadRequest("The system does not tell who this is: give --by NAME") from fault
+    if found := given or read_session(home_of(context)).name or system_user():
+        return found
+    raise BadRequest("The system does not tell who this is: give --by NAME")

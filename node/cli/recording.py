@@ -17,7 +17,7 @@ import typer
 
 from node.cli.opening import AsJson, By, desk_of, find_document, who
 from node.cli.output import now, say, say_json, tell
-from node.errors import BadRequest
+from node.errors import BadRequest, NotPermitted
 
 if TYPE_CHECKING:
     from conflict.identity import DocumentId
@@ -72,7 +72,7 @@ def record(  # noqa: PLR0917  Typer calls it by name; each option is a parameter
     with desk_of(context) as desk:
         document = _new_document(new, called) if new else find_document(desk, name or "")
         _check_kind(declared, document)
-        author = who(by)
+        author = who(context, by)
         shown = [] if beside or supersedes else _shown(desk, document, declared, given, "")
         own = shown if replace else _shown(desk, document, declared, given, author) if shown else []
         draft = _draft(slot, given, at, author, void, supersedes or own)
@@ -173,7 +173,10 @@ def _shown(desk: Desk, document: DocumentId, slot: Slot, value: Any, by: str) ->
     """What a new value would replace: all that is shown, or what one person wrote of it."""
     if slot.policy.family not in _ONE_VALUE:
         return []
-    return desk.shown(document, slot.name, value, by)
+    try:
+        return desk.shown(document, slot.name, value, by)
+    except NotPermitted:
+        return []  # who may not read only adds: an emergency entry stands beside what is there
 
 
 def _draft(

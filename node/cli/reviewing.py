@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from node.cli.charts import author
 from node.cli.opening import AsJson, By, desk_of, find_document, who
 from node.cli.output import at_ms, now, plain, say, say_json, when
 from node.errors import EXIT_REVIEW_PENDING, BadRequest
@@ -90,7 +91,7 @@ def finding_lines(found: Mapping[str, Any], present: datetime) -> Iterator[str]:
         )
         yield f"  {number}. {plain(one['plain'])}: {plain(one['words'])}{mark}"
         said = when(one["at"], present) or "no time given"
-        yield f"     {plain(one['by']) or 'unnamed'}, {said}; recorded {at_ms(one['recorded_ms'], present)}"
+        yield f"     {author(one)}, {said}; recorded {at_ms(one['recorded_ms'], present)}"
         yield f"     {plain(one['document'])}"
     for missing in found["not_held"]:
         yield f"  known to belong to this chart, not held here: {plain(missing)}"
@@ -118,7 +119,7 @@ def resolve_finding(  # noqa: PLR0917  Typer calls it by name; each option is a 
         found = desk.finding(finding)
         how = Resolve(
             finding=found["id"],
-            by=who(by),
+            by=who(context, by),
             decision=decision,
             choose="" if choose is None else _name(found, choose),
             value=_json(value),

@@ -80,7 +80,7 @@ def join(
     from conflict.scope import scope_id
     from node.desk import Save
 
-    unit, at, person = scope_id(code), utc_text(now()), who(by)
+    unit, at, person = scope_id(code), utc_text(now()), who(context, by)
     with desk_of(context) as desk:
         documents = _charts(desk, records)
         drafts = [replace(joining(one), by=person, at=at) for one in documents]
@@ -105,7 +105,7 @@ def leave(
     from node.desk import Save
     from node.errors import NotFound
 
-    unit, at, person = scope_id(code), utc_text(now()), who(by)
+    unit, at, person = scope_id(code), utc_text(now()), who(context, by)
     with desk_of(context) as desk:
         drafts = []
         for one in _charts(desk, records):

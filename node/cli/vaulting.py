@@ -206,7 +206,7 @@ def pin(
     wanted = "" if none else _new_pin(pin_file)
     if running := read_running(home):
         way, secret = secret_of(context, passphrase_file=passphrase_file, key_file=key_file)
-        RemoteDesk(running.api, read_token(running)).set_pin(wanted, way, secret)
+        RemoteDesk(running.api, read_token(running)).set_lock_pin(wanted, way, secret)
     else:
         _set_pin_here(context, wanted, secrets_of(context, passphrase_file, key_file))
     _say_done("The PIN is removed." if none else "The PIN is set.", as_json=as_json)

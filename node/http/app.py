@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import orjson
 from aiohttp import web
 
 from conflict.identity import DocumentKind
 from conflict.statement import Json
 from node.desk import BundleOrder, Desk, Move, Relation, Resolve
 from node.errors import BadRequest
+from node.guarded_desk import guarded
 from node.http.actions import NAMES_MAX, decode_action
-from node.http.guards import answer, errors, known_host, needs_token
+from node.http.bodies import body_of, fields_of, json_of, whole
+from node.http.guards import admits, answer, errors, known_host
 from node.http.lock import LockRoutes
 from node.http.membership import MembershipApi
+from node.http.people import PeopleApi
 from node.http.saves import decode_batch, decode_document
+from node.reception import Reception
 
 BODY_BYTES_MAX = 96 << 20
 """A request's body: one blob of the largest size, in base64, fits."""
@@ -44,15 +47,20 @@ class Readiness(NamedTuple):
 
 
 def make_app(
-    desk: Desk, token: str, ready: Callable[[], Readiness], lock: LockRoutes | None = None
+    desk: Desk,
+    reception: Reception,
+    ready: Callable[[], Readiness],
+    lock: LockRoutes | None = None,
 ) -> web.Application:
     """The application; it owns neither the desk nor the socket. `lock`: None is never locked."""
-    guards = [errors, known_host, needs_token(token)]
+    guards = [errors, known_host, admits(reception)]
     app = web.Application(
         middlewares=[*guards, lock.guard] if lock else guards, client_max_size=BODY_BYTES_MAX
     )
-    _Api(desk, ready).add_routes(app.router)
-    MembershipApi(desk).add_routes(app.router)
+    asked = guarded(desk)
+    _Api(asked, ready).add_routes(app.router)
+    PeopleApi(asked, reception).add_routes(app.router)
+    MembershipApi(asked).add_routes(app.router)
     if lock:
         lock.add_routes(app.router)
     return app
@@ -128,7 +136,7 @@ class _Api:
 
     async def candidates(self, request: web.Request) -> web.Response:
         document = decode_document(request.match_info["document"], "document")
-        most = _whole(request.query.get("limit", "20"), "limit", PAGE_MAX)
+        most = whole(request.query.get("limit", "20"), "limit", PAGE_MAX)
         async with self._slow:
             return answer(await asyncio.to_thread(self._desk.candidates, document, most))
 
@@ -141,7 +149,7 @@ class _Api:
             raise BadRequest(f"kind: one of {', '.join(DocumentKind.__members__).lower()} expected")
         if after is not None:
             decode_document(after, "after")
-        limit = _whole(request.query.get("limit", "100"), "limit", PAGE_MAX)
+        limit = whole(request.query.get("limit", "100"), "limit", PAGE_MAX)
         return answer(await asyncio.to_thread(self._desk.list_documents, kind, after, limit))
 
     async def find(self, request: web.Request) -> web.Response:
@@ -154,7 +162,7 @@ class _Api:
     async def shown(self, request: web.Request) -> web.Response:
         document = decode_document(request.match_info["document"], "document")
         slot = request.match_info["slot"]
-        value = _json(request.query["value"]) if "value" in request.query else None
+        value = json_of(request.query["value"]) if "value" in request.query else None
         by = request.query.get("by", "")
         return answer(await asyncio.to_thread(self._desk.shown, document, slot, value, by))
 
@@ -165,33 +173,33 @@ class _Api:
     # --- writing ----------------------------------------------------------------------------------
 
     async def save(self, request: web.Request) -> web.Response:
-        batch = decode_batch(await _body(request))
+        batch = decode_batch(await body_of(request))
         return answer(await asyncio.to_thread(self._desk.save, batch.saves, batch.blobs))
 
     async def import_saves(self, request: web.Request) -> web.Response:
-        batch = decode_batch(await _body(request))
+        batch = decode_batch(await body_of(request))
         async with self._slow:
             ids = await asyncio.to_thread(self._desk.import_saves, batch.saves, batch.blobs)
         return answer(ids)
 
     async def resolve(self, request: web.Request) -> web.Response:
-        how = decode_action(Resolve, await _body(request))
+        how = decode_action(Resolve, await body_of(request))
         return answer(await asyncio.to_thread(self._desk.resolve, how))
 
     async def link(self, request: web.Request) -> web.Response:
-        given = decode_action(Relation, await _body(request))
+        given = decode_action(Relation, await body_of(request))
         return answer(await asyncio.to_thread(self._desk.link, given))
 
     async def unlink(self, request: web.Request) -> web.Response:
-        given = decode_action(Relation, await _body(request))
+        given = decode_action(Relation, await body_of(request))
         return answer(await asyncio.to_thread(self._desk.unlink, given))
 
     async def move(self, request: web.Request) -> web.Response:
-        given = decode_action(Move, await _body(request))
+        given = decode_action(Move, await body_of(request))
         return answer(await asyncio.to_thread(self._desk.move, given))
 
     async def casualty(self, request: web.Request) -> web.Response:
-        fields = _fields(await _body(request), {"by": str, "wristband": str, "another": bool})
+        fields = fields_of(await body_of(request), {"by": str, "wristband": str, "another": bool})
         by, wristband = fields.get("by", ""), fields.get("wristband", "")
         another = fields.get("another", False)
         if not by.strip():
@@ -202,7 +210,7 @@ class _Api:
     async def shed(self, request: web.Request) -> web.Response:
         kinds: dict[str, type | tuple[type, ...]]
         kinds = {"documents": list, "older_than_s": (int, float), "dry_run": bool}
-        fields = _fields(await _body(request), kinds)
+        fields = fields_of(await body_of(request), kinds)
         documents = [decode_document(one, "documents") for one in fields.get("documents", [])]
         older_than_s = fields.get("older_than_s")
         if older_than_s is not None and not 0 <= older_than_s <= SHED_AGE_S_MAX:
@@ -214,13 +222,13 @@ class _Api:
             return answer(await asyncio.to_thread(job))
 
     async def fetch(self, request: web.Request) -> web.Response:
-        fields = _fields(await _body(request), {"document": str})
+        fields = fields_of(await body_of(request), {"document": str})
         document = decode_document(fields.get("document", ""), "document")
         return answer(await asyncio.to_thread(self._desk.fetch, document))
 
     async def bundle_export(self, request: web.Request) -> web.Response:
         texts = dict.fromkeys(("casualty", "since", "out"), str)
-        fields = _fields(await _body(request), {**texts, "scopes": list, "nodes": list})
+        fields = fields_of(await body_of(request), {**texts, "scopes": list, "nodes": list})
         named = fields.get("casualty", "")
         order = BundleOrder(
             tuple(_names(fields.get("scopes", []))),
@@ -233,20 +241,20 @@ class _Api:
             return answer(await asyncio.to_thread(export))
 
     async def bundle_import(self, request: web.Request) -> web.Response:
-        fields = _fields(await _body(request), {"path": str, "answer": str})
+        fields = fields_of(await body_of(request), {"path": str, "answer": str})
         path, out = _path(fields.get("path", ""), "path"), fields.get("answer", "")
         take = partial(self._desk.bundle_import, path, out and _path(out, "answer"))
         async with self._slow:
             return answer(await asyncio.to_thread(take))
 
     async def bundle_inspect(self, request: web.Request) -> web.Response:
-        fields = _fields(await _body(request), {"path": str})
+        fields = fields_of(await body_of(request), {"path": str})
         path = _path(fields.get("path", ""), "path")
         async with self._slow:
             return answer(await asyncio.to_thread(self._desk.bundle_inspect, path))
 
     async def sync(self, request: web.Request) -> web.Response:
-        fields = _fields(await _body(request), {"peer": str, "timeout_s": (int, float)})
+        fields = fields_of(await body_of(request), {"peer": str, "timeout_s": (int, float)})
         peer, timeout_s = fields.get("peer"), fields.get("timeout_s", _SYNC_S)
         if not peer or not 0 < timeout_s <= SYNC_S_MAX:
             raise BadRequest(f"peer and a timeout_s within 0..{SYNC_S_MAX:.0f} expected")
@@ -254,34 +262,11 @@ class _Api:
             return answer(await asyncio.to_thread(self._desk.sync, peer, float(timeout_s)))
 
     async def pause(self, request: web.Request) -> web.Response:
-        fields = _fields(await _body(request), {"paused": bool})
+        fields = fields_of(await body_of(request), {"paused": bool})
         if "paused" not in fields:
             raise BadRequest("paused: true or false expected")
         paused = fields["paused"]
         return answer(await asyncio.to_thread(lambda: self._desk.pause(paused=paused)))
-
-
-async def _body(request: web.Request) -> Json:
-    if request.content_type != "application/json":
-        raise BadRequest("Content-Type: application/json expected. Nothing was saved.")
-    return await asyncio.to_thread(_json, await request.read())
-
-
-def _json(raw: bytes | str) -> Json:
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise BadRequest("This is not JSON. Nothing was saved.") from None
-
-
-def _fields(body: Json, kinds: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise BadRequest("An object is expected.")
-    for name, value in body.items():
-        kind = kinds.get(name)
-        if kind is None or not isinstance(value, kind) or (kind is not bool and value is True):
-            raise BadRequest(f"{name[:40]!r} is unknown or of the wrong type.")
-    return body
 
 
 def _names(given: list[Json]) -> list[str]:
@@ -295,9 +280,3 @@ def _path(text: str, where: str) -> str:
     if not os.path.isabs(text) or "\0" in text:
         raise BadRequest(f"{where}: a whole path expected")
     return text
-
-
-def _whole(text: str, where: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-        raise BadRequest(f"{where}: a whole number within 1..{most} expected")
-    return int(text)

@@ -1,13 +1,16 @@
 """What stands before every route: who asks, by which name, and how an error leaves.
 
-Deny by default: a route needs the token unless it is in `OPEN`. The Host header must name this
+Deny by default: a route that the permission table does not name is refused to everybody, and one that
+needs something to whoever is not known. The Host header must name this
 machine, so that a web page cannot reach the node by pointing its own name here (DNS rebinding).
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,18 +19,23 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from node.acting import acting_as
 from node.desk import API_VERSION
 from node.faults import Fault, translate
+from node.guarded_desk import allow
+from node.permissions import ANYBODY, ROUTES, May
+from node.reception import Reception
+from node.remote_desk import SESSION_HEADER
 
-OPEN = frozenset({"/health/live", "/health/ready"})
+OPEN = frozenset(name.split()[1] for name, needs in ROUTES.items() if needs == ANYBODY)
 """Routes that need no token; they say nothing about any record."""
 
 NAMES = frozenset({"localhost", "ip6-localhost"})
 
 _UNAUTHORISED = Fault(
     "unauthorised",
-    "This request carries no valid token. Nothing was read or changed.",
-    "Send `Authorization: Bearer` with the content of the file api-token in the node's home.",
+    "This request carries no valid token, or its session has ended. Nothing was read or changed.",
+    "Sign in; or send `Authorization: Bearer` with the content of the file api-token in the node's home.",
     retryable=False,
     status=401,
     exit_code=1,
@@ -128,3 +136,34 @@ def needs_token(token: str) -> Middleware:
         return refusal(_UNAUTHORISED)
 
     return authorised
+
+
+def admits(reception: Reception) -> Middleware:
+    """Middleware that finds out who asks, and lets them as far as the permission table does."""
+
+    @web.middleware
+    async def admitted(request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        needs = ROUTES.get(f"{_asked(request)} {resource.canonical}") if resource else ANYBODY
+        if resource and needs == ANYBODY:
+            return await handler(request)
+        used = needs != (May.LOOK,)  # a screen that shows the status does not keep a session open
+        who = await asyncio.to_thread(partial(reception.acting, *tokens_of(request), used=used))
+        if who is None:
+            return refusal(_UNAUTHORISED)
+        allow(who, needs)
+        with acting_as(who):
+            return await handler(request)
+
+    return admitted
+
+
+def _asked(request: web.Request) -> str:
+    return "GET" if request.method == "HEAD" else request.method
+
+
+def tokens_of(request: web.Request) -> tuple[str, str]:
+    """The bearer token and the session beside it, each empty where it is not given."""
+    kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    session = request.headers.get(SESSION_HEADER, "")
+    return (bearer if kind == "Bearer" else ""), session

@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from node.errors import BadRequest, Locked
 from node.http.guards import OPEN, answer, errors, known_host, needs_token
 
-WHILE_LOCKED = OPEN | {"/api/status", "/api/lock", "/api/unlock", "/api/pin", "/api/zeroize"}
+WHILE_LOCKED = OPEN | {"/api/status", "/api/lock", "/api/unlock", "/api/lock-pin", "/api/zeroize"}
 NO_USE = WHILE_LOCKED | {"/api/peers", "/api/sync", "/api/pause", "/api/set-aside"}
 _SECRET_LETTERS_MAX = 8192
 _LEAVE_S = 0.05
@@ -77,7 +77,7 @@ class LockRoutes:
         """Add them."""
         router.add_post("/api/lock", self.lock)
         router.add_post("/api/unlock", self.unlock)
-        router.add_post("/api/pin", self.set_pin)
+        router.add_post("/api/lock-pin", self.set_pin)
         router.add_post("/api/zeroize", self.zeroize)
 
     async def lock(self, _request: web.Request) -> web.Response:
