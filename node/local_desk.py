@@ -286,9 +286,8 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, MembershipDesk, BundleDesk):
                 found[peer.node].update(seen)
             else:
                 name = node_text(peer.node) if peer.node else ""
-                like = self._link_body(None)
-                told = {"name": "", "phase": "unknown", "cause": peer.cause or ""}
-                unnamed.append({"node": name, "link": like, **told, **seen})
+                told = {"node": name, "name": "", "phase": "unknown", "cause": peer.cause or ""}
+                unnamed.append({**told, "link": self._link_body(None), **seen})
         return [*(found[node] for node in sorted(found)), *unnamed]
 
     def _link_body(self, node: NodeId | None) -> Json:
