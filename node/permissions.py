@@ -279,7 +279,7 @@ COMMANDS: Mapping[str, Needs] = {
     ),
 }
 """By command. `ANYBODY`: reads no record (the machine, the configuration, the store's checksums), or asks
-for the secret that what it changes is wrapped in. Who signs for the authority needs its key's passphrase."""
+for the secret that wraps what it changes. Who signs for the authority needs its key's passphrase."""
 
 
 def granted(who: Acting | None) -> frozenset[May]:
