@@ -10,17 +10,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from aiohttp import web
 
 from conflict.signature import SigningKey
+from node.app import now_ms
 from node.config import Listen
 from node.engine import Engine
+from node.home import find_home
 from node.http.app import Readiness, make_app
 from node.http.listening import serve
 from node.http.lock import LockRoutes
 from node.local_desk import LocalDesk
+from node.locker import Locker
 from node.reception import Reception
 from node.remote_desk import RemoteDesk
 from node.sessions import Sessions
@@ -89,6 +93,24 @@ def application(
     clocks = lambda: time.time_ns() // 1_000_000, lambda: 1_000.0
     reception = Reception(desk.roster, Sessions(secrets.token_bytes), TOKEN, *clocks, "owner")
     return make_app(desk, reception, lambda: verdict, lock)
+
+
+class Ends:
+    """Stands in for the end of this process, which runs the tests."""
+
+    def __init__(self) -> None:
+        self.destroyed = 0
+
+    def destroy_keys(self) -> None:
+        self.destroyed += 1
+
+    def finish(self) -> None:
+        pass
+
+
+def plain_lock(own: Engine) -> LockRoutes:
+    """Of a node without a vault."""
+    return LockRoutes(Locker(own.store, find_home(Path("/nowhere/at/all")), None, now_ms), Ends())
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from node.locker import Locker
 from node.remote_desk import RemoteDesk
 from node.unlocking import by_key_file, by_passphrase, fresh_vault
 from tests.cli.cli_lab import SCRIPT, environment, made
-from tests.http.http_lab import Lab, application, engine, lab
+from tests.http.http_lab import Ends, Lab, application, engine, lab
 
 WORDS, PIN = "correct horse battery", "4711"
 MINUTE_MS = 60_000
@@ -34,19 +34,6 @@ class Clock:
 
     def __call__(self) -> int:
         return self.ms
-
-
-class Ends:
-    """Stands in for the end of this process, which runs the tests."""
-
-    def __init__(self) -> None:
-        self.destroyed = 0
-
-    def destroy_keys(self) -> None:
-        self.destroyed += 1
-
-    def finish(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -161,8 +148,8 @@ def test_looking_at_the_state_is_no_use_reading_records_is(guarded: Lab, clock: 
 
 def test_a_pin_is_set_by_whoever_knows_the_passphrase(guarded: Lab) -> None:
     with pytest.raises(WrongSecret):
-        guarded.remote.set_pin("9028", "passphrase", "not this one")
-    guarded.remote.set_pin("9028", "passphrase", WORDS)
+        guarded.remote.set_lock_pin("9028", "passphrase", "not this one")
+    guarded.remote.set_lock_pin("9028", "passphrase", WORDS)
     guarded.remote.lock()
     guarded.remote.unlock("pin", "9028")
 

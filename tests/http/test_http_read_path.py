@@ -22,7 +22,7 @@ from node.permissions import ANYBODY, OWNER, ROLES, ROUTES, TABLE, May
 from node.remote_desk import SESSION_HEADER
 from node.roster import STAFF
 from node.verifiers import made
-from tests.http.http_lab import TOKEN, Answer, Lab, application, engine, lab
+from tests.http.http_lab import TOKEN, Answer, Lab, application, engine, lab, plain_lock
 from tests.node.node_lab import document
 from tests.node.people_lab import NAMES, account
 
@@ -64,7 +64,7 @@ def signed_in(api: Lab, name: str) -> str:
 
 @pytest.fixture(name="founded", scope="module")
 def _founded() -> Iterator[Founded]:
-    with lab() as api:
+    with lab(lock=plain_lock) as api:
         found_accounts(api.local)
         yield Founded(api, {role: signed_in(api, name) for name, role in NAMES.items()})
 
@@ -72,7 +72,8 @@ def _founded() -> Iterator[Founded]:
 def every_route() -> list[tuple[str, str]]:
     """Methods and paths; signing out comes last, for it ends what the others need."""
     with engine() as own:
-        app = application(LocalDesk(own, "alpha", "field"), Readiness(ready=True))
+        desk = LocalDesk(own, "alpha", "field")
+        app = application(desk, Readiness(ready=True), plain_lock(own))
         routes = {
             (route.method, route.resource.canonical)
             for route in app.router.routes()
