@@ -12,6 +12,7 @@ from node.home import Home, find_home
 
 if TYPE_CHECKING:
     from conflict.identity import DocumentId
+    from conflict.signature import SigningKey
     from node.config import Settings
     from node.desk import Desk
 
@@ -45,6 +46,16 @@ def desk_of(context: typer.Context) -> Iterator[Desk]:
     settings = settings_of(context)
     with open_desk(home_of(context), settings, secrets_of(context)) as desk:
         yield desk
+
+
+def key_of(context: typer.Context) -> SigningKey:
+    """This node's own key, opened for this command. Raises `Locked`, `WrongSecret`, `NotInitialised`."""
+    from node.cli.asking import secrets_of
+    from node.home import read_key
+    from node.unlocking import unlock
+
+    opened = unlock(home_of(context), secrets_of(context))
+    return read_key(home_of(context), opened.data if opened else None)
 
 
 def find_document(desk: Desk, text: str) -> DocumentId:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 PassphraseFile = Annotated[
     Path | None,
-    typer.Option(help="File with the authority's passphrase in its first line; else it is asked."),
+    typer.Option(
+        "--authority-passphrase-file",
+        help="File with the authority's passphrase in its first line; else it is asked.",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: the check was made elsewhere.")]
 Expires = Annotated[str, typer.Option(help="How long the certificate lasts: 30d, 52w.")]
@@ -42,7 +45,9 @@ def passphrase_of(
                 f"{file} cannot be read: {fault.strerror}. Nothing was changed"
             ) from fault
     if not sys.stdin.isatty():
-        raise BadRequest(f"{what} is needed: run this in a terminal, or give --passphrase-file")
+        raise BadRequest(
+            f"{what} is needed: run this in a terminal, or give --authority-passphrase-file"
+        )
     typed: str = typer.prompt(what, hide_input=True, confirmation_prompt=new, err=True)
     return typed.encode()
 

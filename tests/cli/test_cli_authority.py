@@ -50,7 +50,9 @@ def test_a_theatre_begins_with_its_garrison(theatre: Theatre) -> None:
 
 def test_a_field_node_founds_no_theatre(theatre: Theatre) -> None:
     home = theatre.device("bas-1")
-    refused = aidstation(home, "garrison", "init", "--passphrase-file", theatre.passphrase)
+    refused = aidstation(
+        home, "garrison", "init", "--authority-passphrase-file", theatre.passphrase
+    )
     assert refused.code == EXIT_USAGE
     assert 'role = "garrison"' in refused.err
     assert not (home / "authority.key").exists()
@@ -59,7 +61,7 @@ def test_a_field_node_founds_no_theatre(theatre: Theatre) -> None:
 def test_a_short_passphrase_founds_nothing(theatre: Theatre) -> None:
     home = theatre.device("role4", "garrison")
     short = theatre.secret("short", "letmein")
-    refused = aidstation(home, "garrison", "init", "--passphrase-file", short)
+    refused = aidstation(home, "garrison", "init", "--authority-passphrase-file", short)
     assert refused.code == EXIT_USAGE
     assert not (home / "authority.key").exists()
     assert membership(home)["theatre"] == ""
@@ -69,8 +71,11 @@ def test_an_interrupted_founding_is_completed_with_the_same_key(theatre: Theatre
     home = theatre.device("role4", "garrison")
     made = founding.make_key(find_home(home), "Other", PASSPHRASE.encode(), NOW_MS)
     wrong = theatre.secret("wrong", "another passphrase")
-    assert aidstation(home, "garrison", "init", "--passphrase-file", wrong).code == EXIT_LOCKED
-    ok(aidstation(home, "garrison", "init", "--passphrase-file", theatre.passphrase))
+    assert (
+        aidstation(home, "garrison", "init", "--authority-passphrase-file", wrong).code
+        == EXIT_LOCKED
+    )
+    ok(aidstation(home, "garrison", "init", "--authority-passphrase-file", theatre.passphrase))
     assert membership(home)["root"] == made.certificate.hex()
 
 

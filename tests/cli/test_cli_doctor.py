@@ -25,7 +25,7 @@ def test_a_healthy_node_passes_and_nothing_is_made(tmp_path: Path) -> None:
     answer = aidstation(tmp_path, "doctor", "--json")
     assert answer.code == 0
     assert len(verdicts(answer)) >= 10
-    assert verdicts(answer)["peers"][0] == WARN
+    assert verdicts(answer)["store"][0] == OK
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -71,13 +71,13 @@ def test_a_clock_behind_the_record_is_a_failure(tmp_path: Path) -> None:
     assert "timedatectl" in cure
 
 
-def test_a_peer_without_a_key_is_a_failure(tmp_path: Path) -> None:
+def test_a_node_in_no_theatre_is_warned_how_to_get_in(tmp_path: Path) -> None:
     made(tmp_path)
-    with (tmp_path / "config.toml").open("a") as file:
-        file.write(f'\n[[peers]]\nname = "bravo"\nnode = "{"0" * 32}"\n')
-    verdict, cause, _ = verdicts(aidstation(tmp_path, "doctor", "--json"))["peers"]
-    assert verdict == FAIL
-    assert "bravo" in cause
+    assert aidstation(tmp_path, "enrol", "list").code == 0  # the first command makes the store
+    verdict, cause, cure = verdicts(aidstation(tmp_path, "doctor", "--json"))["enrolment"]
+    assert verdict == WARN
+    assert "talks to nobody" in cause
+    assert "enrol request" in cure
 
 
 @pytest.mark.parametrize(

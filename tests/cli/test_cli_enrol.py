@@ -96,7 +96,7 @@ def test_a_request_and_an_approval_are_shown_as_codes_for_a_camera(theatre: Thea
 def test_the_question_about_the_check_code_must_be_answered(theatre: Theatre) -> None:
     home = theatre.device("bas-1")
     request = theatre.request(home, "--scope", "BAS-1")
-    words = "enrol", "approve", request, "--passphrase-file", theatre.passphrase
+    words = "enrol", "approve", request, "--authority-passphrase-file", theatre.passphrase
     for text in ("n\n", ""):
         refused = typing(text, theatre.home, *words)
         assert refused.code == EXIT_USAGE
@@ -167,7 +167,9 @@ def test_a_wrong_passphrase_signs_nothing(theatre: Theatre) -> None:
 
 def test_only_the_authoritys_machine_signs(theatre: Theatre) -> None:
     home = theatre.admit("bas-1")
-    refused = aidstation(home, "garrison", "stamp", "--passphrase-file", theatre.passphrase)
+    refused = aidstation(
+        home, "garrison", "stamp", "--authority-passphrase-file", theatre.passphrase
+    )
     assert refused.code == EXIT_USAGE
     assert "The authority's key is not on this machine" in refused.err
 
@@ -227,7 +229,7 @@ def test_a_device_is_renewed_granted_revoked_and_judged(theatre: Theatre) -> Non
 
 def test_a_revocation_is_asked_about_and_never_of_the_authoritys_own_node(theatre: Theatre) -> None:
     theatre.admit("bas-1")
-    words = "revoke", "bas-1", "--reason", "lost", "--passphrase-file", theatre.passphrase
+    words = "revoke", "bas-1", "--reason", "lost", "--authority-passphrase-file", theatre.passphrase
     assert "Not confirmed" in typing("n\n", theatre.home, *words).err
     assert "authority's own" in theatre.tries("revoke", "role3", "--reason", "x", "--yes").err
     assert "called 'nobody'" in theatre.tries("revoke", "nobody", "--reason", "x", "--yes").err

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from node.errors import EXIT_DEGRADED, EXIT_FAILURE, EXIT_USAGE
-from tests.cli.cli_lab import CALL_S_MAX, SCRIPT, aidstation, environment, running
+from tests.cli.cli_lab import CALL_S_MAX, SCRIPT, aidstation, environment, made, running
 from tests.cli.enrol_lab import Theatre, membership, ok
 
 CHECK = re.compile(r"Check code ([0-9A-Z]{3}-[0-9A-Z]{3})")
@@ -43,7 +43,14 @@ def process(home: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
 @contextmanager
 def opened(theatre: Theatre, *words: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """An authority that listens, and the words with which a device gets in."""
-    terms = "--scope", "BAS-1", "--passphrase-file", theatre.passphrase, "--listen", "127.0.0.1:0"
+    terms = (
+        "--scope",
+        "BAS-1",
+        "--authority-passphrase-file",
+        theatre.passphrase,
+        "--listen",
+        "127.0.0.1:0",
+    )
     with process(theatre.home, "enrol", "open", "--json", *terms, *words) as listening:
         assert listening.stderr is not None
         said = [listening.stderr.readline() for _ in range(3)]
@@ -57,7 +64,7 @@ def rest(listening: subprocess.Popen[str]) -> tuple[str, str]:
 
 @pytest.mark.parametrize("runs", [False, True], ids=["alone", "running"])
 def test_a_device_gets_in_with_a_code_in_one_step(theatre: Theatre, runs: bool) -> None:
-    home = theatre.device("bas-1")
+    home = made(theatre.root / "bas-1", "bas-1")  # encrypted, as a field node is
 
     def gets_in() -> tuple[Sequence[str], str]:
         with opened(theatre) as (listening, words):
