@@ -6,17 +6,27 @@ a plain home opens with nothing and its data key is None.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from node import vault as vaults
 from node.erasing import erase, keep_aside
-from node.errors import BadConfiguration, BadRequest, Locked, NodeError, VaultDamaged, WrongSecret
+from node.errors import (
+    AlreadyRunning,
+    BadConfiguration,
+    BadRequest,
+    Locked,
+    NodeError,
+    VaultDamaged,
+    WrongSecret,
+)
 from node.home import SEALED, Fresh, Home, write_atomic, write_new
 from node.vault import ESCROW, KEY_FILE, PASSPHRASE, DataKey, Slot, Vault
 
@@ -64,6 +74,24 @@ def read_vault(home: Home) -> Vault | None:
         f"{home.vault} is gone, and with it what opens this home. Nothing was changed. If zeroize "
         "was interrupted, `aidstation zeroize` ends it."
     )
+
+
+@contextlib.contextmanager
+def changing(home: Home) -> Iterator[None]:
+    """Alone among those who change the vault: read it inside. Raises `AlreadyRunning`.
+
+    A change read before and written after another's would take that one's keys back out.
+    """
+    handle = os.open(home.root / "vault.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as fault:
+        raise AlreadyRunning(
+            "Another process is changing the vault. Nothing was changed."
+        ) from fault
+    finally:
+        os.close(handle)
 
 
 def _is_sealed(home: Home) -> bool:
