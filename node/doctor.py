@@ -315,7 +315,7 @@ def _theatre(patient: _Patient) -> Iterator[Check]:
 
     if patient.store is None:
         return
-    here = Belonging(patient.store, read_key(patient.home)).described()
+    here = Belonging(patient.store, read_key(patient.home, _data(patient))).described()
     wall_ms = int(datetime.now(UTC).timestamp() * 1000)
     yield from (Check(*one) for one in verdicts(here, wall_ms))
 

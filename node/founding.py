@@ -10,7 +10,7 @@ from node import authority_key, requests, signing
 from node.authority import LIFETIME_MS_MAX, Authority, Decision
 from node.authority_key import AuthorityKey
 from node.errors import AlreadyInitialised, BadConfiguration, BadRequest, NotEnrolled
-from node.home import Home, read_key
+from node.home import Home
 from sync import leb128, limits
 from sync.errors import BadFrame, FrameTooLarge
 from sync.trust import authority
@@ -20,6 +20,7 @@ from sync.trust.errors import OtherTheatre
 from sync.trust.theatre import Theatre
 
 if TYPE_CHECKING:
+    from conflict.signature import SigningKey
     from node.membership import Membership
     from node.settings import Settings
 
@@ -61,6 +62,7 @@ def make_key(home: Home, theatre: str, passphrase: bytes, now_ms: int) -> Author
 
 def join(
     home: Home,
+    own: SigningKey,
     desk: Membership,
     key: AuthorityKey,
     name: str,
@@ -69,7 +71,6 @@ def join(
     role: str = GARRISON,
 ) -> None:
     """Enrol the authority's own node on top of the log so far, and enter the theatre."""
-    own = read_key(home)
     working = Authority(key, entries, now_ms, secrets.token_bytes)
     known = DeviceRole[role.upper()]
     request = requests.make(home, own, name, known, ())

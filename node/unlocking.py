@@ -14,7 +14,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from node import vault as vaults
 from node.erasing import erase, keep_aside
@@ -27,8 +27,11 @@ from node.errors import (
     VaultDamaged,
     WrongSecret,
 )
-from node.home import SEALED, Fresh, Home, write_atomic, write_new
+from node.home import SEALED, Fresh, Home, read_key, write_atomic, write_new
 from node.vault import ESCROW, KEY_FILE, PASSPHRASE, DataKey, Slot, Vault
+
+if TYPE_CHECKING:
+    from conflict.signature import SigningKey
 
 OWN_KEY_FILE = "vault.key"
 """Name of a key file beside the vault that it opens: protects against a stolen database alone."""
@@ -129,6 +132,17 @@ def unlock(home: Home, given: Secrets = NOTHING) -> Opened | None:
     if fault and given.key_file:
         raise fault
     raise _locked(home, vault)
+
+
+def own_key(home: Home, given: Secrets = NOTHING) -> SigningKey:
+    """The node's key, whatever protects it. Raises `NotInitialised`, `Locked`, `WrongSecret`."""
+    opened = unlock(home, given)
+    try:
+        return read_key(home, opened and opened.data)
+    except VaultDamaged:
+        if opened is None or opened.next is None:
+            raise
+        return read_key(home, opened.next)  # a change of keys was killed: the store's owner ends it
 
 
 def _by_file(home: Home, vault: Vault, given: Path | None) -> DataKey:

@@ -9,7 +9,7 @@ import typer
 
 from node.cli.approving import Everything, Scopes, chosen, say_request
 from node.cli.handing_over import role_of, say_joined
-from node.cli.opening import AsJson, desk_of, home_of, settings_of
+from node.cli.opening import AsJson, desk_of, home_of, key_of, settings_of
 from node.cli.output import plain, say, say_json, tell
 from node.cli.signing_hand import (
     LIFETIME,
@@ -158,7 +158,6 @@ def ask(context: typer.Context, made: Request, to: str, code: str, *, as_json: b
     from node import requests
     from node.code_enrolment import asked
     from node.errors import BadRequest
-    from node.home import read_key
     from node.settings import parse_listen
     from sync.trust.code_channel import read_code
     from sync.trust.enrolment import approval_code, read_approval, request_bytes
@@ -170,7 +169,7 @@ def ask(context: typer.Context, made: Request, to: str, code: str, *, as_json: b
     home = home_of(context)
     with asked(read_code(code), address, request_bytes(made)) as answer, desk_of(context) as desk:
         approval = read_approval(answer)
-        found = requests.accepted(home, read_key(home), desk, approval)
+        found = requests.accepted(home, key_of(context), desk, approval)
         check = approval_code(found.request, approval)
         requests.join(desk, found)
     tell(f"Check code {check}: the authority shows the same.")

@@ -17,7 +17,7 @@ from node.cli.handing_over import (
     role_of,
     say_joined,
 )
-from node.cli.opening import AsJson, desk_of, home_of, settings_of
+from node.cli.opening import AsJson, desk_of, home_of, key_of, settings_of
 from node.cli.output import plain, say, say_json, say_table, tell
 from node.cli.signing_hand import Yes, confirm
 
@@ -64,12 +64,11 @@ def request(
     The check code beside it must be the one that the authority sees.
     """
     from node import requests
-    from node.home import read_key
     from sync.trust.enrolment import request_bytes, request_code
 
     home, settings = home_of(context), settings_of(context)
     wanted = role_of(role or settings.node.role)
-    own = read_key(home)
+    own = key_of(context)
     made = requests.make(home, own, name or settings.node.name, wanted, tuple(scope or ()))
     check = request_code(made)
     if to:
@@ -142,11 +141,10 @@ def _say_facts(facts: dict[str, Any], *, as_json: bool) -> None:
 def take(context: typer.Context, file: Source, yes: Yes = False, as_json: AsJson = False) -> None:
     """Join the theatre with the authority's answer. Once more changes nothing."""
     from node import requests
-    from node.home import read_key
     from sync.trust.enrolment import APPROVAL_KIND, approval_code, read_approval
 
     approval = read_approval(read_source(file, APPROVAL_KIND))
-    own = read_key(home_of(context))
+    own = key_of(context)
     with desk_of(context) as desk:
         found = requests.accepted(home_of(context), own, desk, approval)
         check = approval_code(found.request, approval)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node.cli.opening import AsJson, desk_of, home_of, settings_of
+from node.cli.opening import AsJson, desk_of, home_of, key_of, settings_of
 from node.cli.output import plain, say, say_json, say_table, tell
 from node.cli.signing_hand import PassphraseFile, Yes, at_work, opened_key, passphrase_of, publish
 
@@ -55,7 +55,7 @@ def found(
         except NoAuthority:
             passphrase = passphrase_of(passphrase_file, new=True)
             key = founding.make_key(home, theatre_name or settings.node.name, passphrase, now_ms())
-        founding.join(home, desk, key, settings.node.name, now_ms())
+        founding.join(home, key_of(context), desk, key, settings.node.name, now_ms())
         here = desk.membership()
     if as_json:
         say_json({"theatre": here["theatre"], "node": here["node"], "key": str(home.authority_key)})
@@ -112,7 +112,14 @@ def import_key(
         authority_key.keep(home.authority_key, closed)
         if entries:
             founding.join(
-                home, desk, key, settings.node.name, now_ms(), entries, settings.node.role
+                home,
+                key_of(context),
+                desk,
+                key,
+                settings.node.name,
+                now_ms(),
+                entries,
+                settings.node.role,
             )
         here = desk.membership()
     if as_json:

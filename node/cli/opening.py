@@ -12,6 +12,7 @@ from node.home import Home, find_home
 
 if TYPE_CHECKING:
     from conflict.identity import DocumentId
+    from conflict.signature import SigningKey
     from node.config import Settings
     from node.desk import Desk
 
@@ -34,6 +35,14 @@ def settings_of(context: typer.Context, flags: Mapping[str, Any] | None = None) 
     if not home.key.exists():
         raise not_initialised(home)
     return load(home, flags).settings
+
+
+def key_of(context: typer.Context) -> SigningKey:
+    """The node's own key, with whatever opens its home. Raises `Locked`, `NotInitialised`."""
+    from node.cli.asking import secrets_of
+    from node.unlocking import own_key
+
+    return own_key(home_of(context), secrets_of(context))
 
 
 @contextmanager
