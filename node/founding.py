@@ -62,9 +62,9 @@ def make_key(home: Home, theatre: str, passphrase: bytes, now_ms: int) -> Author
 
 def join(
     home: Home,
+    own: SigningKey,
     desk: Membership,
     key: AuthorityKey,
-    own: SigningKey,
     name: str,
     now_ms: int,
     entries: Sequence[bytes] = (),

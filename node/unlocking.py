@@ -6,19 +6,32 @@ a plain home opens with nothing and its data key is None.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from node import vault as vaults
 from node.erasing import erase, keep_aside
-from node.errors import BadConfiguration, BadRequest, Locked, NodeError, VaultDamaged, WrongSecret
-from node.home import SEALED, Fresh, Home, write_atomic, write_new
+from node.errors import (
+    AlreadyRunning,
+    BadConfiguration,
+    BadRequest,
+    Locked,
+    NodeError,
+    VaultDamaged,
+    WrongSecret,
+)
+from node.home import SEALED, Fresh, Home, read_key, write_atomic, write_new
 from node.vault import ESCROW, KEY_FILE, PASSPHRASE, DataKey, Slot, Vault
+
+if TYPE_CHECKING:
+    from conflict.signature import SigningKey
 
 OWN_KEY_FILE = "vault.key"
 """Name of a key file beside the vault that it opens: protects against a stolen database alone."""
@@ -66,6 +79,24 @@ def read_vault(home: Home) -> Vault | None:
     )
 
 
+@contextlib.contextmanager
+def changing(home: Home) -> Iterator[None]:
+    """Alone among those who change the vault: read it inside. Raises `AlreadyRunning`.
+
+    A change read before and written after another's would take that one's keys back out.
+    """
+    handle = os.open(home.root / "vault.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as fault:
+        raise AlreadyRunning(
+            "Another process is changing the vault. Nothing was changed."
+        ) from fault
+    finally:
+        os.close(handle)
+
+
 def _is_sealed(home: Home) -> bool:
     try:
         with home.key.open("rb") as file:
@@ -101,6 +132,17 @@ def unlock(home: Home, given: Secrets = NOTHING) -> Opened | None:
     if fault and given.key_file:
         raise fault
     raise _locked(home, vault)
+
+
+def own_key(home: Home, given: Secrets = NOTHING) -> SigningKey:
+    """The node's key, whatever protects it. Raises `NotInitialised`, `Locked`, `WrongSecret`."""
+    opened = unlock(home, given)
+    try:
+        return read_key(home, opened and opened.data)
+    except VaultDamaged:
+        if opened is None or opened.next is None:
+            raise
+        return read_key(home, opened.next)  # a change of keys was killed: the store's owner ends it
 
 
 def _by_file(home: Home, vault: Vault, given: Path | None) -> DataKey:

@@ -54,7 +54,9 @@ def secrets_of(
         ask = functools.partial(passphrase_in, file)
     elif sys.stdin.isatty():
         ask = functools.partial(_asked, "Passphrase: ")
-    return Secrets(functools.cache(ask) if ask else None, key)
+    if ask:  # once for all that this command opens
+        ask = context.find_root().meta.setdefault(f"aidstation.{file}", functools.cache(ask))
+    return Secrets(ask, key)
 
 
 def _named(variable: str) -> Path | None:

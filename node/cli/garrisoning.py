@@ -55,7 +55,7 @@ def found(
         except NoAuthority:
             passphrase = passphrase_of(passphrase_file, new=True)
             key = founding.make_key(home, theatre_name or settings.node.name, passphrase, now_ms())
-        founding.join(home, desk, key, key_of(context), settings.node.name, now_ms())
+        founding.join(home, key_of(context), desk, key, settings.node.name, now_ms())
         here = desk.membership()
     if as_json:
         say_json({"theatre": here["theatre"], "node": here["node"], "key": str(home.authority_key)})
@@ -113,9 +113,9 @@ def import_key(
         if entries:
             founding.join(
                 home,
+                key_of(context),
                 desk,
                 key,
-                key_of(context),
                 settings.node.name,
                 now_ms(),
                 entries,

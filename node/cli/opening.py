@@ -37,6 +37,14 @@ def settings_of(context: typer.Context, flags: Mapping[str, Any] | None = None) 
     return load(home, flags).settings
 
 
+def key_of(context: typer.Context) -> SigningKey:
+    """The node's own key, with whatever opens its home. Raises `Locked`, `NotInitialised`."""
+    from node.cli.asking import secrets_of
+    from node.unlocking import own_key
+
+    return own_key(home_of(context), secrets_of(context))
+
+
 @contextmanager
 def desk_of(context: typer.Context) -> Iterator[Desk]:
     """The running node's desk, or one over the store opened here."""
@@ -46,16 +54,6 @@ def desk_of(context: typer.Context) -> Iterator[Desk]:
     settings = settings_of(context)
     with open_desk(home_of(context), settings, secrets_of(context)) as desk:
         yield desk
-
-
-def key_of(context: typer.Context) -> SigningKey:
-    """This node's own key, opened for this command. Raises `Locked`, `WrongSecret`, `NotInitialised`."""
-    from node.cli.asking import secrets_of
-    from node.home import read_key
-    from node.unlocking import unlock
-
-    opened = unlock(home_of(context), secrets_of(context))
-    return read_key(home_of(context), opened.data if opened else None)
 
 
 def find_document(desk: Desk, text: str) -> DocumentId:

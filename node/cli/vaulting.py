@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,15 +79,20 @@ def _vault(home: Home) -> Vault:
     return vault
 
 
-def _opened(context: typer.Context, given: Secrets) -> Opened:
-    from node.unlocking import unlock
+@contextmanager
+def _changing(context: typer.Context, given: Secrets) -> Iterator[Opened]:
+    """The vault, opened, while nobody else changes it."""
+    from node.unlocking import changing, unlock
 
-    opened = unlock(home_of(context), given)
-    if opened is None:
-        raise NoVault("This node is not encrypted, so it has no vault")
-    if opened.vault.next or opened.vault.encrypting:
-        raise BadRequest("A change of keys was interrupted: run `aidstation db check`, then again")
-    return opened
+    home = home_of(context)
+    _vault(home)
+    with changing(home):
+        opened = unlock(home, given)
+        if opened is None:
+            raise NoVault("This node is not encrypted, so it has no vault")
+        if opened.vault.next or opened.vault.encrypting:
+            raise BadRequest("A change of keys was interrupted: `aidstation db check`, then again")
+        yield opened
 
 
 def encrypt(
@@ -99,9 +105,10 @@ def encrypt(
     from node import rekeying
     from node.app import embedded
     from node.home import hold_lock
+    from node.unlocking import changing
 
     home, settings = home_of(context), settings_of(context)
-    with hold_lock(home):
+    with hold_lock(home), changing(home):
         fresh = new_vault(home, settings.node.role, passphrase_file, key_file)
         rekeying.encrypt(home, embedded(home, settings), fresh)
     if as_json:
@@ -124,9 +131,9 @@ def passphrase(
     from node import unlocking
     from node.vault import PASSPHRASE
 
-    opened = _opened(context, secrets_of(context, passphrase_file, key_file))
-    way = unlocking.by_passphrase(new_passphrase(new_file), unlocking.iterations_here())
-    _add(context, opened, opened.vault.without(PASSPHRASE), way)
+    with _changing(context, secrets_of(context, passphrase_file, key_file)) as opened:
+        way = unlocking.by_passphrase(new_passphrase(new_file), unlocking.iterations_here())
+        _add(context, opened, opened.vault.without(PASSPHRASE), way)
     _say_done("The passphrase is set.", as_json=as_json)
 
 
@@ -140,9 +147,9 @@ def key_file(
     from node import unlocking
     from node.vault import KEY_FILE
 
-    opened = _opened(context, secrets_of(context, passphrase_file))
-    way = unlocking.by_key_file(home_of(context), path)
-    _add(context, opened, opened.vault.without(KEY_FILE), way)
+    with _changing(context, secrets_of(context, passphrase_file)) as opened:
+        way = unlocking.by_key_file(home_of(context), path)
+        _add(context, opened, opened.vault.without(KEY_FILE), way)
     _say_done(f"{path} opens this home. Keep it where the disk is not.", as_json=as_json)
 
 
@@ -172,13 +179,13 @@ def forget(
     from node.unlocking import write_vault
     from node.vault import ESCROW
 
-    opened = _opened(context, secrets_of(context, passphrase_file, key_file))
-    rest = opened.vault.without(kind)
-    if len(rest.slots) == len(opened.vault.slots):
-        raise BadRequest(f"There is no such way in: {kind[:20]}. See `aidstation vault show`")
-    if all(slot.kind == ESCROW for slot in rest.slots):
-        raise BadRequest("Nothing but escrow would open this home: set another way in first")
-    write_vault(home_of(context), rest)
+    with _changing(context, secrets_of(context, passphrase_file, key_file)) as opened:
+        rest = opened.vault.without(kind)
+        if len(rest.slots) == len(opened.vault.slots):
+            raise BadRequest(f"There is no such way in: {kind[:20]}. See `aidstation vault show`")
+        if all(slot.kind == ESCROW for slot in rest.slots):
+            raise BadRequest("Nothing but escrow would open this home: set another way in first")
+        write_vault(home_of(context), rest)
     _say_done(
         "Forgotten. Copies of the vault made before still open by it: `vault rotate`.",
         as_json=as_json,
@@ -245,10 +252,11 @@ def escrow(
     from node import unlocking
     from node.vault import ESCROW
 
-    opened = _opened(context, secrets_of(context, passphrase_file, key_file))
     point = _point(to)
-    others = [s for s in opened.vault.slots if s.kind != ESCROW or s.facts["to"] != point.hex()]
-    _add(context, opened, opened.vault._replace(slots=tuple(others)), unlocking.by_escrow(point))
+    with _changing(context, secrets_of(context, passphrase_file, key_file)) as opened:
+        others = [s for s in opened.vault.slots if s.kind != ESCROW or s.facts["to"] != point.hex()]
+        kept = opened.vault._replace(slots=tuple(others))
+        _add(context, opened, kept, unlocking.by_escrow(point))
     _say_done("In escrow: keep a copy of vault.json with the private key.", as_json=as_json)
 
 
@@ -279,11 +287,34 @@ def recover(
     from node import unlocking
     from node import vault as vaults
 
-    vault = _vault(home_of(context))
-    data = vaults.open_with_escrow(vault.slots, _private(by))
-    way = unlocking.by_passphrase(new_passphrase(new_file), unlocking.iterations_here())
-    _add(context, unlocking.Opened(vault, data), vault.without(vaults.PASSPHRASE), way)
+    home, private = home_of(context), _private(by)
+    with unlocking.changing(home):
+        opened = _by_escrow(home, private)
+        if opened.vault.next or opened.vault.encrypting:
+            _end_change(context, opened)
+            opened = _by_escrow(home, private)
+        way = unlocking.by_passphrase(new_passphrase(new_file), unlocking.iterations_here())
+        _add(context, opened, opened.vault.without(vaults.PASSPHRASE), way)
     _say_done("Recovered: the new passphrase opens this home.", as_json=as_json)
+
+
+def _by_escrow(home: Home, private: EllipticCurvePrivateKey) -> Opened:
+    from node.unlocking import Opened
+    from node.vault import open_with_escrow
+
+    vault = _vault(home)
+    return Opened(vault, open_with_escrow(vault.slots, private))
+
+
+def _end_change(context: typer.Context, opened: Opened) -> None:
+    """A change of keys was killed: end it with what the escrow key opened."""
+    from node.app import embedded
+    from node.home import hold_lock
+    from node.rekeying import settle
+
+    home = home_of(context)
+    with hold_lock(home):
+        settle(home, embedded(home, settings_of(context)), opened)
 
 
 def _private(file: Path) -> EllipticCurvePrivateKey:
@@ -316,8 +347,7 @@ def rotate(
 
     home, settings = home_of(context), settings_of(context)
     given = secrets_of(context, passphrase_file, key_file)
-    with hold_lock(home):
-        opened = _opened(context, given)
+    with hold_lock(home), _changing(context, given) as opened:
         ways = unlocking.same_ways(home, opened, given)
         rekeying.rotate(home, embedded(home, settings), opened, ways)
     _say_done("The data key is new, and the store is encrypted with it.", as_json=as_json)

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from node.errors import EXIT_INTEGRITY, EXIT_LOCKED, EXIT_USAGE
+from node.home import find_home
+from node.unlocking import changing
 from storage import cipher
 from tests.cli.cli_lab import (
     ANY_PORT,
@@ -191,6 +193,16 @@ def test_the_last_way_in_is_not_forgotten(tmp_path: Path) -> None:
     assert aidstation(tmp_path, "status").code == 0
     moved.unlink()
     assert aidstation(tmp_path, "status").code == EXIT_LOCKED
+
+
+def test_only_one_changes_the_vault_at_a_time(tmp_path: Path) -> None:
+    home = made(tmp_path / "home")
+    before = (home / "vault.json").read_bytes()
+    with changing(find_home(home)):
+        for command in ("rotate", "key-file other.key", "forget key-file"):
+            assert aidstation(home, "vault", *command.split()).code == EXIT_LOCKED, command
+    assert (home / "vault.json").read_bytes() == before
+    assert aidstation(home, "vault", "rotate").code == 0
 
 
 def test_a_locked_node_shows_nothing_until_it_is_unlocked(tmp_path: Path) -> None:

@@ -95,6 +95,14 @@ def test_a_slot_is_bound_to_what_stands_beside_it(name: str, value: object) -> N
         vaults.open_with_passphrase([slot._replace(facts={**slot.facts, name: value})], WORDS)
 
 
+def test_an_escrow_slot_is_bound_to_whom_it_names() -> None:
+    private, point = escrow_pair()
+    slot = vaults.escrow_slot(data_key(), point, entropy)
+    other = slot._replace(facts={**slot.facts, "to": escrow_pair()[1].hex()})
+    with pytest.raises(WrongSecret):
+        vaults.open_with_escrow([other], private)
+
+
 def test_the_place_of_a_key_file_may_change() -> None:
     data = data_key()
     slot = vaults.key_file_slot(data, FILE, "vault.key", entropy)
