@@ -98,14 +98,17 @@ class Belonging:
         return here is not None and here.standing(node) in {Standing.ENROLLED, Standing.EXPIRED}
 
     def described(self) -> dict[str, Json]:
-        """For status: `{"theatre", "standing", "log", "expires_ms", "scopes", "forked"}`; `log`: number of
-        the last entry here; `scopes`: documents, None: everything."""
+        """For status: `{"theatre", "standing", "log", "now_ms", "issued_ms", "expires_ms", "scopes",
+        "forked"}`; `log`: number of the last entry here; `now_ms`: the latest time that the authority
+        signed; `scopes`: documents, None: everything."""
         own = self.certificate
         scopes = self.grants.own
         return {
             "theatre": self.theatre.id.hex() if self.theatre else "",
             "standing": str(self.standing),
             "log": self.head.number,
+            "now_ms": self.theatre.now_ms if self.theatre else 0,
+            "issued_ms": own.grant.issued_ms if own else None,
             "expires_ms": own.grant.expires_ms if own else None,
             "scopes": None if scopes is None else [document_text(one) for one in sorted(scopes)],
             "forked": self.forked,
@@ -123,6 +126,12 @@ class Belonging:
         if node == self._key.node:
             return self._verifying.verifies(message, signature)
         return self.theatre.verifies(node, message, signature) if self.theatre else None
+
+    def meet(self, der: bytes) -> NodeId:
+        """Whose certificate (DER) this is. Raises `BadCertificate`, `OtherTheatre`; in no theatre, too."""
+        if self.theatre is None:
+            raise OtherTheatre("this node is in no theatre yet")
+        return self.theatre.meet(der).grant.node
 
     # Growing ----------------------------------------------------------------------------------
 

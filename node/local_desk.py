@@ -24,6 +24,7 @@ from conflict.policies.comparing import key_of, value_key
 from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
 from node.acquaintance import Acquaintance
+from node.bundles.desk import BundleDesk
 from node.charting import Charts
 from node.custody import at_garrison_ms
 from node.custody_view import CustodyView
@@ -34,6 +35,7 @@ from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
 from node.identity_desk import IdentityDesk
+from node.membership_desk import MembershipDesk
 from node.peering import Peering
 from node.people_desk import PeopleDesk, roster_of, without_verifiers
 from node.proving import prove
@@ -47,7 +49,7 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk):
+class LocalDesk(HoldDesk, IdentityDesk, MembershipDesk, BundleDesk, PeopleDesk):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
@@ -242,7 +244,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk):
                 counts.review,
                 self._stopped(peers),
                 at_garrison_ms(self._store.custody(1)),
-                self._hold_words(counts),
+                [*self._standing_words(), *self._hold_words(counts)],
             ),
             "documents": summary.documents,
             "digest": summary.digest.hex(),
@@ -285,7 +287,8 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk):
             else:
                 name = node_text(peer.node) if peer.node else ""
                 like = self._link_body(None)
-                unnamed.append({"node": name, "name": "", "phase": "unknown", "link": like, **seen})
+                told = {"name": "", "phase": "unknown", "cause": peer.cause or ""}
+                unnamed.append({"node": name, "link": like, **told, **seen})
         return [*(found[node] for node in sorted(found)), *unnamed]
 
     def _link_body(self, node: NodeId | None) -> Json:

@@ -16,9 +16,10 @@ from typing import Any, Final
 import structlog
 
 from conflict.catalogue import fingerprint
-from conflict.identity import NodeId
+from conflict.identity import NodeId, node_id
 from discovery import Address, Peer, PeerTable
 from node.acquaintance import SETTING_PREFIX, Acquaintance
+from node.admitting import Admitting
 from node.allowances import BUDGET_SPENT, SILENT, Allowances
 from node.dialling import Dialling
 from node.enforcing import Enforcing
@@ -36,7 +37,8 @@ from sync.link_profile import LinkProfile
 from sync.ports import Keyring, Terms
 from sync.session import Session
 from sync.transport.channel import Channel, LinkFailed
-from sync.transport.websocket import Dialer, Listener, WebSocketChannel
+from sync.transport.websocket import WebSocketChannel
+from sync.trust.certificate import public_key
 
 READER_THREADS = 2
 DUPLICATE = "duplicate-link"
@@ -69,8 +71,6 @@ class Peering:
         self._now_ms = now_ms
         self._loop = asyncio.get_running_loop()
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
-        self._dialer = Dialer()
-        self._listener = Listener(self._accept)
         self._air: Air | None = None
         self._links: dict[NodeId, Link] = {}
         self._open: dict[Link, Call] = {}
@@ -82,6 +82,9 @@ class Peering:
         self.allowances: Final = Allowances(
             profiles or {}, default or LinkProfile.lan(), self.acquaintances
         )
+        self._enforcing = Enforcing(engine, self._links, self._open)
+        self._admitting = Admitting(engine.belonging, engine.key, self._enforcing.bars)
+        self._dialer, self._listener = self._admitting.ends(self._accept, self.allowances)
         self._meter = Meter(self.allowances, now_ms, self._remember)
         self.table = PeerTable(engine.key.node, self._random)
         for address, node in static:
@@ -89,13 +92,12 @@ class Peering:
         self._dialling = Dialling(
             table=self.table,
             allowances=self.allowances,
-            knows=engine.belonging.knows,
+            bars=self._admitting.bars_dial,
             dial=lambda peer: self._spawn(self._dial(peer)),
             entropy=self._random,
             now_ms=now_ms,
         )
         self._herald = Herald(engine.key.node, self._dialling.seen, self._dialling.lost)
-        self._enforcing = Enforcing(engine, self._links, self._open)
         self._relaying = Relaying(engine, self._links, self._open)
         self.fetching: Final = Fetching(engine, self._links, self.acquaintances)
 
@@ -188,6 +190,7 @@ class Peering:
             cause = await self._run(link)
             if link.peer is not None:
                 break
+        self._admitting.dialled(peer.node, cause)
         self.table.failed(peer, cause or "ended", self._loop.time())
         self._dialling.wake()
 
@@ -211,6 +214,7 @@ class Peering:
         session = Session(
             signer=self._engine.key,
             keyring=self._keyring,
+            certified=_certified(channel),
             greeting=greeting,
             terms=partial(self._terms, call),
             leader=leader,
@@ -300,6 +304,7 @@ class Peering:
         one.clock_ahead_ms = proven.clock_ahead_ms
         one.last_contact_ms = self._now_ms()
         self.table.connected(proven.node, now)
+        self._admitting.dialled(proven.node, "")
         self.fetching.met(proven.node)
         self._spawn(self._meter.watch(link, call))
         log.info("linked", peer=proven.node.hex()[:8])
@@ -344,8 +349,9 @@ class Peering:
         return self._links.get(node)
 
     def stopped(self, node: NodeId) -> str:
-        """See `Allowances.stopped`."""
-        return self.allowances.stopped(node, self._now_ms())
+        """See `Allowances.stopped` and `Admitting.stopped`."""
+        barred = self.allowances.stopped(node, self._now_ms())
+        return barred or self._admitting.stopped(node)
 
     async def dial_by_hand(self, address: Address, node: NodeId | None) -> Link:
         """A link that somebody asked for, running. Raises `LinkFailed`."""
@@ -363,3 +369,9 @@ class Peering:
             yield
         finally:
             call.askers -= 1
+
+
+def _certified(channel: Channel) -> NodeId:
+    """Whose certificate it showed; TLS has proved that it is its own."""
+    assert channel.peer_certificate is not None  # noqa: S101  no handshake is done without
+    return node_id(public_key(channel.peer_certificate))

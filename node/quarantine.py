@@ -50,8 +50,9 @@ class Quarantine:
 
     def _judge(self) -> None:
         with self._store.write() as transaction:
-            transaction.suspect([device.node for device in self._suspects()])
-        self._reopened()
+            news = transaction.suspect([device.node for device in self._suspects()])
+        if news:
+            self._reopened()
 
     def stirred(self) -> None:
         """A custody log or a lane grew: more may be covered."""
@@ -81,8 +82,9 @@ class Quarantine:
         claims = iter(list(self._claims(devices, lanes)))
         while some := list(islice(claims, _TOGETHER)):
             with self._store.write() as transaction:
-                transaction.cover(some)
-            self._reopened()
+                news = transaction.cover(some)
+            if news:
+                self._reopened()
 
     def _claims(
         self, devices: dict[NodeId, Device], lanes: dict[Lane, NodeId]

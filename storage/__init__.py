@@ -40,8 +40,11 @@ if TYPE_CHECKING:
         DatabaseUnreachable,
         DatabaseUnsafe,
         DiskFull,
+        KeyNeeded,
+        NotEncrypted,
         NotShed,
         StorageError,
+        WrongKey,
     )
     from storage.memory import MemoryStore
     from storage.ports import Store, Transaction
@@ -65,9 +68,11 @@ __all__ = [
     "Freed",
     "Holding",
     "Idle",
+    "KeyNeeded",
     "LaneStatus",
     "LaneWork",
     "MemoryStore",
+    "NotEncrypted",
     "NotShed",
     "Problem",
     "ProjectionRow",
@@ -80,6 +85,7 @@ __all__ = [
     "Store",
     "Transaction",
     "Uncovered",
+    "WrongKey",
 ]
 
 _PLACES = {

@@ -207,6 +207,17 @@ class MemoryReader(MemoryCustody):
         with self._lock:
             return memory_lanes.blobs_wanted(self._rows, limit, self._shows)
 
+    def latest(self, before: int | None, limit: int) -> list[tuple[Lane, int]]:
+        """See `LaneReader.latest`."""
+        with self._lock:
+            return memory_lanes.latest(self._rows, before, limit, self._shows)
+
+    def blobs_named(self, documents: Sequence[DocumentId]) -> list[bytes]:
+        """See `LaneReader.blobs_named`."""
+        with self._lock:
+            named = {one for one in documents if self._shows(one)}
+            return memory_lanes.blobs_named(self._rows, named)
+
     def released(self, peer: NodeId, epoch: bytes, limit: int) -> Release | None:
         """See `LaneReader.released`."""
         with self._lock:

@@ -257,7 +257,7 @@ class MemoryTransaction:
             if number not in self._rows.authority:
                 self._rows.authority[number] = entry
 
-    def suspect(self, nodes: Collection[NodeId]) -> None:
+    def suspect(self, nodes: Collection[NodeId]) -> bool:
         """See `Transaction.suspect`."""
         changed = suspects_of(self._rows) ^ frozenset(nodes)
         if changed:
@@ -266,14 +266,18 @@ class MemoryTransaction:
             for actor, row in lanes.items():
                 if row.author in changed:
                     self._open_again(document, actor)
+        return bool(changed)
 
-    def cover(self, claims: Sequence[Receipt]) -> None:
+    def cover(self, claims: Sequence[Receipt]) -> bool:
         """See `Transaction.cover`."""
+        news = False
         for lane, state in claims:
             known = self._rows.covers.get(lane, ())
             if not any(one.length == state.length for one in known):
                 self._rows.covers[lane] = (*known, state)
                 self._open_again(*lane)
+                news = True
+        return news
 
     def _open_again(self, document: DocumentId, actor: ActorId) -> None:
         row = self._lane(document, actor)

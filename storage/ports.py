@@ -134,12 +134,14 @@ class Transaction(Protocol):
         is here already stays as it is. Raises `ValueError` where they do not follow."""
         ...
 
-    def suspect(self, nodes: Collection[NodeId]) -> None:
-        """These and no others are revoked: of their lanes only what is covered is shown."""
+    def suspect(self, nodes: Collection[NodeId]) -> bool:
+        """These and no others are revoked: of their lanes only what is covered is shown. Whether that
+        was news."""
         ...
 
-    def cover(self, claims: Sequence[Receipt]) -> None:
-        """Lanes of revoked devices are shown as far as these say, where their bytes bear it out."""
+    def cover(self, claims: Sequence[Receipt]) -> bool:
+        """Lanes of revoked devices are shown as far as these say, where their bytes bear it out.
+        Whether that was news."""
         ...
 
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
@@ -248,6 +250,10 @@ class Store(LaneReader, Protocol):
 
     def holders(self, document: DocumentId) -> list[Holding]:
         """The same with when and how each was said, ascending by holder."""
+        ...
+
+    def epoch_told(self, holder: NodeId) -> bytes | None:
+        """The latest epoch in which a node said what it holds; None: it never did."""
         ...
 
     def custody(self, limit: int) -> Custody:

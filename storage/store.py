@@ -63,13 +63,13 @@ class SqlStore(SqlReader, ShedReading):
         self._writer = threading.RLock()
 
     @classmethod
-    def open(cls, url: str | Path, *, entropy: bytes) -> SqlStore:
-        """The store at a path or URL, created or migrated as needed.
+    def open(cls, url: str | Path, *, entropy: bytes, key: bytes | None = None) -> SqlStore:
+        """The store at a path or URL, created or migrated as needed; with `key` an encrypted file.
 
         `entropy` (16 random bytes) becomes the epoch of a new store and is not used otherwise.
         Raises what `schema.open_database` raises.
         """
-        store = cls(open_database(url))
+        store = cls(open_database(url, key))
         _check_entropy(entropy)
         with writing(store.engine) as connection:
             row = {"key": settings.EPOCH, "value": entropy}
@@ -193,6 +193,11 @@ class SqlStore(SqlReader, ShedReading):
         """See `Store.holders`."""
         with reading(self.engine) as connection:
             return receipts.of_document(connection, document)
+
+    def epoch_told(self, holder: NodeId) -> bytes | None:
+        """See `Store.epoch_told`."""
+        with reading(self.engine) as connection:
+            return receipts.epoch_of(connection, holder)
 
     def custody(self, limit: int) -> Custody:
         """See `Store.custody`."""

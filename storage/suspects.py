@@ -46,20 +46,21 @@ def nodes(connection: Connection) -> frozenset[NodeId]:
     return frozenset(coverage.unpack_nodes(settings.read(connection, SETTING)))
 
 
-def name(connection: Connection, wanted: Collection[NodeId]) -> None:
+def name(connection: Connection, wanted: Collection[NodeId]) -> bool:
     """See `Transaction.suspect`."""
     changed = nodes(connection) ^ frozenset(wanted)
     if not changed:
-        return
+        return False
     lock_everything(connection)
     settings.write(connection, SETTING, coverage.pack_nodes(wanted))
     whose = lane.c.author.in_(sorted(changed))
     of_them = select(lane.c.document).where(whose)
     connection.execute(update(document).where(document.c.document.in_(of_them)).values(dirty=True))
     connection.execute(update(lane).where(whose).values(**_NOT_ADMITTED))
+    return True
 
 
-def save_covers(connection: Connection, claims: Sequence[Receipt]) -> None:
+def save_covers(connection: Connection, claims: Sequence[Receipt]) -> bool:
     """See `Transaction.cover`."""
     known: set[tuple[bytes, bytes, int]] = set()
     for part in chunks(sorted({one.lane.document for one in claims})):
@@ -73,13 +74,14 @@ def save_covers(connection: Connection, claims: Sequence[Receipt]) -> None:
         if place not in known
     ]
     if not fresh:
-        return
+        return False
     connection.execute(insert_new(connection, cover), fresh)
     keys = [{"its_document": one["document"], "its_actor": one["actor"]} for one in fresh]
     connection.execute(_RESET, keys)
     for some in chunks(sorted({place[0] for place in new if place not in known})):
         dirty = update(document).where(document.c.document.in_(some))
         connection.execute(dirty.values(dirty=True))
+    return True
 
 
 def listed(connection: Connection, limit: int) -> list[Suspected]:

@@ -179,15 +179,15 @@ class SqlTransaction:
         """See `Transaction.save_authority`."""
         authority.save(self._connection, after, entries)
 
-    def suspect(self, nodes: Collection[NodeId]) -> None:
+    def suspect(self, nodes: Collection[NodeId]) -> bool:
         """See `Transaction.suspect`."""
         self.flush()
-        suspects.name(self._connection, nodes)
+        return suspects.name(self._connection, nodes)
 
-    def cover(self, claims: Sequence[Receipt]) -> None:
+    def cover(self, claims: Sequence[Receipt]) -> bool:
         """See `Transaction.cover`."""
         self.flush()
-        suspects.save_covers(self._connection, claims)
+        return suspects.save_covers(self._connection, claims)
 
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
         """See `Transaction.shed`."""

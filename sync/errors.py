@@ -77,6 +77,13 @@ class ProofFailed(PeerFault):
     retryable = False
 
 
+class WrongCertificate(PeerFault):
+    """The peer says that it is another node than its certificate does."""
+
+    code = "wrong-certificate"
+    retryable = False
+
+
 class SamePeer(PeerFault):
     """The peer claims this node's own id: a copy of this node, or a connection to itself."""
 

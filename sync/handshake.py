@@ -1,7 +1,7 @@
 """The first two messages: HELLO says who, PROOF shows that it is true.
 
-Each side signs both nonces with its role, so a proof cannot be replayed or reflected. Until
-enrolment brings certificates, keys come from the keyring of configured peers.
+Each side signs both nonces with its role, so a proof cannot be replayed or reflected. Where the
+transport has certificates, HELLO must name the node of the peer's.
 """
 
 from __future__ import annotations
@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from conflict.identity import DocumentId
+from conflict.identity import DocumentId, NodeId
 from conflict.scope import Scopes, both
 from sync import messages
 from sync.authority_effects import NO_LOG, LogHead
 from sync.effects import Proven
-from sync.errors import OutOfTurn, PeerUnknown, ProofFailed, SamePeer, VersionMismatch
+from sync.errors import (
+    OutOfTurn,
+    PeerUnknown,
+    ProofFailed,
+    SamePeer,
+    VersionMismatch,
+    WrongCertificate,
+)
 from sync.link_profile import LinkProfile
 from sync.ports import Keyring, Signer
 
@@ -38,12 +45,19 @@ class Handshake:
     """One side's greeting. Raises `PeerFault` leaves."""
 
     def __init__(
-        self, *, signer: Signer, keyring: Keyring, greeting: Greeting, leader: bool
+        self,
+        *,
+        signer: Signer,
+        keyring: Keyring,
+        certified: NodeId | None,
+        greeting: Greeting,
+        leader: bool,
     ) -> None:
         self.greeting = greeting
         self.peer: messages.Hello | None = None
         self._signer = signer
         self._keyring = keyring
+        self._certified = certified
         self._leader = leader
         self._scopes: Scopes | None = None
         self._proven = False
@@ -75,6 +89,10 @@ class Handshake:
             )
         if hello.node == self._signer.node:
             raise SamePeer("the peer carries this node's own id")
+        if self._certified not in {None, hello.node}:
+            raise WrongCertificate(
+                "the peer says that it is another node than the one its certificate names"
+            )
         self.peer = hello
 
     def proof(self, scopes: Scopes | None) -> messages.Proof:

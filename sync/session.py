@@ -35,7 +35,8 @@ class Session(SessionView):
     """Drive with `start`, `receive`, `answer`, `grown`, `expire`; each returns effects in order.
 
     After each of them, and when the channel can take more, send what `transmit` gives. `terms` says
-    how to deal with a peer; None: with whoever it may be.
+    how to deal with a peer; None: with whoever it may be. `certified`: whose certificate the transport
+    has checked; None: it has none.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Session(SessionView):
         *,
         signer: Signer,
         keyring: Keyring,
+        certified: NodeId | None,
         greeting: Greeting,
         terms: Callable[[NodeId | None], Terms],
         leader: bool,
@@ -54,7 +56,7 @@ class Session(SessionView):
         self._keyring = keyring
         self._terms = terms
         self._handshake = Handshake(
-            signer=signer, keyring=keyring, greeting=greeting, leader=leader
+            signer=signer, keyring=keyring, certified=certified, greeting=greeting, leader=leader
         )
         self._agreed = terms(None)
         self._grant()

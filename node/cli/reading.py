@@ -50,6 +50,8 @@ def status(
 
 
 def _say_status(desk: Desk, *, as_json: bool) -> Any:
+    from node.standing_words import line
+
     found = desk.status()
     if as_json:
         say_json(found)
@@ -62,6 +64,8 @@ def _say_status(desk: Desk, *, as_json: bool) -> Any:
     say(f"{known}, link {link}" if link else known)
     if not found.get("accounts"):
         say("No accounts: who owns this home may do everything (`aidstation account add`).")
+    if found.get("membership"):
+        say(plain(line(found["membership"])))
     if found.get("peers"):
         say()
         _say_peers(found["peers"])

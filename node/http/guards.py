@@ -25,6 +25,7 @@ from node.guarded_desk import allow
 from node.permissions import ANYBODY, ROUTES, May
 from node.reception import Reception
 from node.remote_desk import SESSION_HEADER
+from node.sessions import same_token
 
 OPEN = frozenset(name.split()[1] for name, needs in ROUTES.items() if needs == ANYBODY)
 """Routes that need no token; they say nothing about any record."""
@@ -139,6 +140,21 @@ def admits(reception: Reception) -> Middleware:
             return await handler(request)
 
     return admitted
+
+
+def needs_token(token: str) -> Middleware:
+    """Middleware of a sealed node, which knows nobody yet: lets only the owner's token past."""
+
+    @web.middleware
+    async def authorised(request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        open_route = resource is not None and resource.canonical in OPEN
+        bearer, _ = tokens_of(request)
+        if open_route or same_token(bearer, token):
+            return await handler(request)
+        return refusal(_UNAUTHORISED)
+
+    return authorised
 
 
 def _asked(request: web.Request) -> str:

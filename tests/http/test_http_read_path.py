@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -15,8 +15,10 @@ import pytest
 from conflict.identity import DocumentKind, document_text
 from conflict.statement import Draft
 from node.desk import Save
+from node.engine import Engine
 from node.http.app import Readiness
 from node.http.guards import OPEN
+from node.http.lock import LockRoutes
 from node.local_desk import LocalDesk
 from node.permissions import ANYBODY, OWNER, ROLES, ROUTES, TABLE, May
 from node.remote_desk import SESSION_HEADER
@@ -44,6 +46,17 @@ class Founded(NamedTuple):
         return self.api.ask(method, path, body, Authorization=f"Bearer {token}", **kind)
 
 
+class Open:
+    """A lock that is never locked, and an end that does not come."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_given, **_named: None
+
+
+def lock(_engine: Engine) -> LockRoutes:
+    return LockRoutes(Open(), Open())  # type: ignore[arg-type]
+
+
 def found_accounts(desk: LocalDesk) -> None:
     """An account of each role, all with one passphrase."""
     salt, iterations, key = made(WORDS, secrets.token_bytes(16))
@@ -64,7 +77,7 @@ def signed_in(api: Lab, name: str) -> str:
 
 @pytest.fixture(name="founded", scope="module")
 def _founded() -> Iterator[Founded]:
-    with lab() as api:
+    with lab(lock=lock) as api:
         found_accounts(api.local)
         yield Founded(api, {role: signed_in(api, name) for name, role in NAMES.items()})
 
@@ -72,7 +85,7 @@ def _founded() -> Iterator[Founded]:
 def every_route() -> list[tuple[str, str]]:
     """Methods and paths; signing out comes last, for it ends what the others need."""
     with engine() as own:
-        app = application(LocalDesk(own, "alpha", "field"), Readiness(ready=True))
+        app = application(LocalDesk(own, "alpha", "field"), Readiness(ready=True), lock(own))
         routes = {
             (route.method, route.resource.canonical)
             for route in app.router.routes()
@@ -139,7 +152,7 @@ def test_the_desk_refuses_behind_a_route_that_was_declared_too_widely(
 
 
 def test_without_accounts_the_owner_may_everything() -> None:
-    with lab() as api:
+    with lab(lock=lock) as api:
         for method, path in every_route():
             kind = {} if method == "POST" else None
             assert api.allowed(method, path_of(path), kind).status not in {401, 403} or path in OPEN

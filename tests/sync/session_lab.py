@@ -170,7 +170,7 @@ class Node:
 class Endpoint:
     """One side of a link: a session and the performer of its effects."""
 
-    def __init__(self, node: Node, link: Link, *, leader: bool) -> None:
+    def __init__(self, node: Node, link: Link, certified: NodeId, *, leader: bool) -> None:
         self.node, self.link, self.leader = node, link, leader
         greeting = Greeting(
             epoch=node.store.epoch(),
@@ -183,6 +183,7 @@ class Endpoint:
         self.session = Session(
             signer=node.key,
             keyring=node.belonging or node.keys,
+            certified=certified,
             greeting=greeting,
             terms=self.terms,
             leader=leader,
@@ -333,7 +334,10 @@ class Link:
     ) -> None:
         self.now = now
         self.profiles = (profile, followers or profile)
-        self.ends = (Endpoint(leader, self, leader=True), Endpoint(follower, self, leader=False))
+        self.ends = (
+            Endpoint(leader, self, follower.key.node, leader=True),
+            Endpoint(follower, self, leader.key.node, leader=False),
+        )
         for end in self.ends:
             end.perform(end.session.start())
 

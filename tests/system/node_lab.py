@@ -69,6 +69,7 @@ async def nodes(
     keys: Sequence[SigningKey] = (),
     scopes: Mapping[int, Sequence[str]] | None = None,
     logs: Mapping[int, int] | None = None,
+    authority: Authority | None = None,
 ) -> AsyncIterator[list[Node]]:
     """Nodes of one theatre. `static`: the first one's address is configured.
 
@@ -78,9 +79,11 @@ async def nodes(
     `links`: what a node's configuration says of its link to another, by their numbers; else LAN.
     `logs`: how many entries of the authority's log some have heard of; else all of them.
     `scopes`: codes of what each may hold, as the theatre's log says; else everything.
+    `authority`: of the theatre, where others are of it as well.
     """
     keys = keys or [SigningKey.from_entropy(secrets.token_bytes(48)) for _ in urls]
-    authority = _theatre(keys, scopes or {}, garrisons)
+    authority = authority or Authority()
+    _enrol(authority, keys, scopes or {}, garrisons)
     async with AsyncExitStack() as stack:
         made: list[Node] = []
         for number, (url, key) in enumerate(zip(urls, keys, strict=True)):
@@ -123,14 +126,15 @@ class _Parts(NamedTuple):
     known: int | None
 
 
-def _theatre(
-    keys: Sequence[SigningKey], scopes: Mapping[int, Sequence[str]], garrisons: Collection[int]
-) -> Authority:
-    authority = Authority()
+def _enrol(
+    authority: Authority,
+    keys: Sequence[SigningKey],
+    scopes: Mapping[int, Sequence[str]],
+    garrisons: Collection[int],
+) -> None:
     for number, key in enumerate(keys):
         role = "garrison" if number in garrisons else "field"
         authority.enrol(key, f"n{number}", role, scopes.get(number))
-    return authority
 
 
 async def _node(parts: _Parts, *, mdns: bool) -> Node:

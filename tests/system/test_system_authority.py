@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import partial
 from pathlib import Path
 
 from conflict.identity import DocumentKind, new_document
@@ -38,8 +39,8 @@ async def test_whoever_has_more_of_the_log_brings_it_and_passes_it_on(tmp_path: 
         await add(ahead, hub.authority.entries[-1])
         await until(lambda: number(last) == entry.number, "the fourth through the hub")
         assert last.engine.belonging.head == hub.authority.theatre.head
-        stored = last.engine.store.authority_entries(0, 10)
-    assert stored == hub.authority.entries
+        stored = partial(last.engine.store.authority_entries, 0, 10)
+        await until(lambda: stored() == hub.authority.entries, "and durable")
 
 
 async def test_content_of_an_author_who_is_new_waits_for_the_entry_that_enrols_him(
