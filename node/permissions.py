@@ -25,6 +25,8 @@ class May(StrEnum):
     LOOK = "look"
     SYNC = "sync"
     SILENCE = "silence"
+    BELONG = "belong"
+    SECURE = "secure"
     BREAK_GLASS = "break glass"
     EMERGENCY = "emergency entry"
     ENTER = "enter"
@@ -52,8 +54,13 @@ _CARERS = (MEDIC, PROVIDER)
 
 TABLE: Mapping[May, tuple[str, tuple[str, ...]]] = {
     May.LOOK: ("status, peers, health, who is signed in, what was set aside", _ALL),
-    May.SYNC: ("exchange with a peer, have a record back that was let go", _ALL),
+    May.SYNC: (
+        "exchange with a peer or by sealed bundles; have a record back that was let go",
+        _ALL,
+    ),
     May.SILENCE: ("close every link, and open them again", _ALL),
+    May.BELONG: ("take in what the theatre's authority signed", _ALL),
+    May.SECURE: ("lock and unlock, with its secret; zeroize", _ALL),
     May.BREAK_GLASS: ("lift the limits of reading and recording, for a reason and a time", _ALL),
     May.EMERGENCY: ("add to a record without reading it; marked as an emergency entry", _ALL),
     May.ENTER: ("send entries at all; what they may say is the slots' business", _ALL),
@@ -115,15 +122,15 @@ METHODS: Mapping[str, Needs] = {
     "sync": (May.SYNC,),
     "fetch": (May.SYNC,),
     "pause": (May.SILENCE,),
-    "shed": (May.SHED,),
     "membership": (May.LOOK,),
     "authority_log": (May.LOOK,),
     "custody_positions": (May.LOOK,),
-    "add_authority": (May.SYNC,),  # entries are the authority's word, whoever brings them
-    "join": (May.ENROL,),
-    "bundle_export": (May.EXPORT,),
+    "add_authority": (May.BELONG,),
+    "join": (May.BELONG,),
+    "bundle_export": (May.SYNC,),
     "bundle_import": (May.SYNC,),
-    "bundle_inspect": (May.LOOK,),
+    "bundle_inspect": (May.SYNC,),
+    "shed": (May.SHED,),
 }
 """By method of `Desk`."""
 
@@ -132,7 +139,19 @@ ROUTES: Mapping[str, Needs] = {
     "GET /health/ready": ANYBODY,
     "POST /api/sign-in": ANYBODY,
     "POST /api/sign-out": (May.LOOK,),
-    "POST /api/pin": (May.LOOK,),
+    "POST /api/session-pin": (May.LOOK,),
+    "POST /api/lock": (May.SECURE,),
+    "POST /api/unlock": (May.SECURE,),
+    "POST /api/lock-pin": (May.SECURE,),
+    "POST /api/zeroize": (May.SECURE,),
+    "GET /api/membership": METHODS["membership"],
+    "GET /api/authority": METHODS["authority_log"],
+    "POST /api/authority": METHODS["add_authority"],
+    "POST /api/join": METHODS["join"],
+    "GET /api/custody-positions": METHODS["custody_positions"],
+    "POST /api/bundle/export": METHODS["bundle_export"],
+    "POST /api/bundle/import": METHODS["bundle_import"],
+    "POST /api/bundle/inspect": METHODS["bundle_inspect"],
     "GET /api/who": (May.LOOK,),
     "GET /api/status": METHODS["status"],
     "GET /api/peers": METHODS["peers"],
@@ -164,18 +183,6 @@ ROUTES: Mapping[str, Needs] = {
     "POST /api/fetch": METHODS["fetch"],
     "POST /api/pause": METHODS["pause"],
     "POST /api/shed": METHODS["shed"],
-    "GET /api/membership": METHODS["membership"],
-    "GET /api/authority": METHODS["authority_log"],
-    "POST /api/authority": METHODS["add_authority"],
-    "GET /api/custody-positions": METHODS["custody_positions"],
-    "POST /api/join": METHODS["join"],
-    "POST /api/bundle/export": METHODS["bundle_export"],
-    "POST /api/bundle/import": METHODS["bundle_import"],
-    "POST /api/bundle/inspect": METHODS["bundle_inspect"],
-    "POST /api/lock": (May.LOOK,),
-    "POST /api/unlock": (May.LOOK,),  # passphrase, key file or PIN say who may
-    "POST /api/lock-pin": (May.LOOK,),
-    "POST /api/zeroize": (May.LOOK,),  # whoever holds the device must be able to
 }
 """By method and path of the local API."""
 
@@ -216,6 +223,35 @@ COMMANDS: Mapping[str, Needs] = {
     "db check": ANYBODY,
     "db rebuild": ANYBODY,
     "sign-in": ANYBODY,
+    "garrison export-key": ANYBODY,
+    "garrison import-key": ANYBODY,
+    "garrison init": ANYBODY,
+    "garrison log": ANYBODY,
+    "garrison passphrase": ANYBODY,
+    "garrison stamp": ANYBODY,
+    "enrol approve": ANYBODY,
+    "enrol grant": ANYBODY,
+    "enrol import": ANYBODY,
+    "enrol list": ANYBODY,
+    "enrol open": ANYBODY,
+    "enrol renew": ANYBODY,
+    "enrol request": ANYBODY,
+    "enrol show": ANYBODY,
+    "revoke": ANYBODY,
+    "release": ANYBODY,
+    "condemn": ANYBODY,
+    "lock": ANYBODY,
+    "unlock": ANYBODY,
+    "zeroize": ANYBODY,
+    "vault encrypt": ANYBODY,
+    "vault escrow": ANYBODY,
+    "vault forget": ANYBODY,
+    "vault key-file": ANYBODY,
+    "vault passphrase": ANYBODY,
+    "vault pin": ANYBODY,
+    "vault recover": ANYBODY,
+    "vault rotate": ANYBODY,
+    "vault show": ANYBODY,
     "sign-out": ANYBODY,
     "who": ANYBODY,
     "pin": (May.LOOK,),
@@ -240,6 +276,11 @@ COMMANDS: Mapping[str, Needs] = {
     "scope leave": (May.SCOPE,),
     "shed": METHODS["shed"],
     "fetch": METHODS["fetch"],
+    "bundle export": METHODS["bundle_export"],
+    "bundle import": METHODS["bundle_import"],
+    "bundle inspect": METHODS["bundle_inspect"],
+    "bundle carry": (May.SYNC,),
+    "bundle carried": (May.SYNC,),
     "cosign": METHODS["cosign"],
     "account add": METHODS["set_account"],
     "account list": METHODS["accounts"],
@@ -247,39 +288,9 @@ COMMANDS: Mapping[str, Needs] = {
     "account disable": METHODS["set_account"],
     "account passphrase": METHODS["set_passphrase"],
     "break-glass": METHODS["break_glass"],
-    "bundle export": METHODS["bundle_export"],
-    "bundle import": METHODS["bundle_import"],
-    "bundle inspect": METHODS["bundle_inspect"],
-    "bundle carry": ANYBODY,
-    "bundle carried": ANYBODY,
-    **dict.fromkeys(("enrol request", "enrol show", "enrol list"), METHODS["membership"]),
-    "enrol import": METHODS["join"],
-    **dict.fromkeys(
-        (
-            "enrol approve",
-            "enrol grant",
-            "enrol open",
-            "enrol renew",
-            "revoke",
-            "release",
-            "condemn",
-        ),
-        METHODS["add_authority"],
-    ),
-    "garrison init": METHODS["join"],
-    **dict.fromkeys(("garrison stamp", "garrison log"), METHODS["authority_log"]),
-    **dict.fromkeys(("garrison export-key", "garrison import-key", "garrison passphrase"), ANYBODY),
-    **dict.fromkeys(("lock", "unlock", "zeroize"), (May.LOOK,)),
-    **dict.fromkeys(
-        (
-            *("vault show", "vault encrypt", "vault escrow", "vault forget", "vault key-file"),
-            *("vault passphrase", "vault pin", "vault recover", "vault rotate"),
-        ),
-        ANYBODY,
-    ),
 }
 """By command. `ANYBODY`: reads no record (the machine, the configuration, the store's checksums), or asks
-for the secret that wraps what it changes. Who signs for the authority needs its key's passphrase."""
+for a secret of its own (the authority's key, the vault's)."""
 
 
 def granted(who: Acting | None) -> frozenset[May]:

@@ -18,9 +18,9 @@ class RemotePeople(RemoteDesk):
         """End the session that this asks with."""
         self._post("/api/sign-out", {})
 
-    def set_pin(self, pin: str) -> None:
+    def set_session_pin(self, pin: str) -> None:
         """What opens the session again after it was idle. Raises `SignInRefused`."""
-        self._post("/api/pin", {"pin": pin})
+        self._post("/api/session-pin", {"pin": pin})
 
     def who(self) -> Json:
         """`{"account", "person", "role", "purpose", "may"}` of who asks."""

@@ -93,7 +93,7 @@ def say_who(context: typer.Context, as_json: AsJson = False) -> None:
 
 def pin(context: typer.Context, as_json: AsJson = False) -> None:
     """Set the PIN that opens this session again after it was idle; three wrong ones and it is gone."""
-    _people(context).set_pin(_new_secret("PIN"))
+    _people(context).set_session_pin(_new_secret("PIN"))
     if as_json:
         say_json({})
     else:

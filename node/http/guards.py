@@ -8,7 +8,6 @@ machine, so that a web page cannot reach the node by pointing its own name here 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import ipaddress
 from functools import partial
 from typing import Any
@@ -26,6 +25,7 @@ from node.guarded_desk import allow
 from node.permissions import ANYBODY, ROUTES, May
 from node.reception import Reception
 from node.remote_desk import SESSION_HEADER
+from node.sessions import same_token
 
 OPEN = frozenset(name.split()[1] for name, needs in ROUTES.items() if needs == ANYBODY)
 """Routes that need no token; they say nothing about any record."""
@@ -122,22 +122,6 @@ def names_this_machine(host_header: str, local_address: str) -> bool:
         return False
 
 
-def needs_token(token: str) -> Middleware:
-    """Middleware that lets only the token's holder past, except to `OPEN` routes."""
-    expected = f"Bearer {token}".encode()
-
-    @web.middleware
-    async def authorised(request: web.Request, handler: Handler) -> web.StreamResponse:
-        resource = request.match_info.route.resource
-        open_route = resource is not None and resource.canonical in OPEN
-        given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
-        if open_route or hmac.compare_digest(given, expected):
-            return await handler(request)
-        return refusal(_UNAUTHORISED)
-
-    return authorised
-
-
 def admits(reception: Reception) -> Middleware:
     """Middleware that finds out who asks, and lets them as far as the permission table does."""
 
@@ -156,6 +140,21 @@ def admits(reception: Reception) -> Middleware:
             return await handler(request)
 
     return admitted
+
+
+def needs_token(token: str) -> Middleware:
+    """Middleware of a sealed node, which knows nobody yet: lets only the owner's token past."""
+
+    @web.middleware
+    async def authorised(request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        open_route = resource is not None and resource.canonical in OPEN
+        bearer, _ = tokens_of(request)
+        if open_route or same_token(bearer, token):
+            return await handler(request)
+        return refusal(_UNAUTHORISED)
+
+    return authorised
 
 
 def _asked(request: web.Request) -> str:

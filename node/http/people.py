@@ -32,7 +32,7 @@ class PeopleApi:
         """Add these routes."""
         router.add_post("/api/sign-in", self.sign_in)
         router.add_post("/api/sign-out", self.sign_out)
-        router.add_post("/api/pin", self.pin)
+        router.add_post("/api/session-pin", self.pin)
         router.add_get("/api/who", self.who)
         router.add_get("/api/accounts", self.accounts)
         router.add_post("/api/account", self.account)
