@@ -75,22 +75,52 @@ def _say_written(found: Mapping[str, Any]) -> None:
 
 def bundle_import(
     context: typer.Context,
-    file: Bundle,
+    file: Annotated[
+        Path | None, typer.Argument(help="The bundle, or the .part of a pulled stick.")
+    ] = None,
     answer: Annotated[
         Path | None, typer.Option(help="Write a bundle for its sender: what it lacks.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a bundle; the same one again changes nothing. Exits 3 when not all of it came."""
-    size = file.stat().st_size if file.is_file() else None
-    with desk_of(context) as desk, _progress("taking", size) as on_progress:
-        found = desk.bundle_import(str(file), str(answer) if answer else "", on_progress)
+    """Take a bundle; the same one again changes nothing. Exits 3 when not all of it came.
+
+    A locked node keeps it sealed; without a file, take what was kept so.
+    """
+    from node.bundles.keeping import inbox
+    from node.errors import Locked
+
+    waiting = inbox(home_of(context).root)
+    try:
+        with desk_of(context) as desk, _progress("taking", _bytes_of(file)) as on_progress:
+            if file is None:
+                taken = waiting.apply(lambda path: desk.bundle_import(str(path)))
+            else:
+                taken = [desk.bundle_import(str(file), str(answer or ""), on_progress)]
+    except Locked:
+        if file is None:
+            raise
+        _say_kept(waiting.add(file).body(), as_json=as_json)
+        return
     if as_json:
-        say_json(found)
+        say_json(taken if file is None else taken[0])
     else:
-        _say_taken(found)
-    if not found["whole"] or found["set_aside"]:
+        for found in taken:
+            _say_taken(found)
+    if any(not found["whole"] or found["set_aside"] for found in taken):
         raise typer.Exit(EXIT_DEGRADED)
+
+
+def _bytes_of(file: Path | None) -> int | None:
+    return file.stat().st_size if file and file.is_file() else None
+
+
+def _say_kept(kept: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        say_json({"kept_sealed": kept})
+        return
+    say(f"This node is locked: {kept['id']} is kept sealed, nothing was shown.")
+    say("Once it is unlocked: `aidstation bundle import` without a file.")
 
 
 def _say_taken(found: Mapping[str, Any]) -> None:
@@ -162,7 +192,7 @@ def bundle_carry(context: typer.Context, file: Bundle, as_json: AsJson = False) 
     """Keep a copy of a bundle for others, as it is: this node need not be able to read it."""
     from node.bundles.keeping import carried
 
-    with _progress("copying", file.stat().st_size if file.is_file() else None) as on_progress:
+    with _progress("copying", _bytes_of(file)) as on_progress:
         kept = carried(home_of(context).root).add(file, on_progress)
     if as_json:
         say_json(kept.body())

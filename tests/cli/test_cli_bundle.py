@@ -16,9 +16,9 @@ from node.app import open_desk
 from node.config import load
 from node.demo.founding import Member, found
 from node.desk import Save
-from node.errors import EXIT_DEGRADED, EXIT_FAILURE, EXIT_USAGE
+from node.errors import EXIT_DEGRADED, EXIT_FAILURE, EXIT_LOCKED, EXIT_USAGE
 from node.home import Home
-from tests.cli.cli_lab import aidstation, made, running
+from tests.cli.cli_lab import aidstation, key_file_of, made, running
 
 WORDS = ("triage", "--new", "episode", "category=immediate", "--by", "Ruiz")
 
@@ -134,3 +134,23 @@ def test_a_cut_bundle_exits_degraded_and_keeps_what_was_whole(homes, tmp_path):
     assert answer.code == EXIT_DEGRADED
     assert "(bundle-cut)" in answer.err
     assert aidstation(bravo, "bundle", "import", str(whole)).code == 0
+
+
+def test_a_locked_node_keeps_a_bundle_sealed_and_takes_it_once_it_is_unlocked(
+    homes: Homes, tmp_path: Path
+) -> None:
+    alpha, bravo, _ = homes
+    record(alpha)
+    stick = tmp_path / "stick.bundle"
+    assert aidstation(alpha, "bundle", "export", "--to", "bravo", str(stick)).code == 0
+    key = Path(key_file_of(bravo))
+    hidden = key.rename(key.with_name("hidden"))
+    answer = aidstation(bravo, "bundle", "import", str(stick))
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("This node is locked: ")
+    assert aidstation(bravo, "bundle", "import").code == EXIT_LOCKED
+    hidden.rename(key)
+    taken = aidstation(bravo, "bundle", "import", "--json")
+    assert taken.code == 0, taken.err
+    assert [one["changes"] for one in taken.result] == [1]
+    assert aidstation(bravo, "bundle", "import", "--json").result == []
