@@ -246,6 +246,15 @@ class Desk(Protocol):
         """Close every link and answer none (True), or go back to normal."""
         ...
 
-    def set_aside(self) -> list[Json]:
-        """`{"document", "actor", "first_seq", "code", "detail", "source", "at"}`."""
+    def set_aside(self, *, with_bytes: bool = False) -> list[Json]:
+        """`{"kind", "document", "actor", "first_seq", "code", "detail", "source", "at", "cause",
+        "next_step"}`, with `bytes` in base64 if they are wanted.
+
+        `kind`: `delivery`, refused at the door; `lane`, held but not opened (`source`: its author).
+        """
+        ...
+
+    def retry_set_aside(self) -> Json:
+        """Open again what was not opened, and forget what was refused at the door, so that the next
+        exchange brings it again: `{"documents", "lanes"}`, how many of each."""
         ...

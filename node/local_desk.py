@@ -25,7 +25,7 @@ from conflict.identity import (
 from conflict.policies.comparing import key_of, value_key
 from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
-from node import persons
+from node import persons, set_aside
 from node.acquaintance import Acquaintance
 from node.charting import Charts
 from node.custody import at_garrison_ms
@@ -235,20 +235,13 @@ class LocalDesk(HoldDesk):
         documents = (document_text(save.document) for save in saves)
         return {"statements": dict(zip(documents, ids, strict=True))}
 
-    def set_aside(self) -> list[Json]:
+    def set_aside(self, *, with_bytes: bool = False) -> list[Json]:
         """See `Desk`."""
-        return [
-            {
-                "document": document_text(row.item.lane.document),
-                "actor": row.item.lane.actor.hex(),
-                "first_seq": row.item.first_seq,
-                "code": row.item.code,
-                "detail": row.item.detail,
-                "source": node_text(row.source) if row.source else None,
-                "at": row.at_ms,
-            }
-            for row in self._store.set_aside_items()
-        ]
+        return set_aside.listed(self._store, with_bytes=with_bytes)
+
+    def retry_set_aside(self) -> Json:
+        """See `Desk`."""
+        return set_aside.retry(self._engine)
 
     # Status and links -----------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from node.cli import (
     reviewing,
     running,
     scoping,
+    setting_aside,
     shaping,
     shedding,
 )
@@ -53,6 +54,7 @@ GROUPS = (
     identifying,
     importing,
     scoping,
+    setting_aside,
     demonstrating,
     shaping,
     care,

@@ -73,6 +73,7 @@ class _Api:
         router.add_get("/api/shown/{document}/{slot}", self.shown)
         router.add_get("/api/statements/{document}", self.statements)
         router.add_get("/api/set-aside", self.set_aside)
+        router.add_post("/api/set-aside/retry", self.retry_set_aside)
         router.add_post("/api/save", self.save)
         router.add_post("/api/import", self.import_saves)
         router.add_post("/api/resolve", self.resolve)
@@ -120,8 +121,13 @@ class _Api:
         async with self._slow:
             return answer(await asyncio.to_thread(self._desk.candidates, document, most))
 
-    async def set_aside(self, _request: web.Request) -> web.Response:
-        return answer(await asyncio.to_thread(self._desk.set_aside))
+    async def set_aside(self, request: web.Request) -> web.Response:
+        job = partial(self._desk.set_aside, with_bytes=request.query.get("bytes") == "1")
+        return answer(await asyncio.to_thread(job))
+
+    async def retry_set_aside(self, request: web.Request) -> web.Response:
+        _fields(await _body(request), {})
+        return answer(await asyncio.to_thread(self._desk.retry_set_aside))
 
     async def documents(self, request: web.Request) -> web.Response:
         kind, after = request.query.get("kind"), request.query.get("after")
