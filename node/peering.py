@@ -17,7 +17,7 @@ import structlog
 
 from conflict.catalogue import fingerprint
 from conflict.identity import NodeId
-from discovery import Address, Peer, PeerTable
+from discovery import Address, Peer, PeerTable, Recognition
 from node.acquaintance import SETTING_PREFIX, Acquaintance
 from node.allowances import BUDGET_SPENT, SILENT, Allowances
 from node.dialling import Dialling
@@ -94,7 +94,11 @@ class Peering:
             entropy=self._random,
             now_ms=now_ms,
         )
-        self._herald = Herald(engine.key.node, self._dialling.seen, self._dialling.lost)
+        belonging = engine.belonging
+        recognition = Recognition(lambda: belonging.secret, lambda: belonging.names)
+        self._herald = Herald(
+            engine.key.node, recognition, self._dialling.seen, self._dialling.lost
+        )
         self._enforcing = Enforcing(engine, self._links, self._open)
         self._relaying = Relaying(engine, self._links, self._open)
         self.fetching: Final = Fetching(engine, self._links, self.acquaintances)

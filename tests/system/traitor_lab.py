@@ -18,6 +18,7 @@ import psutil
 
 from conflict.identity import DocumentId
 from conflict.lane import LaneRun
+from conflict.signature import SigningKey
 from conflict.statement import Draft
 from node.app import open_store
 from node.belonging import Belonging
@@ -35,7 +36,7 @@ from tests.cli.cli_lab import ANY_PORT, aidstation, running
 from tests.conflict.conflict_lab import LabAuthor
 from tests.theatre import Authority
 
-HEAR_S_MAX = 60.0
+HEAR_S_MAX = 120.0
 LAN = LinkProfile.lan()
 Kind = TypeVar("Kind", bound=Message)
 
@@ -57,18 +58,35 @@ class Served(NamedTuple):
 @contextmanager
 def serving(home: Path, peers: Sequence[LabAuthor]) -> Iterator[Served]:
     """A node in whose theatre these peers are enrolled."""
+    made(home)
+    enrolled(Authority(), [home], [one.key for one in peers])
+    with served(home) as node:
+        yield node
+
+
+def made(home: Path, more: str = "") -> None:
+    """A node's home, with more configuration."""
     listens = ("--sync-listen", ANY_PORT, "--api-listen", ANY_PORT)
-    made = aidstation(home, "init", "--name", "victim", *listens)
-    assert made.code == 0, made.err
+    answer = aidstation(home, "init", "--name", home.name, *listens)
+    assert answer.code == 0, answer.err
     with (home / "config.toml").open("a") as file:
-        file.write("\n[discovery]\nmdns = false\n")
-    own = read_key(find_home(home))
-    authority = Authority()
-    for number, key in enumerate((own, *(one.key for one in peers))):
+        file.write(f"\n[discovery]\nmdns = false\n{more}")
+
+
+def enrolled(authority: Authority, homes: Sequence[Path], keys: Sequence[SigningKey]) -> None:
+    """Nodes that do not run, and other keys, in one theatre."""
+    own = [read_key(find_home(home)) for home in homes]
+    for number, key in enumerate((*own, *keys)):
         authority.enrol(key, f"n{number}")
-    store = open_store(find_home(home), load(find_home(home)).settings)
-    authority.admit(Belonging(store, own), own)
-    store.close()
+    for home, key in zip(homes, own, strict=True):
+        store = open_store(find_home(home), load(find_home(home)).settings)
+        authority.admit(Belonging(store, key), key)
+        store.close()
+
+
+@contextmanager
+def served(home: Path) -> Iterator[Served]:
+    """A node's process, until the block ends."""
     with running(home) as process:
         said = json.loads((home / "running.json").read_text())
         yield Served(home, said["sync"], psutil.Process(process.pid))
