@@ -17,7 +17,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from node.acquaintance import introduced
-from node.allowances import SILENT
 from node.belonging import Belonging
 from node.desk import Desk
 from node.engine import Engine
@@ -108,13 +107,13 @@ async def _run(
 ) -> None:
     from node.http.app import Readiness, make_app
     from node.http.listening import serve
+    from node.silence import Silence
 
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    peering = _peering(settings, engine)
-    trauma = _trauma(settings, engine)
+    peering, trauma = _peering(settings, engine), _trauma(settings, engine)
     policy, named = settings.hold.policy, (settings.node.name, settings.node.role)
     desk = LocalDesk(engine, *named, peering, loop, trauma, policy=policy)
     if settings.node.role == GARRISON:
@@ -126,18 +125,14 @@ async def _run(
         failed = engine.projector.failed
         return Readiness(failed is None, (getattr(failed, "code", "internal"),) if failed else ())
 
-    silent = peering.allowances.silent
+    desk.silencing = Silence(home, peering, settings.sync.address)
     try:
         await _listen(settings, peering)
         app = make_app(desk, new_token(home), ready)
         runner, port = await serve(app, settings.api.address)
         try:
-            running = Running(
-                os.getpid(),
-                str(settings.api.address._replace(port=port)),
-                SILENT if silent else str(settings.sync.address._replace(port=peering.port)),
-                str(home.token),
-            )
+            api = str(settings.api.address._replace(port=port))
+            running = Running(os.getpid(), api, desk.silencing.reached_at, str(home.token))
             announce(home, running)
             if on_ready:
                 on_ready(running)

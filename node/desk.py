@@ -172,7 +172,7 @@ class Desk(Protocol):
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
         "changes", "blobs_wanted", "membership", "bytes_in", "bytes_out", "link", "shed", "wanted",
-        "fetching", "quarantined"}`. `membership`: of a theatre, as `Belonging.described` says;
+        "fetching", "quarantined", "silent"}`. `membership`: of a theatre, as `Belonging.described` says;
         `quarantined`: as `Quarantine.described` does.
 
         `link` as in `peers`, for peers that describe none; None where no links are open.
@@ -244,6 +244,11 @@ class Desk(Protocol):
 
     def pause(self, *, paused: bool) -> Json:
         """Close every link and answer none (True), or go back to normal."""
+        ...
+
+    def silence(self, *, silent: bool) -> Json:
+        """Close every socket to others (True) or open them again, also after a restart: `{"silent"}`,
+        which stays true where the configuration says so."""
         ...
 
     def set_aside(self, *, with_bytes: bool = False) -> list[Json]:

@@ -39,6 +39,7 @@ from node.hold_set import HoldSet
 from node.peering import Peering
 from node.proving import prove
 from node.review import finding_body, saves_for
+from node.silence import Silence
 from node.status import state_words
 from node.trauma import TraumaPool, TraumaRange, default_prefix
 from node.version import VERSION
@@ -70,6 +71,7 @@ class LocalDesk(HoldDesk):
         self._loop = loop
         self._called = dict(called or {})
         self._custody = CustodyView(engine.store, self._names)
+        self.silencing: Silence | None = None
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
         self._policy = policy
         self.hold = HoldSet(engine.store, engine.shedding, self._charts, engine.now_ms)
@@ -281,6 +283,7 @@ class LocalDesk(HoldDesk):
             **self._hold_status(counts),
             "bytes_in": received,
             "bytes_out": sent,
+            "silent": bool(self._peering and self._peering.allowances.silent),
             "paused": bool(self._peering and self._peering.paused),
             "link": self._link_body(None),
             "peers": self.peers(),
@@ -341,6 +344,12 @@ class LocalDesk(HoldDesk):
             raise NoPeer("this node has no links open")
         self._on_loop(self._peering.pause(paused=paused))
         return {"paused": paused}
+
+    def silence(self, *, silent: bool) -> Json:
+        """See `Desk`."""
+        if self.silencing is None:
+            raise NoPeer("this node has no links open")
+        return self._on_loop(self.silencing.set(silent=silent))
 
     def _named(self, peer: str) -> tuple[NodeId | None, Address | None]:
         matches = [

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -94,11 +95,7 @@ class Peering:
             entropy=self._random,
             now_ms=now_ms,
         )
-        belonging = engine.belonging
-        recognition = Recognition(lambda: belonging.secret, lambda: belonging.names)
-        self._herald = Herald(
-            engine.key.node, recognition, self._dialling.seen, self._dialling.lost
-        )
+        self._herald = _herald(engine, self._dialling)
         self._enforcing = Enforcing(engine, self._links, self._open)
         self._relaying = Relaying(engine, self._links, self._open)
         self.fetching: Final = Fetching(engine, self._links, self.acquaintances)
@@ -132,20 +129,24 @@ class Peering:
 
         A silent node opens nothing.
         """
-        if self.allowances.silent:
-            return
-        if air is not None:
-            await self._listener.listen(air.host, air.port)
-            self._air = air
-            await self._herald.speak(air, self.port)
+        self._air = air
+        await self._speak()
         self._spawn(self._dialling.run())
+
+    async def _speak(self) -> None:
+        if self._air is None or self.allowances.silent:
+            return
+        await self._listener.listen(self._air.host, self._air.port)
+        self._air = replace(self._air, port=self.port)  # the same one after a silence
+        if not self.paused:
+            await self._herald.speak(self._air, self.port)
 
     async def close(self) -> None:
         """End all links, say goodbye."""
         self._relaying.stop()
         self._enforcing.stop()
         self.fetching.stop()
-        await self._silence(goodbye=True)
+        await self._silence(goodbye=True, code="")
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -159,15 +160,31 @@ class Peering:
             return
         self._dialling.paused = paused
         if paused:
-            await self._silence(goodbye=False)
-        elif self._air is not None:
+            await self._silence(goodbye=False, code=PAUSED)
+        elif self._air is not None and not self.allowances.silent:
             await self._herald.speak(self._air, self.port)
         self._dialling.wake()
 
-    async def _silence(self, *, goodbye: bool) -> None:
+    async def silence(self, *, silent: bool) -> None:
+        """Silent: every socket to others is closed when it returns, and nothing was said on the way.
+
+        Raises `OSError` when the address has been taken meanwhile.
+        """
+        if silent == self.allowances.silenced:
+            return
+        self.allowances.silenced = silent
+        if silent:
+            await self._silence(goodbye=False, code="")
+            await self._listener.close()
+            await self._dialer.close()
+        else:
+            await self._speak()
+        self._dialling.wake()
+
+    async def _silence(self, *, goodbye: bool, code: str) -> None:
         await self._herald.hush(goodbye=goodbye)
         for link in list(self._open):
-            link.end(PAUSED if not goodbye else "")
+            link.end(code)
         await asyncio.gather(*(link.done.wait() for link in list(self._open)))
 
     def _random(self) -> float:
@@ -200,7 +217,7 @@ class Peering:
         return await self._dialer.dial(str(address), connect_s_max=connect_s_max)
 
     async def _accept(self, channel: WebSocketChannel) -> None:
-        if not self.paused:
+        if not self.paused and not self.allowances.silent:
             await self._run(self._link(channel, Call(), leader=False))
 
     def _link(self, channel: Channel, call: Call, *, leader: bool) -> Link:
@@ -367,3 +384,9 @@ class Peering:
             yield
         finally:
             call.askers -= 1
+
+
+def _herald(engine: Engine, dialling: Dialling) -> Herald:
+    belonging = engine.belonging
+    recognition = Recognition(lambda: belonging.secret, lambda: belonging.names)
+    return Herald(engine.key.node, recognition, dialling.seen, dialling.lost)

@@ -179,6 +179,10 @@ class RemoteDesk:
         """See `Desk.pause`."""
         return self._post("/api/pause", {"paused": paused})
 
+    def silence(self, *, silent: bool) -> Json:
+        """See `Desk.silence`."""
+        return self._post("/api/silence", {"silent": silent})
+
     def set_aside(self, *, with_bytes: bool = False) -> list[Json]:
         """See `Desk.set_aside`."""
         query = {"bytes": "1"} if with_bytes else None

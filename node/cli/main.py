@@ -29,6 +29,7 @@ from node.cli import (
     setting_aside,
     shaping,
     shedding,
+    silencing,
 )
 from node.cli.output import say_json_error, tell
 from node.home import find_home
@@ -57,6 +58,7 @@ GROUPS = (
     setting_aside,
     demonstrating,
     shaping,
+    silencing,
     care,
     configuring,
 )

@@ -83,6 +83,7 @@ class _Api:
         router.add_post("/api/casualty", self.casualty)
         router.add_post("/api/sync", self.sync)
         router.add_post("/api/pause", self.pause)
+        router.add_post("/api/silence", self.silence)
 
     # --- health -----------------------------------------------------------------------------------
 
@@ -226,6 +227,13 @@ class _Api:
             raise BadRequest("paused: true or false expected")
         paused = fields["paused"]
         return answer(await asyncio.to_thread(lambda: self._desk.pause(paused=paused)))
+
+    async def silence(self, request: web.Request) -> web.Response:
+        fields = _fields(await _body(request), {"silent": bool})
+        if "silent" not in fields:
+            raise BadRequest("silent: true or false expected")
+        silent = fields["silent"]
+        return answer(await asyncio.to_thread(lambda: self._desk.silence(silent=silent)))
 
 
 async def _body(request: web.Request) -> Json:

@@ -9,6 +9,8 @@ import asyncio
 import hashlib
 import json
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +49,8 @@ class Served(NamedTuple):
     home: Path
     address: str
     process: psutil.Process
+    said: bytearray
+    """Its log so far."""
 
     def status(self) -> dict[str, Any]:
         return aidstation(self.home, "status", "--json").result
@@ -88,8 +92,20 @@ def enrolled(authority: Authority, homes: Sequence[Path], keys: Sequence[Signing
 def served(home: Path) -> Iterator[Served]:
     """A node's process, until the block ends."""
     with running(home) as process:
-        said = json.loads((home / "running.json").read_text())
-        yield Served(home, said["sync"], psutil.Process(process.pid))
+        address = json.loads((home / "running.json").read_text())["sync"]
+        said = bytearray()
+        assert process.stderr is not None
+        # a log that nobody reads stops whoever writes it after 64 KiB
+        reader = threading.Thread(target=_drain, args=(process.stderr.fileno(), said), daemon=True)
+        reader.start()
+        yield Served(home, address, psutil.Process(process.pid), said)
+        process.send_signal(signal.SIGTERM)
+        reader.join(HEAR_S_MAX)
+
+
+def _drain(handle: int, into: bytearray) -> None:
+    while some := os.read(handle, 65_536):
+        into += some
 
 
 class Traitor:
