@@ -22,6 +22,7 @@ from conflict.signature import lane_message
 from sync import codec
 from sync.effects import Close
 from sync.errors import PeerFault, SyncError
+from sync.trust.errors import TrustError
 
 HEARD_MAX = 16  # of a recording; what comes later repeats what came before
 AFTERWARDS = 2  # honest frames after a mutant, if it did not end the session
@@ -36,7 +37,11 @@ DEAR = {
 OFTEN = 6
 PROCESSES = 2
 WARM = 200  # cases before memory is measured
-TYPED = {one.code for one in (*PeerFault.__subclasses__(), *SyncError.__subclasses__())}
+TYPED = {
+    one.code
+    for root in (PeerFault, SyncError, TrustError)
+    for one in (root, *root.__subclasses__())
+}
 
 
 class Outcome(NamedTuple):

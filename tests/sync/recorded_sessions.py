@@ -23,11 +23,14 @@ from session_lab import Endpoint, Keys, Link, Node, document
 
 from conflict.lane import LaneRun
 from conflict.scope import scope_id
+from node.belonging import Belonging
 from storage.shapes import ProjectionRow
 from sync import codec, custody
 from sync.effects import Effect, Phase
 from sync.link_profile import LinkKind, LinkProfile
+from sync.trust.authority import Time
 from tests.contracts.store_samples import admit_all
+from tests.theatre import Authority
 
 LAN = LinkProfile.lan()
 THIN = LinkProfile(kind=LinkKind.SATCOM, rate_bits_s=9600, rtt_s=0.6)
@@ -201,6 +204,22 @@ def _nowhere() -> tuple[Node, Node]:
     return one, other
 
 
+def _logs() -> tuple[Node, Node]:
+    """Of one theatre; the leader has heard of less of its log."""
+    one, other = Node(1, Keys()), Node(2, Keys())
+    authority = Authority()
+    for node in (one, other):
+        authority.enrol(node.key, "n")
+    for _ in range(3):
+        authority.say(Time())
+    for node, known in ((one, 2), (other, None)):
+        node.belonging = authority.admit(Belonging(node.store, node.key), node.key, known)
+    for node, number, documents in ((one, 1, (1,)), (other, 2, (2,))):
+        with node.store.write() as transaction:
+            transaction.hold(_runs(number, documents, 1), None, 1)
+    return one, other
+
+
 def _scoped() -> tuple[Node, Node]:
     one, other = _both_changed()
     one.scopes = other.scopes = frozenset((scope_id("BAS-2"),))
@@ -244,6 +263,7 @@ SCENES = (
     Scene("custody", _custody),
     Scene("a fetch", _shed, _refill),
     Scene("a fetch in vain", _nowhere, _refill),
+    Scene("the authority's log", _logs),
     Scene("ended", lambda: _pair((1,)), _ended),
 )
 

@@ -111,7 +111,8 @@ def running_in(namespace: str, root: Path) -> Iterator[None]:
     )
     assert process.stderr is not None
     try:
-        assert process.stderr.readline().startswith("Running as process")
+        # a warning may come first, of multicast that is not permitted
+        assert any(line.startswith("Running as process") for line in process.stderr)
         yield
     finally:
         process.send_signal(signal.SIGTERM)
@@ -134,7 +135,9 @@ def command_in(namespace: str, root: Path, *words: str) -> str:
 
 
 def status_in(namespace: str, root: Path) -> dict[str, Any]:
-    return json.loads(command_in(namespace, root, "status", "--json"))["result"]
+    said = json.loads(command_in(namespace, root, "status", "--json"))
+    assert "result" in said, said
+    return said["result"]
 
 
 class Witness:
