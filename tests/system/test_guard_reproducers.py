@@ -55,8 +55,8 @@ def forged(
     return lab.forge(TRAITOR.actor, sorted(parts.items()), seq, start_op, after)
 
 
-def deflated(kind: int, size: int = 40 << 20) -> bytes:
-    """A chunk that inflates to a thousand times its bytes."""
+def deflated(kind: int, size: int = 10 << 20) -> bytes:
+    """A chunk that inflates to 200 times its bytes."""
     squeezed = zlib.compressobj(1, wbits=-15)
     return lab.chunk(squeezed.compress(bytes(size)) + squeezed.flush(), kind)
 
