@@ -124,23 +124,31 @@ def _check_columns(chunk: bytes, at: int) -> None:
         total, previous = total + size, spec
     if count > len(_COLUMNS) or at + total != len(chunk):
         raise LaneRefused("extra-bytes", "columns do not fill the chunk exactly")
-    _check_operations(chunk[at + actions.start : at + actions.stop])
+    _check_operations(chunk[at + actions.start : at + actions.stop], len(chunk))
 
 
-def _check_operations(column: bytes) -> None:
-    """The action column: one run of puts, the one way to write it. Few bytes may name millions."""
+def _check_operations(column: bytes, chunk_bytes: int) -> None:
+    """The action column: one run of puts, the one way to write it.
+
+    Few bytes may name millions, so the chunk must have room for a key of its own for each: what run
+    lengths only pretend never reaches Automerge.
+    """
     if column == _ONE_PUT:
         return
     match tuple(column[:4]):
         case (count, 1) if 2 <= count < 0x40:
-            return
+            pass
         case (low, high, 1) if low >= 0x80 and high < 0x40:
             count = (low & 0x7F) | high << 7
-            if 0x40 <= count <= limits.CHANGE_OPS_MAX:
-                return
-    raise LaneRefused(
-        "bad-operations", f"a lane change has 1 to {limits.CHANGE_OPS_MAX} operations, all puts"
-    )
+            if not 0x40 <= count <= limits.CHANGE_OPS_MAX:
+                count = 0
+        case _:
+            count = 0
+    if not count:
+        most = limits.CHANGE_OPS_MAX
+        raise LaneRefused("bad-operations", f"a lane change has 1 to {most} operations, all puts")
+    if count * limits.OPERATION_BYTES_MIN > chunk_bytes:
+        raise LaneRefused("hollow-operations", f"{count} operations in {chunk_bytes} bytes")
 
 
 def _ulebs(chunk: bytes, at: int, count: int) -> tuple[list[int], int]:

@@ -1,7 +1,7 @@
 """Finding peers: by multicast DNS on the local network, and by configuration where that fails."""
 
 from discovery.address import Address
-from discovery.advert import SERVICE_TYPE, Advert, decode_advert, encode_properties, instance_name
+from discovery.advert import SERVICE_TYPE, Advert, decode_advert, encode_properties
 from discovery.errors import (
     BadAdvert,
     BadStaticPeer,
@@ -13,6 +13,7 @@ from discovery.limits import PeerLimits
 from discovery.mdns import Mdns
 from discovery.peer import Peer, PeerState
 from discovery.peers import OWN_ADDRESS, PeerTable
+from discovery.recognition import Recognition, new_label
 from discovery.static import StaticPeer, parse_peer, parse_peers
 
 __all__ = [
@@ -29,11 +30,12 @@ __all__ = [
     "PeerLimits",
     "PeerState",
     "PeerTable",
+    "Recognition",
     "StaticPeer",
     "TooManyPeers",
     "decode_advert",
     "encode_properties",
-    "instance_name",
+    "new_label",
     "parse_peer",
     "parse_peers",
 ]

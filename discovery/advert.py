@@ -1,11 +1,12 @@
-"""What a node says about itself on the local network: an opaque id, a port, a protocol version.
+"""What a node says about itself on the local network: a port, a protocol version, a tag.
 
-mDNS tells everybody in radio range, so nothing here may name a unit, a role, a person or a place
-(RFC 8882). An advert is a hint and proves nothing: who answers is settled by the handshake.
+mDNS tells everybody in radio range, so nothing here may name a unit, a role, a person or a place,
+nor be the same tomorrow (RFC 8882). An advert is a hint and proves nothing: who answers is settled
+by the handshake.
 
-TXT record (RFC 6763 §6): `v` = protocol version in decimal, `id` = node id as 32 hex letters.
-Port and addresses travel in the SRV, A and AAAA records. Unknown keys are ignored, so newer
-software may add some.
+TXT record (RFC 6763 §6): `v` = protocol version in decimal, `t` = 16 hex letters by which nodes of
+one theatre recognise each other (`recognition.py`). Port and addresses travel in the SRV, A and AAAA
+records. Unknown keys are ignored, so newer software may add some.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from conflict.identity import ID_BYTES, NodeId, node_text
+from conflict.identity import ID_BYTES, NodeId
 from discovery.address import PORT_MAX, Address, canonical_ip
 from discovery.errors import BadAdvert, quoted
 from discovery.limits import ADVERT_ADDRESSES_MAX, TXT_BYTES_MAX
+from discovery.recognition import TAG_BYTES, Recognition
 
 SERVICE_TYPE = "_aidstation._tcp.local."
 PROTOCOL_MAX = 65535
-_INSTANCE_LETTERS = 16
 _PROTOCOL_KEY = b"v"
-_NODE_KEY = b"id"
+_TAG_KEY = b"t"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,33 +59,41 @@ class Advert:
         return tuple(Address(host, self.port) for host in self.hosts)
 
 
-def instance_name(node: NodeId) -> str:
-    """DNS-SD instance label: the first 16 hex letters of the node id."""
-    return node_text(node)[:_INSTANCE_LETTERS]
-
-
-def encode_properties(advert: Advert) -> dict[bytes, bytes | None]:
-    """TXT record properties of `advert`. Inverse of `decode_advert`."""
+def encode_properties(
+    advert: Advert, label: str, recognition: Recognition
+) -> dict[bytes, bytes | None]:
+    """TXT record properties of `advert` under the name `label`. Inverse of `decode_advert`."""
     return {
         _PROTOCOL_KEY: str(advert.protocol).encode(),
-        _NODE_KEY: node_text(advert.node).encode(),
+        _TAG_KEY: recognition.tag(label, advert.node).hex().encode(),
     }
 
 
 def decode_advert(
-    properties: Mapping[bytes, bytes | None], *, hosts: Sequence[str], port: int
-) -> Advert:
-    """Advert from TXT properties, the addresses and the port of SRV. Raises `BadAdvert`."""
+    properties: Mapping[bytes, bytes | None],
+    label: str,
+    recognition: Recognition,
+    *,
+    hosts: Sequence[str],
+    port: int,
+) -> Advert | None:
+    """Advert from TXT properties, the addresses and the port of SRV; None: a stranger's.
+
+    Raises `BadAdvert`.
+    """
     size = sum(len(key) + len(value or b"") + 2 for key, value in properties.items())
     _require(size <= TXT_BYTES_MAX, f"a TXT record of {size} bytes, at most {TXT_BYTES_MAX}")
     _require(bool(hosts), "no address")
     canonical = [canonical_ip(host) or host for host in hosts[: ADVERT_ADDRESSES_MAX + 1]]
-    return Advert(
-        node=_node(properties),
+    node = recognition.node_of(label, _tag(properties))
+    protocol = _protocol(properties)
+    found = Advert(  # a stranger's is held to the same rules
+        node=node or NodeId(bytes(ID_BYTES)),
         port=port,
-        protocol=_protocol(properties),
+        protocol=protocol,
         hosts=tuple(dict.fromkeys(canonical)),
     )
+    return None if node is None else found
 
 
 def _protocol(properties: Mapping[bytes, bytes | None]) -> int:
@@ -94,11 +103,11 @@ def _protocol(properties: Mapping[bytes, bytes | None]) -> int:
     return int(raw)
 
 
-def _node(properties: Mapping[bytes, bytes | None]) -> NodeId:
-    raw = properties.get(_NODE_KEY) or b""
-    plain = len(raw) == 2 * ID_BYTES and all(letter in b"0123456789abcdef" for letter in raw)
-    _require(plain, f"node id {quoted(raw)} is not {2 * ID_BYTES} hex letters")
-    return NodeId(bytes.fromhex(raw.decode()))
+def _tag(properties: Mapping[bytes, bytes | None]) -> bytes:
+    raw = properties.get(_TAG_KEY) or b""
+    plain = len(raw) == 2 * TAG_BYTES and all(letter in b"0123456789abcdef" for letter in raw)
+    _require(plain, f"tag {quoted(raw)} is not {2 * TAG_BYTES} hex letters")
+    return bytes.fromhex(raw.decode())
 
 
 def _require(holds: bool, reason: str) -> None:

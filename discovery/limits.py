@@ -26,6 +26,12 @@ RESCAN_S = 20.0
 SILENCE_S_MAX = 6 * RESCAN_S
 """A node that repeated nothing for so long is reported lost: it had no time to say goodbye."""
 
+ROTATE_S = 900.0
+"""An instance name is given up after about so long: within a quarter of it, at random."""
+
+OWN_NAMES_MAX = 8
+"""Our own former names that may still be heard from caches."""
+
 RESOLVE_MS_MAX = 3000
 """Wait for the records that a first announcement left out."""
 

@@ -3,20 +3,22 @@
 The only importer of zeroconf. Three habits of networks shaped it: addresses change under a running
 node, so interfaces are looked at again every `RESCAN_S`; a link that was down hears nothing of
 what was said meanwhile, so the advert is repeated each time; a node that loses power says no
-goodbye, so long silence counts as one. What is heard is a hint, handed on as it is.
+goodbye, so long silence counts as one. A name is random, new at each start, and given up for another
+after about `ROTATE_S`. What is heard of nodes of our theatre is a hint, handed on as it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable, Sequence
 
 import zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from conflict.identity import NodeId
-from discovery.advert import SERVICE_TYPE, Advert, encode_properties, instance_name
+from discovery.advert import SERVICE_TYPE, Advert, encode_properties
 from discovery.errors import (
     BadAdvert,
     DiscoveryError,
@@ -26,7 +28,8 @@ from discovery.errors import (
     quoted,
 )
 from discovery.interfaces import Interface, present, reachable, replugged, socket_keys
-from discovery.limits import RESCAN_S, RESOLVE_MS_MAX, RESOLVING_MAX, SILENCE_S_MAX
+from discovery.limits import RESCAN_S, RESOLVE_MS_MAX, RESOLVING_MAX, ROTATE_S, SILENCE_S_MAX
+from discovery.recognition import LABEL_BYTES, Recognition, new_label
 from discovery.sightings import Sightings, service_name
 
 _REFUSALS = (OSError, RuntimeError, zeroconf.Error)
@@ -43,11 +46,15 @@ class Mdns:
 
     def __init__(
         self,
+        recognition: Recognition,
         interfaces: Sequence[str] | None = None,
         *,
         rescan_s: float = RESCAN_S,
         silence_s_max: float = SILENCE_S_MAX,
+        rotate_s: float = ROTATE_S,
     ) -> None:
+        self._recognition = recognition
+        self._rotate_s = rotate_s
         self._chosen = interfaces
         self._rescan_s = rescan_s
         self._silence_s_max = silence_s_max
@@ -67,11 +74,11 @@ class Mdns:
         """
         if self._air is not None:
             raise RuntimeError("this Mdns runs already: close it first")
-        ear = _Ear(
-            Sightings(advert.node, silence_s_max=self._silence_s_max), on_seen, on_lost, on_fault
-        )
+        own = Sightings(advert.node, self._recognition, silence_s_max=self._silence_s_max)
+        ear = _Ear(own, on_seen, on_lost, on_fault)
         net, ipv6 = _open()
-        self._air = _Air(net, ear, advert, self._chosen, ipv6=ipv6)
+        speech = _Speech(advert, self._recognition, own, self._rotate_s)
+        self._air = _Air(net, ear, speech, self._chosen, ipv6=ipv6)
         try:
             await self._air.begin(self._rescan_s)
         except _REFUSALS as refusal:
@@ -93,6 +100,40 @@ class Mdns:
             await air.end(goodbye=goodbye)
 
 
+class _Speech:
+    """Our own advert under the name of the hour."""
+
+    def __init__(
+        self, advert: Advert, recognition: Recognition, sightings: Sightings, rotate_s: float
+    ) -> None:
+        self._advert, self._recognition, self._sightings = advert, recognition, sightings
+        self._rotate_s = rotate_s
+        self._random = random.SystemRandom()
+        self.rename(0.0)
+
+    def rename(self, now: float) -> None:
+        """Go by another name from now on."""
+        self._label = new_label(self._random.randbytes(LABEL_BYTES))
+        self._sightings.name(self._label)
+        self._until = now + self._rotate_s * self._random.uniform(0.75, 1.25)
+
+    def worn(self, now: float) -> bool:
+        """It is time for another name."""
+        return now >= self._until
+
+    def service(self, interfaces: Sequence[Interface]) -> AsyncServiceInfo:
+        """What to register."""
+        advert, label = self._advert, self._label
+        return AsyncServiceInfo(
+            SERVICE_TYPE,
+            service_name(label),
+            port=advert.port,
+            properties=encode_properties(advert, label, self._recognition),
+            server=f"{label}.local.",  # the machine's own name says too much
+            parsed_addresses=list(advert.hosts or reachable(interfaces)),
+        )
+
+
 class _Air:
     """One open zeroconf: our registration, the browser, and the round of rescans."""
 
@@ -100,18 +141,18 @@ class _Air:
         self,
         net: AsyncZeroconf,
         ear: _Ear,
-        advert: Advert,
+        speech: _Speech,
         chosen: Sequence[str] | None,
         *,
         ipv6: bool,
     ) -> None:
         self._net = net
         self._ear = ear
-        self._advert = advert
+        self._speech = speech
         self._chosen = chosen
         self._ipv6 = ipv6
         self._interfaces: tuple[Interface, ...] = ()
-        self._info = _service(advert, ())
+        self._info = speech.service(())
         self._browser: AsyncServiceBrowser | None = None
         self._rounds: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
@@ -121,11 +162,12 @@ class _Air:
         core = self._net.zeroconf
         await core.async_wait_for_start()
         self._interfaces = present(self._chosen)
-        self._info = _service(self._advert, reachable(self._interfaces))
+        self._speech.rename(asyncio.get_running_loop().time())
+        self._info = self._speech.service(self._interfaces)
         await self._adopt()
         core.async_add_listener(self._ear, None)
         self._browser = AsyncServiceBrowser(core, SERVICE_TYPE, listener=self._ear)
-        # node ids are unique: probing for the name would cost a second and gain nothing
+        # names are random: probing for the name would cost a second and gain nothing
         await (await self._net.async_register_service(self._info, cooperating_responders=True))
         self._rounds = asyncio.get_running_loop().create_task(self._rescan_forever(rescan_s))
         self._rounds.add_done_callback(_stopped)
@@ -159,7 +201,13 @@ class _Air:
         if replugged(before, self._interfaces):
             # zeroconf compares addresses only and would keep sockets of the device that is gone
             await self._net.async_update_interfaces([])
-        info = _service(self._advert, reachable(self._interfaces))
+        now = asyncio.get_running_loop().time()
+        if self._speech.worn(now):
+            await self._adopt()
+            await self._rename(now)
+            self._ear.end_round()
+            return
+        info = self._speech.service(self._interfaces)
         moved = info.parsed_addresses() != self._info.parsed_addresses()
         if moved:
             self._net.zeroconf.registry.async_update(info)
@@ -167,6 +215,14 @@ class _Air:
         await self._adopt()
         await self._announce(insist=moved)
         self._ear.end_round()
+
+    async def _rename(self, now: float) -> None:
+        """The new name first, then the old one's goodbye: so nobody thinks that we have left."""
+        former = self._info
+        self._speech.rename(now)
+        self._info = self._speech.service(self._interfaces)
+        await (await self._net.async_register_service(self._info, cooperating_responders=True))
+        await (await self._net.async_unregister_service(former))
 
     async def _announce(self, *, insist: bool) -> None:
         core = self._net.zeroconf
@@ -300,7 +356,8 @@ class _Ear(zeroconf.RecordUpdateListener, zeroconf.ServiceListener):
             port=info.port,
             now=self._loop.time(),
         )
-        self._loop.call_soon(self._on_seen, advert)
+        if advert is not None:
+            self._loop.call_soon(self._on_seen, advert)
         for node in self._sightings.overdue(self._loop.time()):
             self._loop.call_soon(self._on_lost, node)
 
@@ -331,14 +388,3 @@ def _open() -> tuple[AsyncZeroconf, bool]:
         return AsyncZeroconf(interfaces=[], ip_version=zeroconf.IPVersion.V4Only), False
     except OSError as refusal:
         raise multicast_refused(refusal) from refusal
-
-
-def _service(advert: Advert, hosts: tuple[str, ...]) -> AsyncServiceInfo:
-    return AsyncServiceInfo(
-        SERVICE_TYPE,
-        service_name(advert.node),
-        port=advert.port,
-        properties=encode_properties(advert),
-        server=f"{instance_name(advert.node)}.local.",  # the machine's own name says too much
-        parsed_addresses=list(advert.hosts or hosts),
-    )

@@ -12,14 +12,16 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from conflict.identity import NodeId
+from conflict.identity import NodeId, node_id
 from conflict.signature import SigningKey
 from discovery import Peer
 from node.allowances import Allowances
 from node.belonging import Belonging
 from sync.errors import PeerUnknown
 from sync.transport import tls
+from sync.transport.channel import Channel
 from sync.transport.websocket import Dialer, Listener, WebSocketChannel
+from sync.trust.certificate import public_key
 from sync.trust.errors import TrustError
 
 LOG_EVERY_S = 60.0
@@ -94,3 +96,9 @@ class Admitting:
             self._log_at = self._loop.time() + LOG_EVERY_S
             log.info("refused", last=address, callers=dict(self._refused))
             self._refused.clear()
+
+
+def certified(channel: Channel) -> NodeId:
+    """Whose certificate it showed; TLS has proved that it is its own."""
+    assert channel.peer_certificate is not None  # noqa: S101  no handshake is done without
+    return node_id(public_key(channel.peer_certificate))

@@ -22,6 +22,9 @@ BUDGET_LOW = "budget-low"
 """Ends a link that goes on, sparing, as soon as one side calls again."""
 
 
+_SILENCE = LinkProfile(kind=LinkKind.SILENT)
+
+
 def day_of(now_ms: int) -> str:
     """UTC day of a wall-clock time, `2026-11-23`."""
     return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d")
@@ -46,15 +49,19 @@ class Allowances:
         self._profiles = dict(profiles)
         self._default = default
         self._acquaintances = acquaintances
+        self.silenced = False
+        """At a person's word, whatever is configured."""
 
     @property
     def silent(self) -> bool:
         """This node opens no socket to anybody."""
-        return self._default.kind is LinkKind.SILENT
+        return self.silenced or self._default.kind is LinkKind.SILENT
 
     def profile_of(self, node: NodeId | None) -> LinkProfile:
         """Profile of the link to a peer; None: a peer that is not known yet, so the default."""
-        if self.silent or node is None:
+        if self.silent:
+            return _SILENCE
+        if node is None:
             return self._default
         return self._profiles.get(node, self._default)
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from node.acquaintance import introduced
 from node.acting import acting_as
-from node.allowances import SILENT
 from node.belonging import Belonging
 from node.desk import Desk
 from node.engine import Engine
@@ -179,6 +178,7 @@ async def _run(
 ) -> None:
     from node.http.app import Readiness, make_app
     from node.http.listening import serve
+    from node.silence import Silence
 
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -196,18 +196,14 @@ async def _run(
         failed = engine.projector.failed
         return Readiness(failed is None, (getattr(failed, "code", "internal"),) if failed else ())
 
-    silent = peering.allowances.silent
+    desk.silencing = Silence(home, peering, settings.sync.address)
     try:
         await _listen(settings, peering)
         app = make_app(desk, _reception(desk, home), ready, lock)
         runner, port = await serve(app, settings.api.address)
         try:
-            running = Running(
-                os.getpid(),
-                str(settings.api.address._replace(port=port)),
-                SILENT if silent else str(settings.sync.address._replace(port=peering.port)),
-                str(home.token),
-            )
+            api = str(settings.api.address._replace(port=port))
+            running = Running(os.getpid(), api, desk.silencing.reached_at, str(home.token))
             announce(home, running)
             if on_ready:
                 on_ready(running)

@@ -226,8 +226,8 @@ class Desk(Membership, Protocol):
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
         "changes", "blobs_wanted", "membership", "bytes_in", "bytes_out", "link", "shed", "wanted",
-        "fetching", "quarantined", "accounts"}`. `membership`: of a theatre, as `Belonging.described`
-        says; `quarantined`: as `Quarantine.described` does.
+        "fetching", "quarantined", "accounts", "silent"}`. `membership`: of a theatre, as
+        `Belonging.described` says; `quarantined`: as `Quarantine.described` does.
 
         `link` as in `peers`, for peers that describe none; None where no links are open.
         `shed`: documents whose content was let go; `wanted`: of them, those to be fetched, and
@@ -326,6 +326,20 @@ class Desk(Membership, Protocol):
         """Close every link and answer none (True), or go back to normal."""
         ...
 
-    def set_aside(self) -> list[Json]:
-        """`{"document", "actor", "first_seq", "code", "detail", "source", "at"}`."""
+    def silence(self, *, silent: bool) -> Json:
+        """Close every socket to others (True) or open them again, also after a restart: `{"silent"}`,
+        which stays true where the configuration says so."""
+        ...
+
+    def set_aside(self, *, with_bytes: bool = False) -> list[Json]:
+        """`{"kind", "document", "actor", "first_seq", "code", "detail", "source", "at", "cause",
+        "next_step"}`, with `bytes` in base64 if they are wanted.
+
+        `kind`: `delivery`, refused at the door; `lane`, held but not opened (`source`: its author).
+        """
+        ...
+
+    def retry_set_aside(self) -> Json:
+        """Open again what was not opened, and forget what was refused at the door, so that the next
+        exchange brings it again: `{"documents", "lanes"}`, how many of each."""
         ...

@@ -46,10 +46,11 @@ class Dialling:
         """For ever."""
         while True:
             self._news.clear()
-            if not self.paused:
+            quiet = self.paused or self._allowances.silent
+            if not quiet:
                 for peer in self._table.due(self._loop.time()):
                     self._consider(peer)
-            deadline = None if self.paused else self._table.next_deadline()
+            deadline = None if quiet else self._table.next_deadline()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
                     await self._news.wait()

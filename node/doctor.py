@@ -339,7 +339,7 @@ def _content(patient: _Patient) -> Iterator[Check]:
     cure = "start the node: it opens them" if waiting else ""
     yield Check("waiting", WARN if waiting else OK, f"{counts.waiting} documents to open", cure)
     aside = counts.set_aside + counts.refused
-    cure = "tell the nodes they came from; everything else goes on" if aside else ""
+    cure = "aidstation set-aside list; everything else goes on" if aside else ""
     cause = f"{counts.set_aside} items set aside, {counts.refused} lanes refused"
     yield Check("set aside", WARN if aside else OK, cause, cure)
 

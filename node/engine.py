@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from conflict import slot
 from conflict.catalogue import fingerprint
@@ -36,7 +36,7 @@ from node.shedding import Shedding, ShedNews
 from node.workers import FAULT, KILLED, Workers
 from node.writing import Urgency, WriterThread
 from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge
-from storage.ports import Store
+from storage.ports import Store, Transaction
 from sync.authority_effects import AuthorityDiffers, AuthoritySaved, SaveAuthority
 from sync.blob_effects import BlobSaved, SaveBlobPart
 from sync.custody_effects import CustodyRefused
@@ -46,6 +46,9 @@ from sync.ports import Applied, Precedence
 BULK_SAVES = 50  # a transaction when importing: about 30 ms, so that local saves wait no longer
 JOINING_SAVES = 256  # their words to a unit fit one change
 CATALOGUE_SETTING = "catalogue"
+
+
+Result = TypeVar("Result")
 
 
 class Growth(NamedTuple):
@@ -86,7 +89,7 @@ class Engine:
         self._author = Author(key, store, entropy, catalogue)
         self._writer = WriterThread()
         self.projector = Projector(store, self._writer, workers, self._author, now_ms, catalogue)
-        self._receiver = Receiver(store, self._writer, now_ms, self._held)
+        self._receiver = Receiver(store, self._writer, now_ms, self._held, key.node)
         self.custody = CustodyLogs(key, store, self._writer, now_ms, entropy)
         self.custody.on_news(self._heed)
         self.quarantine = Quarantine(
@@ -261,6 +264,17 @@ class Engine:
             return BlobSaved(effect.hash, effect.offset + len(effect.data), complete)
 
         return self._writer.submit(Urgency.FOREIGN, job)
+
+    def retry(self, job: Callable[[Transaction], Result]) -> Result:
+        """Give what was refused another chance: `job` forgets refusals in one transaction."""
+
+        def work() -> Result:
+            with self.store.write() as transaction:
+                return job(transaction)
+
+        done = self._writer.submit(Urgency.PROJECTION, work).result()
+        self.projector.wake()
+        return done
 
     def set_setting(self, key: str, value: bytes) -> Future[None]:
         """Keep a setting, behind everything else."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from conflict.identity import NodeId
-from discovery import Advert, DiscoveryError, Mdns, MulticastUnavailable
+from discovery import Advert, DiscoveryError, Mdns, MulticastUnavailable, Recognition
 from sync import messages
 
 RETRY_S = 30.0
@@ -35,8 +35,13 @@ class Herald:
     """Adverts of the node `own`; `seen` and `lost` hear those of others. Runs on the event loop."""
 
     def __init__(
-        self, own: NodeId, seen: Callable[[Advert], None], lost: Callable[[NodeId], None]
+        self,
+        own: NodeId,
+        recognition: Recognition,
+        seen: Callable[[Advert], None],
+        lost: Callable[[NodeId], None],
     ) -> None:
+        self._recognition = recognition
         self.fault = ""
         self._own = own
         self._seen = seen
@@ -50,7 +55,7 @@ class Herald:
             return
         hosts = () if air.host in {"0.0.0.0", "::"} else (air.host,)  # noqa: S104  compared, not bound
         advert = Advert(node=self._own, port=port, protocol=messages.VERSION_MAX, hosts=hosts)
-        mdns = Mdns(list(air.interfaces) or None)
+        mdns = Mdns(self._recognition, list(air.interfaces) or None)
         try:
             await mdns.start(advert, self._seen, self._lost, _tell)
         except MulticastUnavailable as fault:

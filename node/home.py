@@ -105,6 +105,11 @@ class Home:
         return self.root / "session"
 
     @property
+    def silence(self) -> Path:
+        """There while this node is to be silent: `node/silence.py`."""
+        return self.root / "silent"
+
+    @property
     def logs(self) -> Path:
         """Folder for logs that are kept."""
         return self.root / "log"

@@ -23,6 +23,7 @@ from conflict.identity import (
 from conflict.policies.comparing import key_of, value_key
 from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
+from node import set_aside
 from node.acquaintance import Acquaintance
 from node.bundles.desk import BundleDesk
 from node.charting import Charts
@@ -40,6 +41,7 @@ from node.peering import Peering
 from node.people_desk import PeopleDesk, roster_of, without_verifiers
 from node.proving import prove
 from node.review import finding_body, saves_for
+from node.silence import Silence
 from node.status import state_words
 from node.trauma import TraumaPool, TraumaRange, default_prefix
 from node.version import VERSION
@@ -71,6 +73,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, MembershipDesk, BundleDesk):
         self._loop = loop
         self._called = dict(called or {})
         self._custody = CustodyView(engine.store, self._names)
+        self.silencing: Silence | None = None
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
         self._policy = policy
         self.roster = roster_of(engine)
@@ -205,20 +208,13 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, MembershipDesk, BundleDesk):
         still = any(one.finding.id == found.id for one in self._charts.open_findings())
         return {"finding": found.id, **written, "open": still}
 
-    def set_aside(self) -> list[Json]:
+    def set_aside(self, *, with_bytes: bool = False) -> list[Json]:
         """See `Desk`."""
-        return [
-            {
-                "document": document_text(row.item.lane.document),
-                "actor": row.item.lane.actor.hex(),
-                "first_seq": row.item.first_seq,
-                "code": row.item.code,
-                "detail": row.item.detail,
-                "source": node_text(row.source) if row.source else None,
-                "at": row.at_ms,
-            }
-            for row in self._store.set_aside_items()
-        ]
+        return set_aside.listed(self._store, with_bytes=with_bytes)
+
+    def retry_set_aside(self) -> Json:
+        """See `Desk`."""
+        return set_aside.retry(self._engine)
 
     # Status and links -----------------------------------------------------------------------
 
@@ -259,6 +255,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, MembershipDesk, BundleDesk):
             "accounts": len(self.roster.people(self._engine.now_ms()).accounts),
             "bytes_in": received,
             "bytes_out": sent,
+            "silent": bool(self._peering and self._peering.allowances.silent),
             "paused": bool(self._peering and self._peering.paused),
             "link": self._link_body(None),
             "peers": self.peers(),
@@ -319,6 +316,12 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, MembershipDesk, BundleDesk):
             raise NoPeer("this node has no links open")
         self._on_loop(self._peering.pause(paused=paused))
         return {"paused": paused}
+
+    def silence(self, *, silent: bool) -> Json:
+        """See `Desk`."""
+        if self.silencing is None:
+            raise NoPeer("this node has no links open")
+        return self._on_loop(self.silencing.set(silent=silent))
 
     def _named(self, peer: str) -> tuple[NodeId | None, Address | None]:
         matches = [

@@ -10,16 +10,17 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 import structlog
 
 from conflict.catalogue import fingerprint
-from conflict.identity import NodeId, node_id
-from discovery import Address, Peer, PeerTable
+from conflict.identity import NodeId
+from discovery import Address, Peer, PeerTable, Recognition
 from node.acquaintance import SETTING_PREFIX, Acquaintance
-from node.admitting import Admitting
+from node.admitting import Admitting, certified
 from node.allowances import BUDGET_SPENT, SILENT, Allowances
 from node.dialling import Dialling
 from node.enforcing import Enforcing
@@ -38,7 +39,6 @@ from sync.ports import Keyring, Terms
 from sync.session import Session
 from sync.transport.channel import Channel, LinkFailed
 from sync.transport.websocket import WebSocketChannel
-from sync.trust.certificate import public_key
 
 READER_THREADS = 2
 DUPLICATE = "duplicate-link"
@@ -97,7 +97,7 @@ class Peering:
             entropy=self._random,
             now_ms=now_ms,
         )
-        self._herald = Herald(engine.key.node, self._dialling.seen, self._dialling.lost)
+        self._herald = _herald(engine, self._dialling)
         self._relaying = Relaying(engine, self._links, self._open)
         self.fetching: Final = Fetching(engine, self._links, self.acquaintances)
 
@@ -130,20 +130,24 @@ class Peering:
 
         A silent node opens nothing.
         """
-        if self.allowances.silent:
-            return
-        if air is not None:
-            await self._listener.listen(air.host, air.port)
-            self._air = air
-            await self._herald.speak(air, self.port)
+        self._air = air
+        await self._speak()
         self._spawn(self._dialling.run())
+
+    async def _speak(self) -> None:
+        if self._air is None or self.allowances.silent:
+            return
+        await self._listener.listen(self._air.host, self._air.port)
+        self._air = replace(self._air, port=self.port)  # the same one after a silence
+        if not self.paused:
+            await self._herald.speak(self._air, self.port)
 
     async def close(self) -> None:
         """End all links, say goodbye."""
         self._relaying.stop()
         self._enforcing.stop()
         self.fetching.stop()
-        await self._silence(goodbye=True)
+        await self._silence(goodbye=True, code="")
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -157,15 +161,31 @@ class Peering:
             return
         self._dialling.paused = paused
         if paused:
-            await self._silence(goodbye=False)
-        elif self._air is not None:
+            await self._silence(goodbye=False, code=PAUSED)
+        elif self._air is not None and not self.allowances.silent:
             await self._herald.speak(self._air, self.port)
         self._dialling.wake()
 
-    async def _silence(self, *, goodbye: bool) -> None:
+    async def silence(self, *, silent: bool) -> None:
+        """Silent: every socket to others is closed when it returns, and nothing was said on the way.
+
+        Raises `OSError` when the address has been taken meanwhile.
+        """
+        if silent == self.allowances.silenced:
+            return
+        self.allowances.silenced = silent
+        if silent:
+            await self._silence(goodbye=False, code="")
+            await self._listener.close()
+            await self._dialer.close()
+        else:
+            await self._speak()
+        self._dialling.wake()
+
+    async def _silence(self, *, goodbye: bool, code: str) -> None:
         await self._herald.hush(goodbye=goodbye)
         for link in list(self._open):
-            link.end(PAUSED if not goodbye else "")
+            link.end(code)
         await asyncio.gather(*(link.done.wait() for link in list(self._open)))
 
     def _random(self) -> float:
@@ -199,7 +219,7 @@ class Peering:
         return await self._dialer.dial(str(address), connect_s_max=connect_s_max)
 
     async def _accept(self, channel: WebSocketChannel) -> None:
-        if not self.paused:
+        if not self.paused and not self.allowances.silent:
             await self._run(self._link(channel, Call(), leader=False))
 
     def _link(self, channel: Channel, call: Call, *, leader: bool) -> Link:
@@ -214,7 +234,7 @@ class Peering:
         session = Session(
             signer=self._engine.key,
             keyring=self._keyring,
-            certified=_certified(channel),
+            certified=certified(channel),
             greeting=greeting,
             terms=partial(self._terms, call),
             leader=leader,
@@ -371,7 +391,7 @@ class Peering:
             call.askers -= 1
 
 
-def _certified(channel: Channel) -> NodeId:
-    """Whose certificate it showed; TLS has proved that it is its own."""
-    assert channel.peer_certificate is not None  # noqa: S101  no handshake is done without
-    return node_id(public_key(channel.peer_certificate))
+def _herald(engine: Engine, dialling: Dialling) -> Herald:
+    belonging = engine.belonging
+    recognition = Recognition(lambda: belonging.secret, lambda: belonging.names)
+    return Herald(engine.key.node, recognition, dialling.seen, dialling.lost)

@@ -122,6 +122,8 @@ METHODS: Mapping[str, Needs] = {
     "sync": (May.SYNC,),
     "fetch": (May.SYNC,),
     "pause": (May.SILENCE,),
+    "silence": (May.SILENCE,),
+    "retry_set_aside": (May.SYNC,),
     "membership": (May.LOOK,),
     "authority_log": (May.LOOK,),
     "custody_positions": (May.LOOK,),
@@ -182,6 +184,8 @@ ROUTES: Mapping[str, Needs] = {
     "POST /api/sync": METHODS["sync"],
     "POST /api/fetch": METHODS["fetch"],
     "POST /api/pause": METHODS["pause"],
+    "POST /api/silence": METHODS["silence"],
+    "POST /api/set-aside/retry": METHODS["retry_set_aside"],
     "POST /api/shed": METHODS["shed"],
 }
 """By method and path of the local API."""
@@ -288,6 +292,10 @@ COMMANDS: Mapping[str, Needs] = {
     "account disable": METHODS["set_account"],
     "account passphrase": METHODS["set_passphrase"],
     "break-glass": METHODS["break_glass"],
+    "silent": METHODS["silence"],
+    "set-aside list": METHODS["set_aside"],
+    "set-aside export": METHODS["set_aside"],
+    "set-aside retry": METHODS["retry_set_aside"],
 }
 """By command. `ANYBODY`: reads no record (the machine, the configuration, the store's checksums), or asks
 for a secret of its own (the authority's key, the vault's)."""

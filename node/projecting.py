@@ -17,8 +17,9 @@ from conflict.document import Entry
 from conflict.fold import Catalogue
 from conflict.identity import DocumentId
 from conflict.slot import CATALOGUE
+from node.opened import Opened
 from node.presenting import present
-from node.workers import Opened, Workers
+from node.workers import Workers
 from node.writing import Urgency, WriterThread
 from storage.ports import Store, Transaction
 from storage.shapes import DocumentWork

@@ -21,7 +21,10 @@ async def prove(
     Opens a link where there is none, also to a manual peer and over a spent budget.
     """
     if not peering.allowances.profile_of(node).answered:
-        raise Silent("this node is silent to that peer, as configured; nothing was sent")
+        raise Silent(
+            "this node is silent to that peer, as configured or by `aidstation silent on`; "
+            "nothing was sent"
+        )
     try:
         async with asyncio.timeout(timeout_s):
             link = peering.link(node) if node is not None else None

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
+from conflict.identity import NodeId
+from node.quotas import Quotas
 from node.writing import Urgency, WriterThread
 from storage.ports import Store, Transaction
 from sync.effects import Hold, HoldDone
@@ -29,7 +31,9 @@ class Receiver:
         writer: WriterThread,
         now_ms: Callable[[], int],
         held: Callable[[Hold, Applied], None],
+        own: NodeId | None = None,
     ) -> None:
+        self._quotas = Quotas(store, own)
         self._store = store
         self._writer = writer
         self._now_ms = now_ms
@@ -75,10 +79,15 @@ class Receiver:
 
     def _apply(self, transaction: Transaction, effect: Hold) -> Applied:
         now = self._now_ms()
-        applied = transaction.hold(effect.runs, effect.source, now)
-        if effect.set_aside:
+        runs, over = self._quotas.sort(effect.runs)
+        applied = transaction.hold(runs, effect.source, now)
+        self._quotas.held(runs, applied)
+        if effect.set_aside or over:
             kept = {aside: b"".join(run.changes) for aside, run in effect.set_aside}
-            transaction.set_aside(list(kept), kept, effect.source, now)
+            items = [*kept, *(aside for aside, _ in over)]
+            transaction.set_aside(items, kept, effect.source, now)
+            more = tuple(aside for aside, _ in over)
+            applied = applied._replace(set_aside=(*applied.set_aside, *more))
         for lane, _ in applied.grown:
             if lane in self._strangers:  # its author's key has become known
                 transaction.clear_set_aside(lane)

@@ -246,10 +246,19 @@ class RemoteDesk(RemoteMembership):
         """See `Desk.pause`."""
         return self._post("/api/pause", {"paused": paused})
 
-    def set_aside(self) -> list[Json]:
+    def silence(self, *, silent: bool) -> Json:
+        """See `Desk.silence`."""
+        return self._post("/api/silence", {"silent": silent})
+
+    def set_aside(self, *, with_bytes: bool = False) -> list[Json]:
         """See `Desk.set_aside`."""
-        found: list[Json] = self._get("/api/set-aside")
+        query = {"bytes": "1"} if with_bytes else None
+        found: list[Json] = self._get("/api/set-aside", query)
         return found
+
+    def retry_set_aside(self) -> Json:
+        """See `Desk.retry_set_aside`."""
+        return self._post("/api/set-aside/retry", {})
 
     # The lock of the running node: `node/locker.py` ----------------------------------------------
 

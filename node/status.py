@@ -22,7 +22,7 @@ _ACTIONS = {
     "bad-signature": "ask the author's node for this record again",
     "equivocation": "two copies of one device write: stop one",
     "budget-spent": "goes on after 00:00Z, or now with `aidstation sync`",
-    "silent": "set another link, here or on that node, then restart",
+    "silent": "`aidstation silent off`, or set another link here or on that node, then restart",
 }
 
 

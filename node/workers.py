@@ -1,8 +1,9 @@
 """Document workers: the only processes that open foreign lanes. DESIGN §3, *Automerge behind glass*.
 
-A worker admits lanes and folds their document under a memory limit and a kill timer. A batch that
-dies is run again document by document, so one hostile lane is found and refused and costs the
-others nothing. What comes back is JSON, never a pickle: a worker is not trusted.
+A worker admits lanes and folds their document under a memory limit and a kill timer that counts its own
+processor time, so that a busy machine refuses nobody. It answers document by document: what was under
+way when it died is to blame, is opened lane by lane, and costs the others nothing. What comes back is
+JSON, never a pickle: a worker is not trusted.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import multiprocessing
 import os
 import queue
 import resource
+import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import orjson
@@ -24,43 +27,35 @@ import orjson
 from conflict.document import UNREADABLE, Entry, admit
 from conflict.errors import LaneRefused
 from conflict.fold import Catalogue
-from conflict.identity import ActorId, DocumentId
+from conflict.identity import ActorId
 from conflict.slot import CATALOGUE
 from conflict.statement import Json
-from conflict.urgency import ROUTINE_LANE, LaneUrgency, lane_urgency
+from conflict.urgency import lane_urgency
+from node.opened import LaneVerdict, Opened, decoded, encoded
 from node.presenting import present
-from storage.shapes import DocumentWork, LaneWork, ProjectionRow
+from storage.shapes import DocumentWork, LaneWork
 
-MEMORY_BYTES_MAX = 512 << 20
-BATCH_S_MAX = 10.0
-DOCUMENT_S_MAX = 2.0
+MEMORY_BYTES_MAX = 768 << 20  # beside what a worker starts with: an honest lane of 30 MB takes 700
+CPU_S = 0.5  # that opening any document may take, and so much more for what came to be opened ...
+CPU_S_PER_CHANGE = 0.001
+CPU_S_PER_BYTE = 0.3 / (1 << 20)
+CPU_S_PER_ENTRY = (
+    0.0002  # ... and for each statement that it had: five to ten times what honest ones take
+)
+HANG_S_MAX = 20.0  # without a word, and ten times what it may compute: it waits for something
+ANSWER_BYTES_MAX = MEMORY_BYTES_MAX
 START_S_MAX = 60.0
+REAP_S_MAX = 5.0
 NICENESS = 5  # holding what comes in and local saves get the processor first
 KILLED = "worker-killed"
 FAULT = "worker-fault"
 
 
-class LaneVerdict(NamedTuple):
-    """One lane: admitted with all its entries, or refused with a code. `length` in changes."""
+class _Death(NamedTuple):
+    """How a worker ended at work. `timed`: for its time, which is never somebody else's doing."""
 
-    actor: ActorId
-    length: int
-    entries: tuple[Entry, ...]
-    code: str
     detail: str
-    urgency: LaneUrgency = ROUTINE_LANE
-
-
-class Opened(NamedTuple):
-    """One document: verdicts on the lanes that awaited one, and the row that shows it.
-
-    `earlier`: how urgent the lanes that were admitted before are, by today's slots.
-    """
-
-    document: DocumentId
-    lanes: tuple[LaneVerdict, ...]
-    row: ProjectionRow | None
-    earlier: tuple[tuple[ActorId, LaneUrgency], ...] = ()
+    timed: bool
 
 
 class Workers(Protocol):
@@ -140,12 +135,15 @@ class ProcessWorkers:
 
     width = 1
 
-    def __init__(self) -> None:
+    def __init__(self, *, cpu_s: float = CPU_S, hang_s_max: float = HANG_S_MAX) -> None:
+        self._cpu_s, self._hang_s_max = cpu_s, hang_s_max
         self._turn = threading.Lock()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__])
         self._process: ForkServerProcess | None = None
         self._pipe: Connection[Json, Json] | None = None
+        self.kills = 0
+        """Workers that died or were killed at work."""
 
     def prepare(self) -> None:
         """Start the child."""
@@ -158,14 +156,15 @@ class ProcessWorkers:
             return self._open(batch)
 
     def _open(self, batch: Sequence[DocumentWork]) -> list[Opened]:
-        answer = self._ask(batch, BATCH_S_MAX if len(batch) > 1 else DOCUMENT_S_MAX)
-        if answer is not None:
-            if any(lane.code == UNREADABLE for one in answer for lane in one.lanes):
-                self.close()  # after a panic a worker may no longer be sound
-            return answer
-        if len(batch) == 1:
-            return [self._culprit(batch[0])]
-        return [self._open([work])[0] for work in batch]
+        found: list[Opened] = []
+        while due := batch[len(found) :]:
+            answered, death = self._ask(due)
+            found += answered
+            if death is not None:
+                found.append(self._blamed(due[len(answered)], death))
+        if any(lane.code == UNREADABLE for one in found for lane in one.lanes):
+            self.close()  # after a panic a worker may no longer be sound
+        return found
 
     def close(self) -> None:
         """End the child."""
@@ -176,13 +175,19 @@ class ProcessWorkers:
             self._pipe.close()
         self._process = self._pipe = None
 
-    def _culprit(self, work: DocumentWork) -> Opened:
-        """A document that kills its worker: find the lane, keep what the others show."""
-        if len(work.lanes) == 1:
-            detail = f"opening it took over {DOCUMENT_S_MAX:.0f} s or {MEMORY_BYTES_MAX >> 20} MiB"
-            lane = work.lanes[0]
-            verdict = LaneVerdict(lane.actor, len(lane.changes), (), KILLED, detail)
-            return Opened(work.document, (verdict,), None)
+    def _blamed(self, work: DocumentWork, death: _Death) -> Opened:
+        """The document under way when its worker died: find the lane, keep what the others show."""
+        if not death.timed:  # it may have been anybody's doing: the kernel's for want of memory
+            answered, again = self._ask([work])
+            if again is None:
+                return answered[0]
+            death = again
+        if len(work.lanes) <= 1:
+            lanes = (
+                LaneVerdict(lane.actor, len(lane.changes), (), KILLED, death.detail)
+                for lane in work.lanes
+            )
+            return Opened(work.document, tuple(lanes), None)
         verdicts: list[LaneVerdict] = []
         row = None
         entries: dict[ActorId, tuple[Entry, ...]] = dict(work.entries)
@@ -193,25 +198,49 @@ class ProcessWorkers:
             entries.update({one.actor: one.entries for one in opened.lanes if not one.code})
         return Opened(work.document, tuple(verdicts), row)
 
-    def _ask(self, batch: Sequence[DocumentWork], seconds: float) -> list[Opened] | None:
-        """None: the worker died or overran its time; it has been replaced."""
+    def _ask(self, batch: Sequence[DocumentWork]) -> tuple[list[Opened], _Death | None]:
+        """What was answered, and how the worker died or was ended if that is not all."""
+        answered: list[Opened] = []
+        hung = False
         try:
             pipe = self._ready()
             pipe.send([tuple(work) for work in batch])
-            if pipe.poll(seconds):
-                answer = list(_decoded(orjson.loads(pipe.recv_bytes())))
-                if [one.document for one in answer] == [work.document for work in batch]:
-                    return answer
+            for work in batch:
+                if hung := not pipe.poll(self._hang_s_max + 10 * _cpu_s(self._cpu_s, work)):
+                    break
+                one = decoded(orjson.loads(pipe.recv_bytes(ANSWER_BYTES_MAX)))
+                if one.document != work.document:
+                    break
+                answered.append(one)
         except (EOFError, OSError, ValueError, KeyError, TypeError):
-            pass  # dead, or no longer sane: either way it is replaced below
+            pass  # dead, or no longer sane: either way it is replaced
+        if len(answered) == len(batch):
+            return answered, None
+        self.kills += 1
+        return answered, self._end(hung=hung)
+
+    def _end(self, *, hung: bool) -> _Death:
+        """Replace the child at the next batch; how the present one ended."""
+        process = self._process
+        if process is not None:
+            process.join(0 if hung else REAP_S_MAX)
+        code = process.exitcode if process is not None else None
         self.close()
-        return None
+        if hung:
+            return _Death(f"opening it brought no word for {self._hang_s_max:.0f} s", timed=True)
+        if code == -signal.SIGPROF:
+            return _Death("opening it took more processor time than any lane may", timed=True)
+        most = MEMORY_BYTES_MAX >> 20
+        cause = f"opening it ended its worker twice (status {code}); more than {most} MiB does that"
+        return _Death(cause, timed=False)
 
     def _ready(self) -> Connection[Json, Json]:
         if self._pipe is None or self._process is None or not self._process.is_alive():
             self.close()
             self._pipe, child = self._context.Pipe()
-            self._process = self._context.Process(target=_serve, args=(child,), daemon=True)
+            self._process = self._context.Process(
+                target=_serve, args=(child, self._cpu_s), daemon=True
+            )
             self._process.start()
             child.close()
             if not self._pipe.poll(START_S_MAX):  # a slow start is no lane's fault
@@ -249,9 +278,10 @@ class WorkerPool:
             one.close()
 
 
-def _serve(pipe: Connection[Json, Json]) -> None:
+def _serve(pipe: Connection[Json, Json], cpu_s: float) -> None:
     """The child: limits first, then one batch after another until the parent goes."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    most = _mapped_bytes() + MEMORY_BYTES_MAX
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a panic's text may quote a record
     os.nice(NICENESS)
@@ -262,8 +292,28 @@ def _serve(pipe: Connection[Json, Json]) -> None:
             batch = pipe.recv()
         except EOFError:
             return
-        opened = [_contained(DocumentWork(*work)) for work in batch]
-        pipe.send_bytes(orjson.dumps([_encoded(one) for one in opened]))
+        for work in map(DocumentWork._make, batch):
+            signal.setitimer(signal.ITIMER_PROF, _cpu_s(cpu_s, work))  # the signal ends the process
+            answer = orjson.dumps(encoded(_contained(work)))
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            pipe.send_bytes(answer)
+
+
+def _mapped_bytes() -> int:
+    """Address space of this process: mostly libraries, nothing of any lane."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0  # no Linux: libraries count too
+
+
+def _cpu_s(least: float, work: DocumentWork) -> float:
+    """Processor time that a document may take: it follows from its size."""
+    changes = sum(len(lane.changes) for lane in work.lanes)
+    size = sum(len(raw) for lane in work.lanes for raw in lane.changes)
+    entries = sum(map(len, work.entries.values()))
+    beside = CPU_S_PER_CHANGE * changes + CPU_S_PER_BYTE * size + CPU_S_PER_ENTRY * entries
+    return least + beside
 
 
 def _contained(work: DocumentWork) -> Opened:
@@ -276,73 +326,3 @@ def _contained(work: DocumentWork) -> Opened:
             LaneVerdict(lane.actor, len(lane.changes), (), FAULT, detail) for lane in work.lanes
         ]
         return Opened(work.document, tuple(verdicts), None)
-
-
-def _encoded(opened: Opened) -> Json:
-    row = opened.row
-    return {
-        "document": opened.document.hex(),
-        "lanes": [
-            [
-                lane.actor.hex(),
-                lane.length,
-                [part for entry in lane.entries for part in entry],
-                lane.code,
-                lane.detail,
-                [*lane.urgency],
-            ]
-            for lane in opened.lanes
-        ],
-        "earlier": [[actor.hex(), [*urgency]] for actor, urgency in opened.earlier],
-        "row": row
-        and {
-            "label": row.label,
-            "open": row.open_findings,
-            "body": row.body.decode(),
-            "links": [one.hex() for one in row.links],
-            "members": [one.hex() for one in row.members],
-            "blobs": [[name.hex(), size] for name, size in row.blobs],
-        },
-    }
-
-
-def _decoded(answer: Json) -> Iterator[Opened]:
-    for one in answer:
-        document = DocumentId(bytes.fromhex(one["document"]))
-        lanes = tuple(
-            LaneVerdict(
-                ActorId(bytes.fromhex(actor)),
-                int(length),
-                tuple(map(Entry, flat[::3], flat[1::3], flat[2::3])),
-                str(code),
-                str(detail),
-                _urgency(urgency),
-            )
-            for actor, length, flat, code, detail, urgency in one["lanes"]
-        )
-        earlier = tuple(
-            (ActorId(bytes.fromhex(actor)), _urgency(urgency)) for actor, urgency in one["earlier"]
-        )
-        yield Opened(document, lanes, _row(document, one["row"]), earlier)
-
-
-URGENT_MS_MAX = 1 << 53  # a stamp is hostile input too: what a store can keep, and JSON say
-
-
-def _urgency(found: Json) -> LaneUrgency:
-    urgent_ms, summary = found
-    return LaneUrgency(min(max(int(urgent_ms), 0), URGENT_MS_MAX), bool(summary))
-
-
-def _row(document: DocumentId, row: Mapping[str, Json] | None) -> ProjectionRow | None:
-    if row is None:
-        return None
-    return ProjectionRow(
-        document,
-        row["label"],
-        row["open"],
-        row["body"].encode(),
-        tuple(DocumentId(bytes.fromhex(one)) for one in row["links"]),
-        tuple((bytes.fromhex(name), size) for name, size in row["blobs"]),
-        tuple(DocumentId(bytes.fromhex(one)) for one in row["members"]),
-    )

@@ -107,6 +107,9 @@ _AWAITING = (
     .where(_OF_DOCUMENTS, _AWAITS, run.c.last_seq <= lane.c.length)
     .order_by(lane.c.document, lane.c.actor, run.c.first_seq)
 )
+_REFUSED_AUTHORS = (
+    select(lane.c.author, func.count()).where(lane.c.refused > 0).group_by(lane.c.author)
+)
 _ENTRIES = (
     select(lane.c.document, lane.c.actor, lane.c.entries)
     .where(_OF_DOCUMENTS, lane.c.admitted > 0)
@@ -127,10 +130,23 @@ def fold_again(connection: Connection) -> None:
     connection.execute(update(document).values(dirty=True))
 
 
-def refused(connection: Connection, codes: Collection[str]) -> list[DocumentId]:
+def refused(connection: Connection, codes: Collection[str] | None) -> list[DocumentId]:
     """Documents with a lane refused with one of these codes, by the partial index on refusals."""
-    query = select(lane.c.document).where(lane.c.refused > 0, lane.c.code.in_(codes)).distinct()
+    query = select(lane.c.document).where(lane.c.refused > 0).distinct()
+    if codes is not None:
+        query = query.where(lane.c.code.in_(codes))
     return [DocumentId(one) for one in connection.scalars(query.order_by(lane.c.document))]
+
+
+def refused_authors(connection: Connection) -> dict[NodeId, int]:
+    """Authors of refused lanes, by the same index."""
+    return {NodeId(one): count for one, count in connection.execute(_REFUSED_AUTHORS)}
+
+
+def authored(connection: Connection) -> dict[NodeId, int]:
+    """Changes held by author."""
+    query = select(lane.c.author, func.sum(lane.c.length)).group_by(lane.c.author)
+    return {NodeId(one): int(count) for one, count in connection.execute(query)}
 
 
 def waiting(connection: Connection, limit: int) -> list[DocumentId]:

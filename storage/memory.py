@@ -7,12 +7,13 @@ it to them. One lock serves readers and writers; a failed transaction is taken b
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from conflict.document import Entry
-from conflict.identity import ActorId, DocumentId, DocumentKind, Lane
+from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
 from conflict.lane import set_item
 from conflict.scope import Scopes
 from storage import chains, figures, limits, memory_lanes, sketches
@@ -135,14 +136,32 @@ class MemoryStore(MemoryReader, MemoryShedding):
             waiting = sorted(self._rows.dirty.items(), key=lambda pair: (pair[1], pair[0]))
             return [document for document, _ in waiting[:limit]]
 
-    def refused(self, codes: Collection[str]) -> list[DocumentId]:
+    def refused(self, codes: Collection[str] | None) -> list[DocumentId]:
         """See `Store.refused`."""
         with self._lock:
+            rows = ((one, row) for one, lanes in self._rows.lanes.items() for row in lanes.values())
             return sorted(
-                document
-                for document, lanes in self._rows.lanes.items()
-                if any(row.refusal and row.refusal.code in codes for row in lanes.values())
+                {
+                    document
+                    for document, row in rows
+                    if row.refusal and (codes is None or row.refusal.code in codes)
+                }
             )
+
+    def refused_authors(self) -> dict[NodeId, int]:
+        """See `Store.refused_authors`."""
+        with self._lock:
+            every = (row for lanes in self._rows.lanes.values() for row in lanes.values())
+            return dict(Counter(row.author for row in every if row.refusal))
+
+    def authored(self) -> dict[NodeId, int]:
+        """See `Store.authored`."""
+        found: Counter[NodeId] = Counter()
+        with self._lock:
+            for lanes in self._rows.lanes.values():
+                for row in lanes.values():
+                    found[row.author] += row.held.length
+        return dict(found)
 
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
         """See `Store.entries`."""

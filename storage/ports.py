@@ -208,8 +208,16 @@ class Store(LaneReader, Protocol):
         """Held lanes of revoked devices, ascending."""
         ...
 
-    def refused(self, codes: Collection[str]) -> list[DocumentId]:
-        """Documents with a lane that was refused with one of these codes, ascending."""
+    def refused(self, codes: Collection[str] | None) -> list[DocumentId]:
+        """Documents with a lane that was refused with one of these codes (None: any), ascending."""
+        ...
+
+    def refused_authors(self) -> dict[NodeId, int]:
+        """Who wrote lanes that are refused, and how many of each."""
+        ...
+
+    def authored(self) -> dict[NodeId, int]:
+        """Changes held of each author: one pass over the lanes, off the sync path."""
         ...
 
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:

@@ -138,10 +138,20 @@ class SqlStore(SqlReader, ShedReading):
         with reading(self.engine) as connection:
             return suspects.listed(connection, limit)
 
-    def refused(self, codes: Collection[str]) -> list[DocumentId]:
+    def refused(self, codes: Collection[str] | None) -> list[DocumentId]:
         """See `Store.refused`."""
         with reading(self.engine) as connection:
             return admission.refused(connection, codes)
+
+    def refused_authors(self) -> dict[NodeId, int]:
+        """See `Store.refused_authors`."""
+        with reading(self.engine) as connection:
+            return admission.refused_authors(connection)
+
+    def authored(self) -> dict[NodeId, int]:
+        """See `Store.authored`."""
+        with reading(self.engine) as connection:
+            return admission.authored(connection)
 
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
         """See `Store.entries`."""

@@ -33,8 +33,10 @@ from node.cli import (
     running,
     scoping,
     securing,
+    setting_aside,
     shaping,
     shedding,
+    silencing,
     vaulting,
 )
 from node.cli.asking import KeyFile, PassphraseFile
@@ -68,8 +70,10 @@ GROUPS = (
     enrolling,
     garrisoning,
     revoking,
+    setting_aside,
     demonstrating,
     shaping,
+    silencing,
     care,
     securing,
     vaulting,

@@ -90,6 +90,7 @@ class _Api:
         router.add_get("/api/shown/{document}/{slot}", self.shown)
         router.add_get("/api/statements/{document}", self.statements)
         router.add_get("/api/set-aside", self.set_aside)
+        router.add_post("/api/set-aside/retry", self.retry_set_aside)
         router.add_post("/api/save", self.save)
         router.add_post("/api/import", self.import_saves)
         router.add_post("/api/resolve", self.resolve)
@@ -102,6 +103,7 @@ class _Api:
         router.add_post("/api/bundle/import", self.bundle_import)
         router.add_post("/api/bundle/inspect", self.bundle_inspect)
         router.add_post("/api/pause", self.pause)
+        router.add_post("/api/silence", self.silence)
 
     # --- health -----------------------------------------------------------------------------------
 
@@ -140,8 +142,13 @@ class _Api:
         async with self._slow:
             return answer(await asyncio.to_thread(self._desk.candidates, document, most))
 
-    async def set_aside(self, _request: web.Request) -> web.Response:
-        return answer(await asyncio.to_thread(self._desk.set_aside))
+    async def set_aside(self, request: web.Request) -> web.Response:
+        job = partial(self._desk.set_aside, with_bytes=request.query.get("bytes") == "1")
+        return answer(await asyncio.to_thread(job))
+
+    async def retry_set_aside(self, request: web.Request) -> web.Response:
+        fields_of(await body_of(request), {})
+        return answer(await asyncio.to_thread(self._desk.retry_set_aside))
 
     async def documents(self, request: web.Request) -> web.Response:
         kind, after = request.query.get("kind"), request.query.get("after")
@@ -267,6 +274,13 @@ class _Api:
             raise BadRequest("paused: true or false expected")
         paused = fields["paused"]
         return answer(await asyncio.to_thread(lambda: self._desk.pause(paused=paused)))
+
+    async def silence(self, request: web.Request) -> web.Response:
+        fields = fields_of(await body_of(request), {"silent": bool})
+        if "silent" not in fields:
+            raise BadRequest("silent: true or false expected")
+        silent = fields["silent"]
+        return answer(await asyncio.to_thread(lambda: self._desk.silence(silent=silent)))
 
 
 def _names(given: list[Json]) -> list[str]:

@@ -36,10 +36,11 @@ from conflict.lane import LaneRun
 from conflict.signature import SigningKey, lane_message
 from node.app import now_ms
 from node.engine import Engine
+from node.opened import Opened
 from node.presenting import present
 from node.settings import WorkersSettings
 from node.sim import bench_charts
-from node.workers import Opened, WorkerPool
+from node.workers import WorkerPool
 from storage import SqlStore
 from storage.framing import frame, pack_evidence, unframe, unpack_evidence
 from storage.shapes import DocumentWork

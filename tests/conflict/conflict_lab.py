@@ -157,15 +157,17 @@ def forge(
     return chunk(header(actor, seq, start_op, dependencies) + columns(parts))
 
 
-def runs_of_puts(key: str, count: int, *, insert: bool = False) -> Columns:
-    """`count` puts of null under one key in a few bytes: run lengths do the rest."""
+def runs_of_puts(key: str, count: int, *, insert: bool = False, value: bytes = b"") -> Columns:
+    """`count` puts of null, or of a text, under one key: run lengths say all but the text."""
     run, name = sleb(count), key.encode()
     one = sleb(-1) if count == 1 else run
+    meta = one + uleb(len(value) << 4 | 6 if value else 0)
     return (
         (KEY, one + uleb(len(name)) + name),
         (INSERT, b"\0" + uleb(count) if insert else uleb(count)),
         (ACTION, one + b"\x01"),
-        (VALUE_META, one + b"\x00"),
+        (VALUE_META, meta),
+        *([(VALUE, value * count)] if value else []),
         (PREDECESSORS, one + b"\x00"),
     )
 

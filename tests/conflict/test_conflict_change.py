@@ -199,7 +199,10 @@ REFUSED = {
     "a map made": (columns_with(x42=b"\x7f\x00"), "bad-operations"),
     "a deletion": (columns_with(x42=b"\x7f\x03"), "bad-operations"),
     "an increment": (columns_with(x42=b"\x7f\x05"), "bad-operations"),
-    "an operation too many": (bare(lab.runs_of_puts(KEY, 4097)), "bad-operations"),
+    "an operation too many": (
+        bare(lab.runs_of_puts(KEY, limits.CHANGE_OPS_MAX + 1)),
+        "bad-operations",
+    ),
     "a million operations": (bare(lab.runs_of_puts(KEY, 1 << 20)), "bad-operations"),
 }
 
@@ -210,8 +213,14 @@ def test_each_fault_has_its_code(what: str) -> None:
     assert refusal(raw) == code
 
 
-def test_the_most_operations_of_a_change_are_4096() -> None:
-    assert read_header(bare(lab.runs_of_puts(KEY, limits.CHANGE_OPS_MAX))).start_op == 1
+def test_a_change_has_no_more_operations_than_it_has_room_for_keys() -> None:
+    """Run lengths name any number of puts in a few bytes; honest ones have a key of 37 bytes each."""
+    text = b"x" * limits.OPERATION_BYTES_MIN
+    most = limits.CHANGE_OPS_MAX - 10  # and a header
+    assert read_header(bare(lab.runs_of_puts(KEY, most, value=text))).start_op == 1
+    for count in (4, 60, 1000):
+        assert refusal(bare(lab.runs_of_puts(KEY, count))) == "hollow-operations"
+    assert refusal(bare(lab.runs_of_puts(KEY, 100, value=text[:-7]))) == "hollow-operations"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +270,7 @@ def test_each_reproducer_is_refused_before_automerge_sees_it(name: str, code: st
 
 
 def test_reproducers_with_canonical_columns_are_still_refused_or_bound_to_their_seq() -> None:
-    for raw in (lab.SEQ_ZERO, forged(seq=0)):
-        assert read_header(raw).seq == 0  # refused with the lane: test_conflict_lane.py
+    assert refusal(lab.SEQ_ZERO) == "hollow-operations"
+    assert read_header(forged(seq=0)).seq == 0  # refused with the lane: test_conflict_lane.py
     assert refusal(forged(start_op=(1 << 32) - 1)) == "bad-start-op"
     assert refusal(forged(start_op=(1 << 32) - 2)) == "bad-start-op"

@@ -22,13 +22,16 @@ from typing import Any, TypeVar
 import pytest
 
 from conflict.identity import NodeId
-from discovery import Advert, DiscoveryError, Mdns
+from discovery import Advert, DiscoveryError, Mdns, Recognition
 
 WAIT_S_MAX = 20.0
 _CLONE_NEWNET = 0x40000000
 _MDNS_GROUP = "224.0.0.251"
 _IP = shutil.which("ip") or "/sbin/ip"
 Outcome = TypeVar("Outcome")
+KNOWN: set[NodeId] = set()
+"""Nodes of the one theatre that all stations belong to."""
+THEATRE = Recognition(lambda: b"a theatre secret", lambda: sorted(KNOWN))
 
 
 class Station:
@@ -36,11 +39,12 @@ class Station:
 
     def __init__(self, namespace: str | None = None, **mdns: Any) -> None:
         self.node = NodeId(os.urandom(16))  # other runs may share the loopback
+        KNOWN.add(self.node)
         self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._run, args=(namespace,), daemon=True)
         self.thread.start()
-        self.mdns = Mdns(**mdns)
+        self.mdns = Mdns(**{"recognition": THEATRE, **mdns})
 
     def _run(self, namespace: str | None) -> None:
         if namespace is not None:

@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conflict.identity import NodeId, node_text
-from discovery import Address, Advert, BadAdvert, decode_advert, encode_properties, instance_name
+from conflict.identity import NodeId
+from discovery import (
+    Address,
+    Advert,
+    BadAdvert,
+    Recognition,
+    decode_advert,
+    encode_properties,
+    new_label,
+)
 from discovery.limits import ADVERT_ADDRESSES_MAX, TXT_BYTES_MAX
 
 NODE = NodeId(bytes(range(16)))
-GOOD: dict[bytes, bytes | None] = {b"v": b"3", b"id": node_text(NODE).encode()}
+OTHER = NodeId(bytes(reversed(range(16))))
+LABEL = "00112233aabbccdd"
+
+
+def theatre(*known: NodeId, secret: bytes = b"a theatre secret") -> Recognition:
+    return Recognition(lambda: secret, lambda: known)
+
+
+OURS = theatre(OTHER, NODE)
+GOOD: dict[bytes, bytes | None] = {b"v": b"3", b"t": OURS.tag(LABEL, NODE).hex().encode()}
+
+
+def read(
+    properties: dict[bytes, bytes | None],
+    heard: Sequence[str] = ("10.0.0.5",),
+    port: int = 8470,
+    *,
+    label: str = LABEL,
+    by: Recognition = OURS,
+) -> Advert | None:
+    return decode_advert(properties, label, by, hosts=heard, port=port)
+
 
 hosts = st.lists(
     st.ip_addresses(v=4).filter(lambda ip: not (ip.is_multicast or ip.is_unspecified)).map(str),
@@ -30,8 +61,9 @@ adverts = st.builds(
 
 @given(adverts)
 def test_what_is_encoded_decodes_to_the_same_advert(advert: Advert) -> None:
-    properties = encode_properties(advert)
-    assert decode_advert(properties, hosts=advert.hosts, port=advert.port) == advert
+    by = theatre(OTHER, advert.node)
+    properties = encode_properties(advert, LABEL, by)
+    assert read(properties, advert.hosts, advert.port, by=by) == advert
 
 
 @given(
@@ -43,31 +75,50 @@ def test_any_bytes_give_an_advert_or_a_typed_refusal(
     properties: dict[bytes, bytes | None], heard: list[str], port: int
 ) -> None:
     try:
-        advert = decode_advert(properties, hosts=heard, port=port)
+        assert read(properties, heard, port) is None, "nobody guesses a tag"
     except BadAdvert:
         return
-    assert decode_advert(encode_properties(advert), hosts=advert.hosts, port=port) == advert
 
 
 def test_a_refusal_has_a_stable_code_and_quotes_little() -> None:
     with pytest.raises(BadAdvert) as refusal:
-        decode_advert({b"id": b"\x1b" * 300}, hosts=["10.0.0.5"], port=1)
+        read({b"t": b"\x1b" * 300})
     assert (refusal.value.code, refusal.value.retryable) == ("bad-advert", False)
     assert len(str(refusal.value)) < 250
 
 
-def test_an_advert_says_nothing_but_version_and_node_id() -> None:
+def test_an_advert_says_nothing_but_version_and_a_tag_of_its_name() -> None:
     advert = Advert(node=NODE, port=8470, protocol=3, hosts=("10.0.0.5",))
-    assert encode_properties(advert) == GOOD
+    assert encode_properties(advert, LABEL, OURS) == GOOD
+    said = b"".join(key + (value or b"") for key, value in GOOD.items())
+    assert NODE not in said
+    assert NODE.hex()[:8].encode() not in said
+
+
+def test_only_who_has_the_secret_and_knows_the_node_recognises_it_under_any_name() -> None:
+    assert read(GOOD) == Advert(node=NODE, port=8470, protocol=3, hosts=("10.0.0.5",))
+    assert read(GOOD, by=theatre(OTHER)) is None, "not a node that is known"
+    assert read(GOOD, by=theatre(OTHER, NODE, secret=bytes(16))) is None, "another theatre"
+    assert read(GOOD, label="ffffffffffffffff") is None, "a tag is of one name"
+
+
+def test_no_two_names_of_a_node_have_a_part_in_common() -> None:
+    advert = Advert(node=NODE, port=8470, protocol=3)
+    labels = [new_label(bytes([number]) * 8) for number in range(200)]
+    tags = {encode_properties(advert, label, OURS)[b"t"] for label in labels}
+    assert len(tags) == len(set(labels)) == 200
 
 
 def test_unknown_keys_of_newer_software_are_ignored() -> None:
     newer = GOOD | {b"zz": b"\xff\x00", b"flag": None}
-    assert decode_advert(newer, hosts=["10.0.0.5"], port=1).node == NODE
+    found = read(newer)
+    assert found is not None
+    assert found.node == NODE
 
 
 def test_addresses_keep_their_order_and_lose_repeats_and_spellings() -> None:
-    advert = decode_advert(GOOD, hosts=["FD00::0:5", "10.0.0.5", "fd00::5", "fe80::1%3"], port=8470)
+    advert = read(GOOD, ["FD00::0:5", "10.0.0.5", "fd00::5", "fe80::1%3"])
+    assert advert is not None
     assert advert.addresses == (
         Address("fd00::5", 8470),
         Address("10.0.0.5", 8470),
@@ -75,20 +126,15 @@ def test_addresses_keep_their_order_and_lose_repeats_and_spellings() -> None:
     )
 
 
-def test_the_instance_name_is_short_opaque_and_follows_the_node_id() -> None:
-    assert instance_name(NODE) == "0001020304050607"
-    assert instance_name(NODE) != instance_name(NodeId(bytes(reversed(NODE))))
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        {b"id": None},
-        {b"id": b""},
-        {b"id": node_text(NODE).upper().encode()},
-        {b"id": node_text(NODE).encode()[:-1]},
-        {b"id": node_text(NODE).encode() + b"0"},
-        {b"id": b"zz" * 16},
+        {b"t": None},
+        {b"t": b""},
+        {b"t": b"AB" * 8},
+        {b"t": b"ab" * 7},
+        {b"t": b"ab" * 8 + b"0"},
+        {b"t": b"zz" * 8},
         {b"v": None},
         {b"v": b"0"},
         {b"v": b"03"},
@@ -101,7 +147,7 @@ def test_the_instance_name_is_short_opaque_and_follows_the_node_id() -> None:
 )
 def test_a_txt_record_with_a_bad_value_is_refused(change: dict[bytes, bytes | None]) -> None:
     with pytest.raises(BadAdvert, match="advert refused"):
-        decode_advert(GOOD | change, hosts=["10.0.0.5"], port=8470)
+        read(GOOD | change)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +167,13 @@ def test_a_txt_record_with_a_bad_value_is_refused(change: dict[bytes, bytes | No
 )
 def test_addresses_at_which_no_single_host_answers_are_refused(heard: list[str]) -> None:
     with pytest.raises(BadAdvert):
-        decode_advert(GOOD, hosts=heard, port=8470)
+        read(GOOD, heard)
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_a_port_out_of_range_is_refused(port: int) -> None:
     with pytest.raises(BadAdvert, match="port"):
-        decode_advert(GOOD, hosts=["10.0.0.5"], port=port)
+        read(GOOD, port=port)
     with pytest.raises(BadAdvert, match="port"):
         Advert(node=NODE, port=port, protocol=1)
 

@@ -11,10 +11,17 @@ import pytest
 from zeroconf import NotRunningException
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from conflict.identity import node_text
-from discovery import SERVICE_TYPE, Address, Advert, Mdns, MulticastUnavailable, mdns
+from discovery import (
+    SERVICE_TYPE,
+    Address,
+    Advert,
+    Mdns,
+    MulticastUnavailable,
+    Recognition,
+    mdns,
+)
 from discovery.interfaces import Interface, present
-from tests.discovery.discovery_lab import WAIT_S_MAX, Station, multicast_on_loopback
+from tests.discovery.discovery_lab import THEATRE, WAIT_S_MAX, Station, multicast_on_loopback
 
 LOOPBACK = ["127.0.0.1"]
 
@@ -122,9 +129,8 @@ async def _publish(name: str, properties: dict[bytes, bytes | None]) -> AsyncZer
 @pytest.mark.parametrize(
     ("forge", "reason"),
     [
-        (lambda node: {b"v": b"1", b"id": node}, "not named after its node"),
-        (lambda node: {b"v": b"1", b"id": node[1:]}, "node id"),
-        (lambda node: {b"v": b"0", b"id": node}, "protocol version"),
+        (lambda tag: {b"v": b"1", b"t": tag[1:]}, "tag"),
+        (lambda tag: {b"v": b"0", b"t": tag}, "protocol version"),
     ],
 )
 def test_a_forged_advert_is_a_fault_and_no_peer(
@@ -132,14 +138,52 @@ def test_a_forged_advert_is_a_fault_and_no_peer(
 ) -> None:
     one = _station(stations).start()
     other = _station(stations)
-    name = f"forged{node_text(other.node)[:8]}"
-    net = one.do(_publish(name, forge(node_text(other.node).encode())))
+    name = f"forged{other.node.hex()[:8]}"
+    net = one.do(_publish(name, forge(THEATRE.tag(name, other.node).hex().encode())))
     try:
         assert one.until_fault("bad-advert", reason).retryable is False
         other.start()
         assert one.until_seen(other).node == other.node
     finally:
         one.do(net.async_close())
+
+
+def test_a_strangers_advert_is_neither_a_peer_nor_a_fault(stations: list[Station]) -> None:
+    one = _station(stations).start()
+    other_theatre = Recognition(lambda: b"another secret", list)
+    stranger = _station(stations, recognition=other_theatre).start()
+    friend = _station(stations).start()
+    one.until_seen(friend)
+    stranger.rescan()
+    friend.rescan()
+    one.until_seen(friend)
+    assert all(kind != "on_fault" for kind, _ in list(one.events.queue))
+    assert all(
+        what.node != stranger.node for kind, what in list(one.events.queue) if kind == "on_seen"
+    )
+
+
+def test_a_name_is_given_up_after_a_while_and_the_node_is_seen_on_under_the_next(
+    stations: list[Station],
+) -> None:
+    one = _station(stations).start()
+    other = _station(stations, rescan_s=0.1, rotate_s=0.4).start()
+    one.until_seen(other)
+    names = set()
+    while len(names) < 4:
+        one.until_seen(other)
+        names.add(other.call(lambda: other.mdns._air._info.name))  # type: ignore[union-attr]
+    assert not any(str(other.node.hex())[:8] in name for name in names)
+    lost = [what for kind, what in list(one.events.queue) if kind == "on_lost"]
+    assert lost == []
+
+
+def test_each_start_has_a_name_of_its_own(stations: list[Station]) -> None:
+    one = _station(stations).start()
+    first = one.call(lambda: one.mdns._air._info.name)  # type: ignore[union-attr]
+    one.close()
+    one.start()
+    assert one.call(lambda: one.mdns._air._info.name) != first  # type: ignore[union-attr]
 
 
 def test_an_interface_that_refuses_keeps_no_other_out(
@@ -163,7 +207,9 @@ def test_sockets_that_cannot_be_opened_are_a_typed_fault(monkeypatch: pytest.Mon
         raise PermissionError(1, "Operation not permitted")
 
     async def start() -> None:
-        await Mdns().start(Advert(node=Station().node, port=1, protocol=1), print, print, print)
+        await Mdns(THEATRE).start(
+            Advert(node=Station().node, port=1, protocol=1), print, print, print
+        )
 
     monkeypatch.setattr(mdns, "AsyncZeroconf", refuse)
     with pytest.raises(MulticastUnavailable, match="Configured peers still work") as fault:

@@ -60,6 +60,8 @@ def test_what_is_saved_on_one_end_is_read_on_both(desks: Lab) -> None:
         lambda desk: desk.custody(),
         lambda desk: desk.record_custody(one),
         lambda desk: desk.set_aside(),
+        lambda desk: desk.set_aside(with_bytes=True),
+        lambda desk: desk.retry_set_aside(),
         lambda desk: desk.shed([one], dry_run=True),
         lambda desk: desk.shed([], 0.0, dry_run=True),
         lambda desk: desk.fetch(two),
@@ -99,6 +101,7 @@ def test_errors_arrive_as_the_leaves_they_left_as(desks: Lab) -> None:
         (BadRequest, lambda desk: desk.shed([])),
         (NoPeer, lambda desk: desk.sync("bravo", 1.0)),
         (NoPeer, lambda desk: desk.pause(paused=True)),
+        (NoPeer, lambda desk: desk.silence(silent=True)),
         (BadRequest, lambda desk: desk.save([Save(document(1), (Draft(slot="no", value={}),))])),
     ):
         said = []

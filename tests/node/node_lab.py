@@ -26,8 +26,9 @@ from conflict.signature import SigningKey, VerifyingKey, lane_message
 from conflict.statement import Draft, Json, decode
 from node.desk import Save
 from node.engine import Engine
+from node.opened import Opened
 from node.presenting import present
-from node.workers import InlineWorkers, Opened, Workers
+from node.workers import InlineWorkers, Workers
 from node.writing import Urgency
 from storage.ports import Store
 from storage.shapes import DocumentWork, LaneWork

@@ -16,8 +16,9 @@ from conflict.identity import DocumentId, DocumentKind
 from conflict.statement import Draft
 from node.desk import Save
 from node.engine import Engine, Growth
+from node.opened import Opened
 from node.projecting import BATCH_DOCUMENTS
-from node.workers import InlineWorkers, Opened, ProcessWorkers
+from node.workers import InlineWorkers, ProcessWorkers
 from node.writing import Urgency
 from storage.memory import MemoryStore
 from storage.shapes import DocumentWork
@@ -73,14 +74,12 @@ def test_what_was_held_before_a_restart_is_shown_after_it(path: Path) -> None:
         assert shown(engine, EPISODE) == [{"pulse": 61}]
 
 
-def test_a_hostile_lane_is_refused_and_stops_nobody(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hostile_lane_is_refused_and_stops_nobody(path: Path) -> None:
     """Bombs in one document: its own saves and all other documents go on."""
-    monkeypatch.setattr("node.workers.BATCH_S_MAX", 1.0)
     traitor, peer = LabAuthor(1), LabAuthor(2)
     key = lab.key_of(traitor.actor, 1)
-    bomb = lab.chain(traitor.actor, lab.runs_of_puts(key, 4096), 60, 4096)
+    puts = lab.runs_of_puts(key, 1600, value=b"x" * 37)
+    bomb = lab.chain(traitor.actor, puts, 60, 1600)
     with running(open_sql(path), workers=ProcessWorkers()) as engine:
         engine.save([Save(EPISODE, (pulse(80),))])
         hold(

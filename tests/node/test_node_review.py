@@ -15,7 +15,8 @@ from conflict.statement import Draft
 from node.desk import Resolve, Save
 from node.errors import BadRequest, NotFound
 from node.local_desk import LocalDesk
-from node.workers import InlineWorkers, Opened
+from node.opened import Opened
+from node.workers import InlineWorkers
 from storage.shapes import DocumentWork
 from tests.conflict.conflict_lab import LabAuthor
 from tests.http.http_lab import engine as memory_engine

@@ -12,7 +12,8 @@ from conflict.identity import DocumentKind
 from node.desk import Save
 from node.engine import Engine
 from node.errors import BadRequest
-from node.workers import KILLED, LaneVerdict, Opened
+from node.opened import LaneVerdict, Opened
+from node.workers import KILLED
 from storage.shapes import DocumentWork
 from tests.node.node_lab import (
     EPISODE,

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from conflict.change import read_header
 from conflict.document import Entry
 from conflict.errors import LaneRefused
 from conflict.identity import ActorId, DocumentKind
+from conflict.limits import LANE_CHANGES_MAX
 from conflict.statement import Draft
-from node import workers as workers_module
 from node.workers import (
+    CPU_S,
     FAULT,
     KILLED,
     MEMORY_BYTES_MAX,
     InlineWorkers,
     ProcessWorkers,
     WorkerPool,
+    _cpu_s,
 )
 from storage.shapes import DocumentWork, LaneWork
 from tests.conflict import conflict_lab as lab
@@ -32,8 +36,11 @@ HONEST, TRAITOR = LabAuthor(1), LabAuthor(2)
 KEY = lab.key_of(TRAITOR.actor, 1)
 GOOD = lab.vitals_lane(HONEST, 3, document(1))
 HONEST_WORK = work_of((HONEST, GOOD), at=document(1))
-CPU_BOMB = lab.chain(TRAITOR.actor, lab.runs_of_puts(KEY, 4096), 60, 4096)
-MEMORY_BOMB = lab.chain(TRAITOR.actor, lab.runs_of_puts(KEY, 4096, insert=True), 512, 4096)
+OPS = 1600  # with a text of 37 bytes each: a change of 60 kB, so that there is room for a key of its own
+PUTS = lab.runs_of_puts(KEY, OPS, value=b"x" * 37)
+CPU_BOMB = lab.chain(TRAITOR.actor, PUTS, 60, OPS)
+INSERTS = lab.runs_of_puts(KEY, OPS, insert=True, value=b"x" * 37)
+MEMORY_BOMB = lab.chain(TRAITOR.actor, INSERTS, 512, OPS)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +112,8 @@ def test_a_worker_has_its_limits_before_it_reads_anything(fresh: ProcessWorkers)
     assert fresh._process is not None
     limits = Path(f"/proc/{fresh._process.pid}/limits").read_text().splitlines()
     by_name = {line[:25].strip(): line[25:].split()[0] for line in limits}
-    assert by_name["Max address space"] == str(MEMORY_BYTES_MAX)
+    beside = int(by_name["Max address space"]) - MEMORY_BYTES_MAX
+    assert 0 < beside < 400 << 20, "libraries"
     assert by_name["Max core file size"] == "0"
 
 
@@ -150,10 +158,7 @@ def test_a_pool_answers_any_batch_in_its_order(pool: WorkerPool, size: int) -> N
     assert pool.open(batch) == InlineWorkers().open(batch)
 
 
-def test_a_bomb_in_a_pool_costs_the_other_documents_nothing(
-    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workers_module, "BATCH_S_MAX", 1.0)
+def test_a_bomb_in_a_pool_costs_the_other_documents_nothing(pool: WorkerPool) -> None:
     batch = [work_of((TRAITOR, CPU_BOMB), at=document(2)), *honest_batch()]
     answer = pool.open(batch)
     assert [one.lanes[0].code for one in answer] == [KILLED, "", "", ""]
@@ -175,6 +180,7 @@ def test_each_reproducer_ends_in_a_refusal(
     assert code in {
         "not-a-change",
         "bad-operations",
+        "hollow-operations",
         "bad-start-op",
         "broken-chain",
         "wrong-actor",
@@ -289,32 +295,118 @@ def test_a_thousand_mended_mutants_each_end_in_a_verdict(processes: ProcessWorke
 
 def test_bombs_pass_every_check_that_does_not_open_them() -> None:
     for raws in (CPU_BOMB, MEMORY_BOMB):
-        assert sum(map(len, raws)) < 80_000
+        assert len(raws) <= LANE_CHANGES_MAX
         for raw in raws:
             assert read_header(raw).actor == TRAITOR.actor
 
 
-def test_a_cpu_bomb_is_killed_by_time(processes: ProcessWorkers) -> None:
-    assert refusal(processes, work_of((TRAITOR, CPU_BOMB), at=document(2))) == KILLED
+def test_run_lengths_that_name_more_than_there_is_room_for_never_reach_automerge() -> None:
+    """A change of 98 bytes with 1,600 puts in it, and the 49 bytes with 65,536."""
+    for raw in (lab.forge(TRAITOR.actor, lab.runs_of_puts(KEY, OPS)), lab.CPU_BOMB):
+        with pytest.raises(LaneRefused, match=r"hollow-operations|bad-operations"):
+            read_header(raw)
 
 
-def test_a_memory_bomb_is_killed_by_memory_alone(
-    processes: ProcessWorkers, monkeypatch: pytest.MonkeyPatch
+def test_a_cpu_bomb_is_killed_once_by_its_own_time(fresh: ProcessWorkers) -> None:
+    work = work_of((TRAITOR, CPU_BOMB), at=document(2))
+    assert refusal(fresh, work) == KILLED
+    assert fresh.kills == 1
+    (opened,) = fresh.open([work])
+    assert "processor time" in opened.lanes[0].detail
+    assert _cpu_s(CPU_S, work_of((HONEST, GOOD), at=document(1))) < 0.51
+    assert _cpu_s(CPU_S, work) < 2.0  # 3.5 MB of it
+
+
+def test_time_that_others_use_kills_no_worker(fresh: ProcessWorkers) -> None:
+    """Stopped by the system for longer than its processor time allows, it goes on as if nothing was."""
+    assert_serves(fresh)
+    assert fresh._process is not None
+    child = psutil.Process(fresh._process.pid)
+    child.suspend()
+    threading.Timer(2 * CPU_S, child.resume).start()
+    assert_serves(fresh)
+    assert fresh.kills == 0
+
+
+def test_a_worker_that_hangs_is_ended_and_the_document_refused(fresh: ProcessWorkers) -> None:
+    hanging = ProcessWorkers(hang_s_max=0.2)
+    try:
+        assert_serves(hanging)
+        assert hanging._process is not None
+        psutil.Process(hanging._process.pid).suspend()
+        (opened,) = hanging.open([HONEST_WORK])
+        assert opened.lanes[0].code == KILLED
+        assert "no word" in opened.lanes[0].detail
+        assert_serves(hanging)
+    finally:
+        hanging.close()
+
+
+def test_a_worker_that_is_killed_from_outside_is_no_lanes_fault(fresh: ProcessWorkers) -> None:
+    """The kernel's way when memory is short: SIGKILL in the middle of honest work."""
+    assert_serves(fresh)
+    assert fresh._process is not None
+    child = psutil.Process(fresh._process.pid)
+    child.suspend()
+    threading.Timer(0.3, child.kill).start()
+    assert_serves(fresh)
+    assert fresh.kills == 1
+
+
+def test_what_ends_two_workers_is_refused(fresh: ProcessWorkers) -> None:
+    """SIGKILL each time: whatever does that, the third worker is for the others."""
+    assert_serves(fresh)
+    usual, victims = fresh._ready, []
+
+    def doomed() -> object:
+        pipe = usual()
+        assert fresh._process is not None
+        victims.append(fresh._process.pid)
+        psutil.Process(victims[-1]).suspend()
+        threading.Timer(0.2, psutil.Process(victims[-1]).kill).start()
+        return pipe
+
+    fresh._ready = doomed  # type: ignore[method-assign]
+    (opened,) = fresh.open([HONEST_WORK])
+    fresh._ready = usual  # type: ignore[method-assign]
+    assert (opened.lanes[0].code, len(set(victims))) == (KILLED, 2)
+    assert "status -9" in opened.lanes[0].detail
+    assert_serves(fresh)
+
+
+@pytest.mark.parametrize(("letters", "notes"), [(15_000, 4), (100, 100)])
+def test_a_full_lane_is_opened_within_its_time_and_memory(
+    processes: ProcessWorkers, letters: int, notes: int
 ) -> None:
-    monkeypatch.setattr(workers_module, "DOCUMENT_S_MAX", 600.0)
-    assert refusal(processes, work_of((TRAITOR, MEMORY_BOMB), at=document(2))) == KILLED
+    """512 changes of 60 kB; 51,200 statements."""
+    author, at = LabAuthor(5), document(6)
+    for number in range(LANE_CHANGES_MAX):
+        author.write(at, *[note(f"{number} " + "x" * letters)] * notes)
+    (opened,) = processes.open([work_of((author, author.raws(at)), at=at)])
+    assert (opened.lanes[0].code, opened.lanes[0].detail) == ("", "")
+    assert len(opened.lanes[0].entries) == notes * LANE_CHANGES_MAX
 
 
-def test_a_bomb_in_a_batch_costs_the_other_documents_nothing(
-    processes: ProcessWorkers, monkeypatch: pytest.MonkeyPatch
+def test_a_memory_bomb_is_killed_by_memory_alone() -> None:
+    patient = ProcessWorkers(cpu_s=600.0)
+    try:
+        assert refusal(patient, work_of((TRAITOR, MEMORY_BOMB), at=document(2))) == KILLED
+        assert patient.kills == 2
+    finally:
+        patient.close()
+
+
+def test_a_bomb_in_a_batch_costs_one_kill_and_the_other_documents_nothing(
+    processes: ProcessWorkers,
 ) -> None:
-    monkeypatch.setattr(workers_module, "BATCH_S_MAX", 1.0)
+    kills = processes.kills
     bomb = work_of((TRAITOR, CPU_BOMB), at=document(2))
     before, *after = honest_batch()
     answer = processes.open([before, bomb, *after])
     assert [one.lanes[0].code for one in answer] == ["", KILLED, "", ""]
     assert [answer[0], *answer[2:]] == InlineWorkers().open([before, *after])
     assert answer[1].row is None
+    assert processes.kills == kills + 1
     assert_serves(processes)
 
 

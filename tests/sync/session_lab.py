@@ -24,6 +24,7 @@ from conflict.scope import Scopes
 from conflict.signature import SigningKey, VerifyingKey, lane_message
 from conflict.statement import Draft
 from node.belonging import Belonging
+from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge
 from storage.memory import MemoryStore
 from sync import (
     authority_effects,
@@ -313,11 +314,15 @@ class Endpoint:
         self.perform(self.session.answer(effect.ticket, answer, self.link.now))
 
     def _blob(self, effect: blob_effects.SaveBlobPart) -> None:
-        with self.node.store.write() as transaction:
-            complete = transaction.put_blob_part(
-                effect.hash, effect.offset, effect.data, effect.size
-            )
-        saved = blob_effects.BlobSaved(effect.hash, effect.offset + len(effect.data), complete)
+        reached = effect.offset + len(effect.data)
+        try:
+            with self.node.store.write() as transaction:
+                complete = transaction.put_blob_part(
+                    effect.hash, effect.offset, effect.data, effect.size
+                )
+        except (BlobMismatch, BlobMisplaced, BlobTooLarge):  # as the engine does
+            reached, complete = 0, False
+        saved = blob_effects.BlobSaved(effect.hash, reached, complete)
         self.perform(self.session.answer(effect.ticket, saved, self.link.now))
 
 
