@@ -27,7 +27,10 @@ from node.verifiers import Verifier
 from storage.ports import Store
 
 FRESH_MS = 2_000
-"""How old what was read may be: so soon does a change by another device take effect."""
+"""How old what was read may be: so soon does a change by another device take effect in a known unit."""
+
+UNITS_FRESH_MS = 60_000
+"""How old the list of units may be on a node that may hold all: listing them reads what they show."""
 
 UNITS_MAX = 1_000
 STAFF_CODE = "STAFF"
@@ -111,6 +114,8 @@ class Roster:
         self._counts: Mapping[DocumentId, int] | None = None
         self._people = People(founded=store.setting(FOUNDED) is not None)
         self._read_ms = 0
+        self._listed: Sequence[DocumentId] = ()
+        self._listed_ms = 0
 
     def people(self, now_ms: int) -> People:
         """As of at most `FRESH_MS` ago."""
@@ -125,7 +130,7 @@ class Roster:
             self._counts = None
 
     def _refresh(self, now_ms: int) -> None:
-        counts = self._store.statement_counts(self._units())
+        counts = self._store.statement_counts(self._units(now_ms))
         if counts != self._counts:
             units = [self._unit(one) for one in sorted(counts)]
             accounts = _accounts(one for one, _ in units)
@@ -139,11 +144,14 @@ class Roster:
             self._counts = counts
         self._read_ms = now_ms
 
-    def _units(self) -> Sequence[DocumentId]:
+    def _units(self, now_ms: int) -> Sequence[DocumentId]:
         if (granted := self._granted()) is not None:
             return sorted({STAFF, *granted})
-        rows = self._store.projections(DocumentKind.UNIT, limit=UNITS_MAX)
-        return sorted({STAFF, *(row.document for row in rows)})
+        if self._counts is None or not 0 <= now_ms - self._listed_ms < UNITS_FRESH_MS:
+            rows = self._store.projections(DocumentKind.UNIT, limit=UNITS_MAX)
+            self._listed = sorted({STAFF, *(row.document for row in rows)})
+            self._listed_ms = now_ms
+        return self._listed
 
     def _unit(self, document: DocumentId) -> tuple[Folded, list[Override]]:
         authors = {one.lane.actor: one.author for one in self._store.lanes(document)}
