@@ -13,6 +13,7 @@ from conflict.identity import DocumentId, DocumentKind, Lane, NodeId, document_k
 from conflict.lane import LaneRun, ShortState, Vector, set_item
 from conflict.scope import THEATRE, Scopes, own_scopes
 from storage import memory_lanes, memory_shedding, reaching, shed_lanes, shipping
+from storage.memory_audit import MemoryAudit
 from storage.memory_custody import MemoryCustody
 from storage.memory_rows import Rows
 from sync.continuing import Base, Continued
@@ -23,7 +24,7 @@ EPOCH = "epoch"
 _MODULUS = 1 << 64
 
 
-class MemoryReader(MemoryCustody):
+class MemoryReader(MemoryCustody, MemoryAudit):
     """Implements `sync.ports.LaneReader`. `view` None: everything."""
 
     def __init__(self, rows: Rows, lock: threading.RLock, view: View | None = None) -> None:

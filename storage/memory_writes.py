@@ -14,18 +14,22 @@ from storage import (
     blobs,
     holding,
     limits,
+    memory_audit,
     memory_custody,
     memory_lanes,
     memory_shedding,
     shedding,
 )
 from storage.authority import check_place
+from storage.audit_chain import AuditAck
+from storage.audit_chain import Sign as SignHead
 from storage.errors import BlobMismatch
 from storage.framing import pack_evidence
 from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun
 from storage.refilling import Base
 from storage.shapes import Freed, ProjectionRow, Refusal, SetAsideRow
 from storage.sketches import Step, step
+from sync.audit import AuditHead, AuditRow, AuditSegment, AuditVerdict
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, Position, Receipt, SetAside
 
@@ -253,6 +257,20 @@ class MemoryTransaction:
         for number, entry in enumerate(entries, after + 1):
             if number not in self._rows.authority:
                 self._rows.authority[number] = entry
+
+    def append_audit(
+        self, device: NodeId, epoch: bytes, rows: Sequence[AuditRow], sign: SignHead
+    ) -> AuditHead:
+        """See `Transaction.append_audit`."""
+        return memory_audit.append(self._rows, device, epoch, rows, sign)
+
+    def hold_audit(self, segment: AuditSegment, now_ms: int) -> tuple[AuditVerdict, AuditHead]:
+        """See `Transaction.hold_audit`."""
+        return memory_audit.hold(self._rows, segment, now_ms)
+
+    def save_audit_ack(self, garrison: NodeId, ack: AuditAck) -> None:
+        """See `Transaction.save_audit_ack`."""
+        self._rows.audit_acks[garrison] = ack
 
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
         """See `Transaction.shed`."""
