@@ -11,9 +11,19 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, insert, select
 
 from conflict.identity import NodeId
-from storage.audit_chain import OWN_BRANCH, AuditAck, Log, Plan, Sign, plan, stored
+from storage.audit_chain import (
+    OWN_BRANCH,
+    STRETCH_BYTES,
+    AuditAck,
+    Log,
+    Plan,
+    Sign,
+    plan,
+    signed_by,
+    stored,
+)
+from storage.audit_tables import audit_ack, audit_branch, audit_entry
 from storage.locks import lock_rows
-from storage.tables import audit_ack, audit_branch, audit_entry
 from storage.upsert import chunks, upsert
 from sync import audit
 from sync.audit import (
@@ -25,6 +35,8 @@ from sync.audit import (
     AuditVerdict,
     StoredAudit,
 )
+
+_ONE_SIGNATURE = 1 << 62
 
 # Reading -----------------------------------------------------------------------------------------
 
@@ -78,7 +90,7 @@ def at(
             columns.device == device, columns.branch.in_(known), columns.number.in_(some)
         )
         rows = connection.execute(query.order_by(columns.number, columns.branch))
-        found += ((branch, audit.from_bytes(raw)) for branch, raw in rows)
+        found += ((branch, one) for branch, raw in rows if (one := audit.readable(raw)))
     return found
 
 
@@ -104,9 +116,8 @@ def append(
     lock_rows(connection, [device])
     log = logs(connection, device).get(OWN_BRANCH, Log(AuditBranch(OWN_BRANCH, 1, AuditHead()), 0))
     fresh = audit.follows(log.branch.head, device, epoch, rows)
-    head = audit.entry_head(fresh[-1])
-    _add(connection, device, fresh, log, sign(head), rows[-1].at_ms)
-    return head
+    _add(connection, device, log, stored(fresh, sign, STRETCH_BYTES), fresh, rows[-1].at_ms)
+    return audit.entry_head(fresh[-1])
 
 
 def hold(
@@ -120,7 +131,8 @@ def hold(
     held = {(one.number, one.link): branch for branch, one in at(connection, device, numbers)}
     found: Plan = plan(fresh, held, known)
     if found.log is not None:
-        _add(connection, device, found.entries, found.log, segment.signature, now_ms)
+        kept = stored(found.entries, signed_by(segment.signature), _ONE_SIGNATURE)
+        _add(connection, device, found.log, kept, found.entries, now_ms)
     if found.verdict in {AuditVerdict.GAP, AuditVerdict.FULL}:
         latest = next(iter(known.values()), None)
         return found.verdict, latest.branch.head if latest else AuditHead()
@@ -130,12 +142,11 @@ def hold(
 def _add(
     connection: Connection,
     device: NodeId,
-    fresh: Sequence[AuditEntry],
     log: Log,
-    signature: bytes,
+    kept: Sequence[StoredAudit],
+    fresh: Sequence[AuditEntry],
     now_ms: int,
 ) -> None:
-    kept = stored(fresh, signature)
     rows = [
         {
             "device": device,

@@ -13,6 +13,7 @@ from sync import audit, limits
 from sync.audit import AuditBranch, AuditEntry, AuditHead, AuditVerdict, StoredAudit
 
 OWN_BRANCH = 0
+STRETCH_BYTES = limits.AUDIT_FRAME_BYTES_MAX // 2
 
 
 class AuditAck(NamedTuple):
@@ -49,10 +50,23 @@ Sign = Callable[[AuditHead], bytes]
 """Signs the head of this device's own chain."""
 
 
-def stored(entries: Sequence[AuditEntry], signature: bytes) -> list[StoredAudit]:
-    """Rows to keep: the last one carries the signature."""
-    raw = [audit.to_bytes(one) for one in entries]
-    return [*(StoredAudit(one, b"") for one in raw[:-1]), StoredAudit(raw[-1], signature)]
+def signed_by(signature: bytes) -> Sign:
+    """For entries that came signed at their end."""
+    return lambda _head: signature
+
+
+def stored(entries: Sequence[AuditEntry], sign: Sign, stretch_bytes: int) -> list[StoredAudit]:
+    """Rows to keep: the last one carries a signature, and one at least every so many bytes, so that
+    whatever is read of them has a signed end."""
+    rows: list[StoredAudit] = []
+    size = 0
+    for one in entries:
+        raw = audit.to_bytes(one)
+        size += len(raw)
+        ends = one is entries[-1] or size > stretch_bytes
+        rows.append(StoredAudit(raw, sign(audit.entry_head(one)) if ends else b""))
+        size = 0 if ends else size
+    return rows
 
 
 def plan(

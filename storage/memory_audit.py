@@ -9,7 +9,16 @@ import threading
 from collections.abc import Collection, Sequence
 
 from conflict.identity import NodeId
-from storage.audit_chain import OWN_BRANCH, AuditAck, Log, Sign, plan, stored
+from storage.audit_chain import (
+    OWN_BRANCH,
+    STRETCH_BYTES,
+    AuditAck,
+    Log,
+    Sign,
+    plan,
+    signed_by,
+    stored,
+)
 from storage.memory_rows import Rows
 from sync import audit
 from sync.audit import (
@@ -21,6 +30,8 @@ from sync.audit import (
     AuditVerdict,
     StoredAudit,
 )
+
+_ONE_SIGNATURE = 1 << 62
 
 
 class MemoryAudit:
@@ -74,11 +85,8 @@ def _logs(rows: Rows, device: NodeId) -> dict[int, Log]:
 def _at(rows: Rows, device: NodeId, numbers: Collection[int]) -> list[tuple[int, AuditEntry]]:
     branches = sorted(_logs(rows, device))
     places = [(device, branch, number) for number in sorted(set(numbers)) for branch in branches]
-    return [
-        (place[1], audit.from_bytes(rows.audit[place].entry))
-        for place in places
-        if place in rows.audit
-    ]
+    held = ((place[1], rows.audit[place].entry) for place in places if place in rows.audit)
+    return [(branch, one) for branch, raw in held if (one := audit.readable(raw))]
 
 
 def append(
@@ -88,9 +96,8 @@ def append(
     nothing = Log(AuditBranch(OWN_BRANCH, 1, AuditHead()), 0)
     log = _logs(rows, device).get(OWN_BRANCH, nothing)
     fresh = audit.follows(log.branch.head, device, epoch, given)
-    head = audit.entry_head(fresh[-1])
-    _add(rows, device, fresh, log, sign(head), given[-1].at_ms)
-    return head
+    _add(rows, device, log, stored(fresh, sign, STRETCH_BYTES), fresh, given[-1].at_ms)
+    return audit.entry_head(fresh[-1])
 
 
 def hold(rows: Rows, segment: AuditSegment, now_ms: int) -> tuple[AuditVerdict, AuditHead]:
@@ -101,7 +108,8 @@ def hold(rows: Rows, segment: AuditSegment, now_ms: int) -> tuple[AuditVerdict, 
     held = {(one.number, one.link): branch for branch, one in _at(rows, device, numbers)}
     found = plan(fresh, held, known)
     if found.log is not None:
-        _add(rows, device, found.entries, found.log, segment.signature, now_ms)
+        kept = stored(found.entries, signed_by(segment.signature), _ONE_SIGNATURE)
+        _add(rows, device, found.log, kept, found.entries, now_ms)
     if found.verdict in {AuditVerdict.GAP, AuditVerdict.FULL}:
         latest = next(iter(known.values()), None)
         return found.verdict, latest.branch.head if latest else AuditHead()
@@ -111,12 +119,11 @@ def hold(rows: Rows, segment: AuditSegment, now_ms: int) -> tuple[AuditVerdict, 
 def _add(
     rows: Rows,
     device: NodeId,
-    fresh: Sequence[AuditEntry],
     log: Log,
-    signature: bytes,
+    kept: Sequence[StoredAudit],
+    fresh: Sequence[AuditEntry],
     now_ms: int,
 ) -> None:
-    kept = stored(fresh, signature)
     for entry, one in zip(fresh, kept, strict=True):
         rows.audit[device, log.branch.branch, entry.number] = one
     grown = log.grown(fresh, sum(len(one.entry) for one in kept))

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Sequence,
     Table,
     Text,
@@ -22,7 +21,8 @@ from sqlalchemy import (
     true,
 )
 
-metadata = MetaData()
+from storage.audit_tables import audit_ack, audit_branch, audit_entry
+from storage.metadata import metadata
 
 # --- truth -------------------------------------------------------------------------------------
 
@@ -207,43 +207,6 @@ refill = Table(
 )
 """Signed runs of a lane that is coming back, from its first change on; they go into `run` together,
 once their chain ends in the head that was let go."""
-
-audit_branch = Table(
-    "audit_branch",
-    metadata,
-    Column("device", LargeBinary, primary_key=True),
-    Column("branch", Integer, primary_key=True, autoincrement=False),
-    Column("first", BigInteger, nullable=False),
-    Column("epoch", LargeBinary, nullable=False),
-    Column("number", BigInteger, nullable=False),
-    Column("link", LargeBinary, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("grown_ms", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""How far each device's audit log is here (`audit_chain.py`); `epoch`, `number`, `link`: its head."""
-audit_entry = Table(
-    "audit_entry",
-    metadata,
-    Column("device", LargeBinary, primary_key=True),
-    Column("branch", Integer, primary_key=True, autoincrement=False),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("entry", LargeBinary, nullable=False),
-    Column("signature", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""Entries of those logs as written; `signature` is empty but at the end of a transaction or frame."""
-audit_ack = Table(
-    "audit_ack",
-    metadata,
-    Column("garrison", LargeBinary, primary_key=True),
-    Column("epoch", LargeBinary, nullable=False),
-    Column("number", BigInteger, nullable=False),
-    Column("short", LargeBinary, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""What garrisons say to hold of this device's own audit log."""
 
 setting = Table(
     "setting",

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 
-from sync import blob_effects, continuing, custody_effects, effects, lane_effects, shed_effects
+from sync import (
+    audit_effects,
+    blob_effects,
+    continuing,
+    custody_effects,
+    effects,
+    lane_effects,
+    shed_effects,
+)
+from sync.audit_exchange import AuditExchange
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
 from sync.effects import Effect
@@ -49,5 +58,9 @@ ANSWERS: dict[type, Taker] = {
     shed_effects.ReleasedRead: in_part("_shed", ShedExchange.looked),
     shed_effects.RefillsRead: in_part("_shed", ShedExchange.refills_read),
     shed_effects.ReleasedSaved: in_part("_shed", ShedExchange.released_saved),
+    audit_effects.AuditRead: in_part("_audit", AuditExchange.looked),
+    audit_effects.AuditLocated: in_part("_audit", AuditExchange.located),
+    audit_effects.AuditRowsRead: in_part("_audit", AuditExchange.rows),
+    audit_effects.AuditSaved: in_part("_audit", AuditExchange.saved),
     shed_effects.HeardSaved: in_part("_shed", ShedExchange.heard_saved),
 }

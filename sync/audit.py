@@ -9,7 +9,7 @@ PROTOCOL.md, *Audit*. Pure.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +25,7 @@ LINK_SHORT_BYTES = 8
 NO_LINK = bytes(LINK_BYTES)
 NO_EPOCH = bytes(ID_BYTES)
 OK = "ok"
+NUMBER_MAX = 1 << 48
 _ENTRY_DOMAIN = b"aidstation/audit/1"
 _HEAD_DOMAIN = b"aidstation/audit-head/1"
 _ELLIPSIS = "…"
@@ -194,13 +195,6 @@ def chained(segment: AuditSegment) -> list[AuditEntry]:
     return follows(before, segment.device, segment.epoch, segment.rows)
 
 
-def segment_of(entries: Sequence[AuditEntry]) -> AuditSegment:
-    """The entries from the first on that are of its epoch, unsigned. At least one is given."""
-    first = entries[0]
-    rows = tuple(one.row for one in entries if one.epoch == first.epoch)
-    return AuditSegment(first.device, first.epoch, first.number, first.previous, rows)
-
-
 # Signed heads -----------------------------------------------------------------------------------
 
 
@@ -237,6 +231,14 @@ def from_bytes(data: bytes) -> AuditEntry:
     if not number or to_bytes(entry) != data:
         raise BadFrame("not the one encoding of an audit entry")
     return entry
+
+
+def readable(data: bytes) -> AuditEntry | None:
+    """The entry; None: these bytes are none, as where somebody changed what was stored."""
+    try:
+        return from_bytes(data)
+    except (BadFrame, FrameTooLarge):
+        return None
 
 
 def row_bytes(row: AuditRow) -> bytes:

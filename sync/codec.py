@@ -15,7 +15,7 @@ import msgpack
 from conflict.identity import ID_BYTES, NONCE_BYTES, DocumentId, NodeId
 from conflict.lane import DIGEST_BYTES
 from conflict.signature import SIGNATURE_BYTES
-from sync import fields, limits, messages
+from sync import audit_frames, fields, limits, messages
 from sync.errors import BadFrame, FrameTooLarge, UnknownMessage
 from sync.leb128 import bound
 from sync.messages import Message
@@ -319,6 +319,8 @@ _TYPES: dict[type, int] = {
     messages.Released: 20,
     messages.Heard: 21,
     messages.Withheld: 22,
+    messages.AuditHave: 23,
+    messages.Audit: 24,
 }
 
 PART, ACK = _TYPES[messages.Part], _TYPES[messages.Ack]
@@ -343,6 +345,8 @@ _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
     18: lambda one: ([list(item) for item in one.logs],),
     20: lambda one: (one.through, one.total, b"".join(one.documents)),
     22: lambda one: (b"".join(one.documents),),
+    23: audit_frames.have_body,
+    24: audit_frames.audit_body,
 }
 
 _DECODERS: dict[int, Callable[..., Message]] = {
@@ -368,4 +372,6 @@ _DECODERS: dict[int, Callable[..., Message]] = {
     20: _released,
     21: lambda through, total: messages.Heard(fields.number(through), fields.number(total)),
     22: lambda packed: messages.Withheld(fields.documents(packed)),
+    23: audit_frames.have,
+    24: audit_frames.audit,
 }

@@ -13,6 +13,7 @@ from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import Scopes
 from sync import continuing
+from sync.audit_effects import AuditAnswer, AuditNotice, AuditQuestion, AuditWrite
 from sync.blob_effects import BlobAnswer, ReadBlob, ReadBlobsWanted, SaveBlobPart
 from sync.custody_effects import CustodyAnswer, CustodyQuestion, CustodyRefused, SaveCustody
 from sync.lane_effects import LaneAnswer, LaneRead, LanesShown
@@ -171,6 +172,7 @@ Read = (
     | ReadBlob
     | continuing.ReadBases
     | CustodyQuestion
+    | AuditQuestion
     | ShedRead
 )
 
@@ -195,7 +197,7 @@ class SaveReceipts(NamedTuple):
     receipts: tuple[Receipt, ...]
 
 
-Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody | ShedWrite
+Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody | ShedWrite | AuditWrite
 
 # The rest ----------------------------------------------------------------------------------------
 
@@ -240,7 +242,7 @@ class PeerRefused(NamedTuple):
     detail: str
 
 
-Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused | ShedNotice
+Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused | ShedNotice | AuditNotice
 Effect = Read | Write | Close | Notice
 
 # Answers -----------------------------------------------------------------------------------------
@@ -362,5 +364,6 @@ Answer = (
     | HoldDone
     | continuing.BasesRead
     | CustodyAnswer
+    | AuditAnswer
     | ShedAnswer
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 
 import pytest
 
@@ -116,6 +117,19 @@ def _append_and_fail(store: Store) -> None:
     with store.write() as transaction:
         transaction.append_audit(DEVICE, FIRST, rows(1), lambda _: b"")
         raise RuntimeError
+
+
+def test_a_long_transaction_has_signed_entries_in_between(store: Store) -> None:
+    append(store, 200, text="x" * 190)
+    entries = all_of(store)
+    signed = [at for at, one in enumerate(entries) if one.signature]
+    assert signed[-1] == 199
+    sizes = [len(one.entry) for one in entries]
+    parts = pairwise([0, *(at + 1 for at in signed)])
+    assert max(sum(sizes[a:b]) for a, b in parts) <= limits.AUDIT_FRAME_BYTES_MAX
+    assert len(signed) < 10
+    (branch,) = store.audit_branches(DEVICE)
+    assert check(store, branch) is None
 
 
 def test_entries_are_read_a_page_at_a_time_and_by_number(store: Store) -> None:
