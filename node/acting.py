@@ -6,6 +6,7 @@ and tasks copy it; a bare executor does not) and nothing in between has to pass 
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -40,3 +41,11 @@ def act_as(who: Acting) -> Iterator[None]:
         yield
     finally:
         _ACTING.reset(token)
+
+
+def system_user() -> str:
+    """`os:ruiz`: who runs this process, as the operating system says; empty: it does not say."""
+    try:
+        return f"os:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return ""

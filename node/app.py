@@ -17,7 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from node.acquaintance import introduced
+from node.acting import Acting, act_as, system_user
 from node.allowances import SILENT
+from node.audited_desk import AuditedDesk
 from node.belonging import Belonging
 from node.desk import Desk
 from node.engine import Engine
@@ -68,7 +70,9 @@ def open_desk(home: Home, settings: Settings) -> Iterator[Desk]:
         name, role = settings.node.name, settings.node.role
         called = {**engine.belonging.names, **_called(settings)}
         trauma, policy = _trauma(settings, engine), settings.hold.policy
-        yield LocalDesk(engine, name, role, trauma=trauma, called=called, policy=policy)
+        desk = LocalDesk(engine, name, role, trauma=trauma, called=called, policy=policy)
+        with act_as(Acting(person=system_user())):
+            yield AuditedDesk(desk, engine.audit)
 
 
 def open_store(home: Home, settings: Settings) -> SqlStore:
@@ -129,7 +133,8 @@ async def _run(
     silent = peering.allowances.silent
     try:
         await _listen(settings, peering)
-        app = make_app(desk, new_token(home), ready)
+        audited, refused = AuditedDesk(desk, engine.audit), engine.audit.unauthorised
+        app = make_app(audited, new_token(home), ready, refused)
         runner, port = await serve(app, settings.api.address)
         try:
             running = Running(

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from conflict.identity import Lane, NodeId
 from node.engine import Engine
-from sync import blob_effects, continuing, custody_effects, effects, shed_effects
+from sync import audit_effects, blob_effects, continuing, custody_effects, effects, shed_effects
 from sync.effects import Answer, Effect, Phase, Read
 from sync.ports import LaneReader, Precedence
 from sync.reading import perform
@@ -103,6 +103,7 @@ class Link:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.channel.close()
             self.session.abandon()
+            self._engine.audit_sync.ended(self.peer, self.end_code)
             self.changed.set()
             self.done.set()
         return self.end_code
@@ -118,6 +119,10 @@ class Link:
     def custody_grown(self, *, relayed: bool) -> None:
         """A garrison's custody log grew here. Call on the loop."""
         self._put(lambda now: self.session.custody_grown(now, relayed=relayed))
+
+    def audit_grown(self) -> None:
+        """Our own audit log grew. Call on the loop."""
+        self._put(self.session.audit_grown)
 
     def released(self) -> None:
         """Content was let go here, or is here again. Call on the loop."""
@@ -231,7 +236,12 @@ class Link:
                     self.end_code = self.end_code or code
                 case effects.SaveReceipts():
                     self._write(None, self._engine.save_receipts(effect))
-                case effects.Hold() | blob_effects.SaveBlobPart() | custody_effects.SaveCustody():
+                case (
+                    effects.Hold()
+                    | blob_effects.SaveBlobPart()
+                    | custody_effects.SaveCustody()
+                    | audit_effects.SaveAudit()
+                ):
                     self._write(effect.ticket, self._save(effect))
                 case shed_effects.SaveReleased() | shed_effects.SaveHeard():
                     self._write(effect.ticket, self._engine.shedding.save(effect))
@@ -243,9 +253,15 @@ class Link:
                         self.channel.bound(
                             bytes_in_buffer=profile.credit_bytes, rate_bits_s=profile.rate_bits_s
                         )
+                    self._engine.audit_sync.linked(node)
                     self._notice(self, effect)
-                case custody_effects.CustodyRefused():
-                    self._engine.custody.refused(effect)
+                case (
+                    custody_effects.CustodyRefused()
+                    | audit_effects.SaveAuditAck()
+                    | audit_effects.AuditRefused()
+                    | audit_effects.AuditSurpassed()
+                ):
+                    self._of_logs(effect)
                 case (
                     effects.Entered()
                     | effects.Outdated()
@@ -260,7 +276,11 @@ class Link:
                     self._reads.put_nowait(effect)
 
     def _save(
-        self, effect: effects.Hold | blob_effects.SaveBlobPart | custody_effects.SaveCustody
+        self,
+        effect: effects.Hold
+        | blob_effects.SaveBlobPart
+        | custody_effects.SaveCustody
+        | audit_effects.SaveAudit,
     ) -> Future[Any]:
         match effect:
             case effects.Hold():
@@ -269,6 +289,24 @@ class Link:
                 return self._engine.save_blob_part(effect)
             case custody_effects.SaveCustody():
                 return self._engine.custody.save(effect, self.peer)
+            case audit_effects.SaveAudit():
+                return self._engine.audit_sync.save(effect)
+
+    def _of_logs(
+        self,
+        effect: custody_effects.CustodyRefused
+        | audit_effects.SaveAuditAck
+        | audit_effects.AuditNotice,
+    ) -> None:
+        match effect:
+            case custody_effects.CustodyRefused():
+                self._engine.custody.refused(effect)
+            case audit_effects.SaveAuditAck():
+                self._write(None, self._engine.audit_sync.acknowledge(effect))
+            case audit_effects.AuditRefused():
+                self._engine.audit_sync.refused(effect)
+            case audit_effects.AuditSurpassed():
+                self._engine.audit_sync.surpassed(effect)
 
     def _write(self, ticket: int | None, future: Future[Any]) -> None:
         def done(finished: Future[Any]) -> None:

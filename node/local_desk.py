@@ -27,6 +27,7 @@ from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
 from node import persons
 from node.acquaintance import Acquaintance
+from node.audit_desk import AuditDesk
 from node.charting import Charts
 from node.custody import at_garrison_ms
 from node.custody_view import CustodyView
@@ -48,7 +49,7 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk):
+class LocalDesk(HoldDesk, AuditDesk):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
@@ -69,7 +70,7 @@ class LocalDesk(HoldDesk):
         self._peering = peering
         self._loop = loop
         self._called = dict(called or {})
-        self._custody = CustodyView(engine.store, self._names)
+        self._custody = CustodyView(engine.store, self._names, engine.audit_sync.unheld)
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
         self._policy = policy
         self.hold = HoldSet(engine.store, engine.shedding, self._charts, engine.now_ms)

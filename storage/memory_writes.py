@@ -20,9 +20,9 @@ from storage import (
     memory_shedding,
     shedding,
 )
-from storage.authority import check_place
 from storage.audit_chain import AuditAck
 from storage.audit_chain import Sign as SignHead
+from storage.authority import check_place
 from storage.errors import BlobMismatch
 from storage.framing import pack_evidence
 from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun

@@ -17,8 +17,8 @@ from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import NOBODY
 from storage import (
     audiences,
-    authority,
     audit,
+    authority,
     bases,
     blobs,
     counting,

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from node.cli import (
+    auditing,
     care,
     charts,
     configuring,
@@ -46,6 +47,7 @@ GROUPS = (
     running,
     reading,
     keeping,
+    auditing,
     shedding,
     charts,
     reviewing,

@@ -31,6 +31,7 @@ SHED_AGE_S_MAX = 10_000 * 86_400
 SYNC_S_MAX = 600.0
 _SLOW_MAX = 2
 _SYNC_S = 60.0
+_DIGITS_MAX = 15
 
 
 class Readiness(NamedTuple):
@@ -40,11 +41,15 @@ class Readiness(NamedTuple):
     causes: tuple[str, ...] = ()
 
 
-def make_app(desk: Desk, token: str, ready: Callable[[], Readiness]) -> web.Application:
-    """The application; it owns neither the desk nor the socket."""
-    app = web.Application(
-        middlewares=[errors, known_host, needs_token(token)], client_max_size=BODY_BYTES_MAX
-    )
+def make_app(
+    desk: Desk,
+    token: str,
+    ready: Callable[[], Readiness],
+    refused: Callable[[], None] = lambda: None,
+) -> web.Application:
+    """The application; it owns neither the desk nor the socket. `refused`: a request had no token."""
+    guards = [errors, known_host, needs_token(token, refused)]
+    app = web.Application(middlewares=guards, client_max_size=BODY_BYTES_MAX)
     _Api(desk, ready).add_routes(app.router)
     return app
 
@@ -73,6 +78,9 @@ class _Api:
         router.add_get("/api/shown/{document}/{slot}", self.shown)
         router.add_get("/api/statements/{document}", self.statements)
         router.add_get("/api/set-aside", self.set_aside)
+        router.add_get("/api/audit/logs", self.audit_logs)
+        router.add_get("/api/audit/rows", self.audit_rows)
+        router.add_get("/api/audit/verify", self.audit_verify)
         router.add_post("/api/save", self.save)
         router.add_post("/api/import", self.import_saves)
         router.add_post("/api/resolve", self.resolve)
@@ -149,6 +157,24 @@ class _Api:
     async def statements(self, request: web.Request) -> web.Response:
         document = decode_document(request.match_info["document"], "document")
         return answer(await asyncio.to_thread(self._desk.statements, document))
+
+    async def audit_logs(self, _request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.audit_logs))
+
+    async def audit_rows(self, request: web.Request) -> web.Response:
+        given = request.query
+        device, limit = (
+            given.get("device", ""),
+            _whole(given.get("limit", "100"), "limit", PAGE_MAX),
+        )
+        branch, after = (_number(given.get(name, "0"), name) for name in ("branch", "after"))
+        export = given.get("export") == "true"
+        ask = partial(self._desk.audit_rows, device, branch, after, limit, export=export)
+        return answer(await asyncio.to_thread(ask))
+
+    async def audit_verify(self, _request: web.Request) -> web.Response:
+        async with self._slow:
+            return answer(await asyncio.to_thread(self._desk.audit_verify))
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -248,4 +274,10 @@ def _fields(body: Json, kinds: Mapping[str, type | tuple[type, ...]]) -> dict[st
 def _whole(text: str, where: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
         raise BadRequest(f"{where}: a whole number within 1..{most} expected")
+    return int(text)
+
+
+def _number(text: str, where: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+        raise BadRequest(f"{where}: a number expected")
     return int(text)

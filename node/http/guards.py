@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -114,8 +115,9 @@ def names_this_machine(host_header: str, local_address: str) -> bool:
         return False
 
 
-def needs_token(token: str) -> Middleware:
-    """Middleware that lets only the token's holder past, except to `OPEN` routes."""
+def needs_token(token: str, refused: Callable[[], None]) -> Middleware:
+    """Middleware that lets only the token's holder past, except to `OPEN` routes; `refused` hears of
+    each who was not."""
     expected = f"Bearer {token}".encode()
 
     @web.middleware
@@ -125,6 +127,7 @@ def needs_token(token: str) -> Middleware:
         given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
         if open_route or hmac.compare_digest(given, expected):
             return await handler(request)
+        refused()
         return refusal(_UNAUTHORISED)
 
     return authorised
