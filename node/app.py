@@ -130,17 +130,18 @@ async def _run(
         failed = engine.projector.failed
         return Readiness(failed is None, (getattr(failed, "code", "internal"),) if failed else ())
 
-    silent = peering.allowances.silent
     try:
         await _listen(settings, peering)
-        audited, refused = AuditedDesk(desk, engine.audit), engine.audit.unauthorised
-        app = make_app(audited, new_token(home), ready, refused)
+        refused = engine.audit.unauthorised
+        app = make_app(AuditedDesk(desk, engine.audit), new_token(home), ready, refused)
         runner, port = await serve(app, settings.api.address)
         try:
             running = Running(
                 os.getpid(),
                 str(settings.api.address._replace(port=port)),
-                SILENT if silent else str(settings.sync.address._replace(port=peering.port)),
+                SILENT
+                if peering.allowances.silent
+                else str(settings.sync.address._replace(port=peering.port)),
                 str(home.token),
             )
             announce(home, running)

@@ -95,6 +95,7 @@ def export(
         str, typer.Option(help="Only entries from this time on: 2026-11-23T06:00Z.")
     ] = "",
     device: Device = "",
+    as_json: AsJson = False,
 ) -> None:
     """Audit entries as FHIR R4 AuditEvent, one JSON object a line; all logs held, or one device's."""
     from node.fhir.audit_events import event_line
@@ -107,7 +108,10 @@ def export(
                 if row["readable"] and row["at_ms"] >= since_ms:
                     file.write(event_line(row, log["branch"], log["name"]))
                     count += 1
-    say(f"{count} entries written to {out}")
+    if as_json:
+        say_json({"entries": count, "file": str(out)})
+    else:
+        say(f"{count} entries written to {out}")
 
 
 def _logs(desk: Desk, device: str) -> list[Any]:
