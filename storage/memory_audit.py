@@ -55,7 +55,8 @@ class MemoryAudit:
                 return []
             first = max(after + 1, log[0].branch.first)
             last = min(log[0].branch.head.number, first + limit - 1)
-            return [self._rows.audit[device, branch, one] for one in range(first, last + 1)]
+            places = ((device, branch, one) for one in range(first, last + 1))
+            return [self._rows.audit[one] for one in places if one in self._rows.audit]
 
     def audit_at(self, device: NodeId, numbers: Collection[int]) -> list[tuple[int, AuditEntry]]:
         """See `AuditReader.audit_at`."""
