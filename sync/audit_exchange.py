@@ -38,6 +38,7 @@ class AuditExchange:
         self._peer: messages.Hello | None = None
         self._thin = False
         self._begun = False
+        self._early: messages.AuditHave | None = None  # said before we knew which way it goes
         self._sends = False  # the peer takes our log
         self._receives = False  # we take the peer's
         self._number = 0  # of our own last entry
@@ -58,13 +59,16 @@ class AuditExchange:
         if self._peer is not None:
             yield audit_effects.ReadAudit(self._ticket(), self._own, self._peer.node)
 
-    def looked(self, answer: audit_effects.AuditRead) -> None:
+    def looked(self, answer: audit_effects.AuditRead) -> Iterator[Effect]:
         """Which way it goes, and how far our own log is."""
         self._sends, self._receives = answer.sends, answer.receives
         self._number = answer.number
         if self._receives and not self._begun:
             self._tell([one.head for one in answer.branches] or [AuditHead()])
         self._begun = True
+        early, self._early = self._early, None
+        if early is not None:
+            yield from self.have(early)
 
     def _tell(self, heads: Iterable[AuditHead]) -> None:
         assert self._peer is not None  # noqa: S101  told to a proven peer only
@@ -81,6 +85,9 @@ class AuditExchange:
     def have(self, have: messages.AuditHave) -> Iterator[Effect]:
         """The garrison says what it has of ours; or its device asks what we have of its."""
         assert self._peer is not None  # noqa: S101  after the proof only
+        if not self._begun:
+            self._early = have
+            return
         own = have.device == self._own and self._sends
         if own or (have.device == self._peer.node and self._receives):
             if self._locating >= 2 * limits.AUDIT_WINDOW:

@@ -196,6 +196,28 @@ def test_a_cut_anywhere_loses_nothing_and_the_rest_follows() -> None:
         assert heads(garrison, device) == {0: own(device)}
 
 
+def test_a_garrison_that_speaks_before_our_store_has_answered_is_heard() -> None:
+    device, garrison = nodes()
+    device.note(3)
+    link = Link(device, garrison)
+    slow = link.ends[0]
+    held: list[Effect] = []
+    perform = slow._one
+
+    def later(effect: Effect) -> None:
+        if isinstance(effect, audit_effects.ReadAudit) and not held:
+            held.append(effect)
+        else:
+            perform(effect)
+
+    slow._one = later  # type: ignore[method-assign]
+    link.settle()
+    assert heads(garrison, device) == {}
+    slow.perform(held)
+    link.settle()
+    assert heads(garrison, device) == {0: own(device)}
+
+
 # Rollback, copies, garrisons that lost something ---------------------------------------------
 
 
