@@ -112,6 +112,7 @@ class Audit:
     ) -> None:
         self._key = key
         self._store = store
+        self.epoch = store.epoch()  # of the store; whoever renews it says so here
         self._writer = writer
         self._now_ms = now_ms
         self._pace_s = pace_s
@@ -254,8 +255,7 @@ class Audit:
         rows = taken.written(self._now_ms())
         if not rows:
             return None
-        device, epoch = self._key.node, self._store.epoch()
-        return transaction.append_audit(device, epoch, rows, self._sign)
+        return transaction.append_audit(self.device, self.epoch, rows, self._sign)
 
     def _sign(self, head: AuditHead) -> bytes:
         return audit.sign_head(self._key.node, head, self._key)

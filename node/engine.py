@@ -125,7 +125,7 @@ class Engine:
 
     def _heed(self, news: CustodyNews) -> None:
         if news.renewed:
-            self.epoch = self.store.epoch()
+            self.epoch = self.audit.epoch = self.store.epoch()
 
     # Local writes ---------------------------------------------------------------------------
 

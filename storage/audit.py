@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from conflict.identity import NodeId
 from storage.audit_chain import (
@@ -24,7 +24,7 @@ from storage.audit_chain import (
 )
 from storage.audit_tables import audit_ack, audit_branch, audit_entry
 from storage.locks import lock_rows
-from storage.upsert import chunks, upsert
+from storage.upsert import chunks, upsert, write_rows
 from sync import audit
 from sync.audit import (
     AuditBranch,
@@ -41,21 +41,22 @@ _ONE_SIGNATURE = 1 << 62
 # Reading -----------------------------------------------------------------------------------------
 
 
+_LOGS = (
+    select(
+        *(audit_branch.c[name] for name in ("branch", "first", "epoch", "number", "link", "size"))
+    )
+    .where(audit_branch.c.device == bindparam("its_device"))
+    .order_by(audit_branch.c.grown_ms.desc(), audit_branch.c.branch.desc())
+)
+_INSERT = insert(audit_entry)
+
+
 def logs(connection: Connection, device: NodeId) -> dict[int, Log]:
     """Every branch of a device, the one that grew last first."""
-    columns = audit_branch.c
-    query = (
-        select(
-            columns.branch, columns.first, columns.epoch, columns.number, columns.link, columns.size
-        )
-        .where(columns.device == device)
-        .order_by(columns.grown_ms.desc(), columns.branch.desc())
-    )
+    rows = connection.execute(_LOGS, {"its_device": device})
     return {
-        row.branch: Log(
-            AuditBranch(row.branch, row.first, AuditHead(row.epoch, row.number, row.link)), row.size
-        )
-        for row in connection.execute(query)
+        branch: Log(AuditBranch(branch, first, AuditHead(epoch, number, link)), size)
+        for branch, first, epoch, number, link, size in rows
     }
 
 
@@ -157,7 +158,7 @@ def _add(
         }
         for entry, (raw, signed) in zip(fresh, kept, strict=True)
     ]
-    connection.execute(insert(audit_entry), rows)
+    write_rows(connection, _INSERT, rows)
     grown = log.grown(fresh, sum(len(one.entry) for one in kept))
     row = {
         "device": device,
@@ -167,7 +168,7 @@ def _add(
         "size": grown.size,
         "grown_ms": now_ms,
     }
-    connection.execute(upsert(connection, audit_branch), row)
+    write_rows(connection, upsert(connection, audit_branch), [row])
 
 
 def acknowledge(connection: Connection, garrison: NodeId, ack: AuditAck) -> None:

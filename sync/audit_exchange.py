@@ -76,7 +76,7 @@ class AuditExchange:
 
     def grown(self, now: float) -> None:
         """Our own log grew: it goes up a little later, with what comes meanwhile."""
-        if self._sends and self.due is None:
+        if (self._sends or not self._begun) and self.due is None:
             delay_s = limits.AUDIT_DELAY_THIN_S if self._thin else limits.AUDIT_DELAY_S
             self.due = now + delay_s
 

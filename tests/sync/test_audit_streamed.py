@@ -18,6 +18,7 @@ from sync import audit, audit_effects, codec, limits, messages
 from sync.audit import AuditHead, AuditRow, AuditSegment, AuditVerdict
 from sync.effects import Close, Effect, Phase
 from sync.link_profile import LinkProfile
+from sync.reading import perform as perform_read
 
 
 def nodes(count: int = 2) -> list[Node]:
@@ -201,7 +202,7 @@ def test_a_garrison_that_speaks_before_our_store_has_answered_is_heard() -> None
     device.note(3)
     link = Link(device, garrison)
     slow = link.ends[0]
-    held: list[Effect] = []
+    held: list[audit_effects.ReadAudit] = []
     perform = slow._one
 
     def later(effect: Effect) -> None:
@@ -213,8 +214,11 @@ def test_a_garrison_that_speaks_before_our_store_has_answered_is_heard() -> None
     slow._one = later  # type: ignore[method-assign]
     link.settle()
     assert heads(garrison, device) == {}
-    slow.perform(held)
+    answer = perform_read(held[0], device.store)
+    device.note(2)  # after our store was asked, before it is heard
+    slow.perform(slow.session.answer(held[0].ticket, answer, link.now))
     link.settle()
+    link.tick()
     assert heads(garrison, device) == {0: own(device)}
 
 
