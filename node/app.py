@@ -23,6 +23,8 @@ from node.audited_desk import AuditedDesk
 from node.belonging import Belonging
 from node.desk import Desk
 from node.engine import Engine
+from node.errors import Locked
+from node.hardening import forbid_core_dumps
 from node.home import (
     Home,
     Running,
@@ -35,19 +37,28 @@ from node.home import (
     withdraw,
 )
 from node.local_desk import LocalDesk
+from node.locker import Locker
+from node.rekeying import settle
 from node.remote_desk import RemoteDesk
+from node.sealed import OwnEnd, wait_for_secret
 from node.trauma import TraumaRange, default_prefix
+from node.unlocking import NOTHING, Opened, Secrets, unlock
+from node.vault import STORE
 from node.workers import WorkerPool
 from storage import SqlStore
+from storage.database import embedded_path
 from sync.custody import new_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from conflict.identity import NodeId
     from discovery import Address
     from node.config import Settings
+    from node.http.lock import LockRoutes
     from node.peering import Peering
+    from node.vault import DataKey
 
 
 GARRISON = "garrison"
@@ -59,13 +70,13 @@ def now_ms() -> int:
 
 
 @contextmanager
-def open_desk(home: Home, settings: Settings) -> Iterator[Desk]:
+def open_desk(home: Home, settings: Settings, given: Secrets = NOTHING) -> Iterator[Desk]:
     """The running node's desk, or one over the store in this process. Raises `NodeError`."""
     running = read_running(home)
     if running is not None:
         yield RemoteDesk(running.api, read_token(running))
         return
-    with hold_lock(home), _engine(home, settings) as engine:
+    with open_engine(home, settings, given) as engine:
         engine.projector.wait_idle()
         name, role = settings.node.name, settings.node.role
         called = {**engine.belonging.names, **_called(settings)}
@@ -75,15 +86,45 @@ def open_desk(home: Home, settings: Settings) -> Iterator[Desk]:
             yield AuditedDesk(desk, engine.audit)
 
 
-def open_store(home: Home, settings: Settings) -> SqlStore:
-    """The node's store, made if there is none. The caller holds the lock and closes it."""
+@contextmanager
+def open_engine(home: Home, settings: Settings, given: Secrets = NOTHING) -> Iterator[Engine]:
+    """This process's own engine over the home that it owns meanwhile. Raises `NodeError`."""
+    with (
+        hold_lock(home),
+        _engine(home, settings, data_key(home, settings, given)) as engine,
+    ):
+        yield engine
+
+
+def data_key(home: Home, settings: Settings, given: Secrets = NOTHING) -> DataKey | None:
+    """The data key of a home that the caller owns; None: a plain one. Raises `NodeError`."""
+    return _settled(home, settings, unlock(home, given))
+
+
+def _settled(home: Home, settings: Settings, opened: Opened | None) -> DataKey | None:
+    """After what a killed change of keys left undone."""
+    return settle(home, embedded(home, settings), opened) if opened else None
+
+
+def open_store(home: Home, settings: Settings, data: DataKey | None) -> SqlStore:
+    """The node's store, made if there is none. The caller holds the lock and closes it.
+
+    `data`: the home's data key; None only for a plain home.
+    """
     epoch = new_epoch(now_ms(), secrets.token_bytes(16))
-    return SqlStore.open(settings.store.url or home.store, entropy=epoch)
+    key = data.derive(STORE) if data and embedded(home, settings) else None
+    return SqlStore.open(settings.store.url or home.store, entropy=epoch, key=key)
+
+
+def embedded(home: Home, settings: Settings) -> Path | None:
+    """The store's file; None: a server keeps it, and encrypts its own disks."""
+    return embedded_path(settings.store.url or home.store)
 
 
 @contextmanager
-def _engine(home: Home, settings: Settings) -> Iterator[Engine]:
-    key, store = read_key(home), open_store(home, settings)
+def _engine(home: Home, settings: Settings, data: DataKey | None) -> Iterator[Engine]:
+    key = read_key(home, data)
+    store = open_store(home, settings, data)
     engine = Engine(
         key=key,
         store=store,
@@ -98,30 +139,50 @@ def _engine(home: Home, settings: Settings) -> Iterator[Engine]:
         engine.close()
 
 
-def run(settings: Settings, home: Home, on_ready: Callable[[Running], None] | None = None) -> None:
-    """Be the node until SIGINT or SIGTERM. Raises `AlreadyRunning`, `PortBusy`, `StorageError`."""
-    with hold_lock(home), _engine(home, settings) as engine:
-        asyncio.run(_run(settings, home, engine, on_ready))
+def run(
+    settings: Settings,
+    home: Home,
+    on_ready: Callable[[Running], None] | None = None,
+    given: Secrets = NOTHING,
+) -> None:
+    """Be the node until SIGINT or SIGTERM; sealed first, where nothing at hand opens the home.
+
+    Raises `AlreadyRunning`, `PortBusy`, `StorageError`, `WrongSecret`.
+    """
+    from node.http.lock import LockRoutes
+
+    forbid_core_dumps()
+    with hold_lock(home):
+        try:
+            opened = unlock(home, given)
+        except Locked:
+            opened = asyncio.run(wait_for_secret(settings, home, on_ready))
+            if opened is None:
+                return
+        data = _settled(home, settings, opened)
+        with _engine(home, settings, data) as engine:
+            locker = Locker(engine.store, home, data, now_ms, settings.lock.idle_ms)
+            lock = LockRoutes(locker, OwnEnd(home))
+            asyncio.run(_run(settings, home, engine, lock, on_ready))
 
 
 async def _run(
     settings: Settings,
     home: Home,
     engine: Engine,
+    lock: LockRoutes,
     on_ready: Callable[[Running], None] | None,
 ) -> None:
     from node.http.app import Readiness, make_app
     from node.http.listening import serve
 
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    peering = _peering(settings, engine)
-    trauma = _trauma(settings, engine)
-    policy, named = settings.hold.policy, (settings.node.name, settings.node.role)
-    desk = LocalDesk(engine, *named, peering, loop, trauma, policy=policy)
-    if settings.node.role == GARRISON:
+    peering, trauma = _peering(settings, engine), _trauma(settings, engine)
+    policy, node = settings.hold.policy, settings.node
+    desk = LocalDesk(engine, node.name, node.role, peering, loop, trauma, policy=policy)
+    if node.role == GARRISON:
         engine.custody.begin()
     else:
         desk.hold.begin(policy)
@@ -130,18 +191,17 @@ async def _run(
         failed = engine.projector.failed
         return Readiness(failed is None, (getattr(failed, "code", "internal"),) if failed else ())
 
+    silent = peering.allowances.silent
     try:
         await _listen(settings, peering)
-        refused = engine.audit.unauthorised
-        app = make_app(AuditedDesk(desk, engine.audit), new_token(home), ready, refused)
+        audited, refused = AuditedDesk(desk, engine.audit), engine.audit.unauthorised
+        app = make_app(audited, new_token(home), ready, lock, refused)
         runner, port = await serve(app, settings.api.address)
         try:
             running = Running(
                 os.getpid(),
                 str(settings.api.address._replace(port=port)),
-                SILENT
-                if peering.allowances.silent
-                else str(settings.sync.address._replace(port=peering.port)),
+                SILENT if silent else str(settings.sync.address._replace(port=peering.port)),
                 str(home.token),
             )
             announce(home, running)

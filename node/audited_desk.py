@@ -15,7 +15,8 @@ from conflict.errors import BadIdentity
 from conflict.identity import DocumentId, parse_document, parse_node
 from conflict.statement import Json
 from node.audit import Audit
-from node.desk import Desk, Move, Relation, Resolve, Save
+from node.desk import BundleOrder, Desk, Move, Progress, Relation, Resolve, Save
+from node.membership import LOG_PAGE_MAX
 from sync.audit import Action
 
 Result = TypeVar("Result")
@@ -190,6 +191,58 @@ class AuditedDesk:
         """See `Desk`."""
         with self._noted(Action.FETCH, document):
             return self._desk.fetch(document)
+
+    # Bundles ------------------------------------------------------------------------------------
+
+    def bundle_export(
+        self, order: BundleOrder, out: str, on_progress: Progress | None = None
+    ) -> Json:
+        """See `Desk`."""
+        with self._noted(Action.EXPORT, purpose="bundle"):
+            return self._desk.bundle_export(order, out, on_progress)
+
+    def bundle_import(
+        self, path: str, answer: str = "", on_progress: Progress | None = None
+    ) -> Json:
+        """See `Desk`."""
+        with self._noted(Action.IMPORT, purpose="bundle"):
+            return self._desk.bundle_import(path, answer, on_progress)
+
+    def bundle_inspect(self, path: str) -> Json:
+        """See `Desk`."""
+        with self._noted(Action.READ, purpose="bundle"):
+            return self._desk.bundle_inspect(path)
+
+    # The theatre --------------------------------------------------------------------------------
+
+    def membership(self) -> Json:
+        """See `Membership`. Says nothing of any record."""
+        return self._desk.membership()
+
+    def authority_log(self, after: int = 0, limit: int = LOG_PAGE_MAX) -> list[bytes]:
+        """See `Membership`. Says nothing of any record."""
+        return self._desk.authority_log(after, limit)
+
+    def custody_positions(self, until_ms: int | None = None) -> list[Json]:
+        """See `Membership`. Says nothing of any record."""
+        return self._desk.custody_positions(until_ms)
+
+    def add_authority(self, entries: Sequence[bytes]) -> int:
+        """See `Membership`."""
+        with self._noted(Action.ENROLMENT, purpose="entries of the authority's log"):
+            return self._desk.add_authority(entries)
+
+    def join(
+        self,
+        root: bytes,
+        own: bytes,
+        secret: bytes,
+        entries: Sequence[bytes],
+        codes: Sequence[str] = (),
+    ) -> Json:
+        """See `Membership`."""
+        with self._noted(Action.ENROLMENT, purpose="joined a theatre"):
+            return self._desk.join(root, own, secret, entries, codes)
 
     # The node -----------------------------------------------------------------------------------
 

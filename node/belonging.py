@@ -14,10 +14,12 @@ from conflict.statement import Json
 from node.grants import Grants, granted
 from node.listeners import Listeners
 from storage.ports import Store, Transaction
+from sync.authority_effects import LINK_SHORT_BYTES, AuthoritySaved, LogHead
+from sync.errors import PeerFault
 from sync.trust import authority, certificate
 from sync.trust.authority import AuthorityEntry, Head
 from sync.trust.certificate import Certificate
-from sync.trust.errors import AuthorityForked, BadEnrolment, OtherTheatre
+from sync.trust.errors import AuthorityForked, BadEnrolment, OtherTheatre, TrustError
 from sync.trust.theatre import NOTHING, Device, Standing, Theatre
 
 NO_SECRET = bytes(16)
@@ -35,7 +37,7 @@ class Belonging:
         self.root = b""
         self.secret = NO_SECRET
         self.forked = ""
-        """Why entries of the log were refused last; empty: never."""
+        """Code of why a peer's log is not this one's; empty: nobody had another."""
         self._store = store
         self._key = key
         self._verifying = VerifyingKey(key.public)
@@ -96,14 +98,17 @@ class Belonging:
         return here is not None and here.standing(node) in {Standing.ENROLLED, Standing.EXPIRED}
 
     def described(self) -> dict[str, Json]:
-        """For status: `{"theatre", "standing", "log", "expires_ms", "scopes", "forked"}`; `log`: number of
-        the last entry here; `scopes`: documents, None: everything."""
+        """For status: `{"theatre", "standing", "log", "now_ms", "issued_ms", "expires_ms", "scopes",
+        "forked"}`; `log`: number of the last entry here; `now_ms`: the latest time that the authority
+        signed; `scopes`: documents, None: everything."""
         own = self.certificate
         scopes = self.grants.own
         return {
             "theatre": self.theatre.id.hex() if self.theatre else "",
             "standing": str(self.standing),
             "log": self.head.number,
+            "now_ms": self.theatre.now_ms if self.theatre else 0,
+            "issued_ms": own.grant.issued_ms if own else None,
             "expires_ms": own.grant.expires_ms if own else None,
             "scopes": None if scopes is None else [document_text(one) for one in sorted(scopes)],
             "forked": self.forked,
@@ -121,6 +126,12 @@ class Belonging:
         if node == self._key.node:
             return self._verifying.verifies(message, signature)
         return self.theatre.verifies(node, message, signature) if self.theatre else None
+
+    def meet(self, der: bytes) -> NodeId:
+        """Whose certificate (DER) this is. Raises `BadCertificate`, `OtherTheatre`; in no theatre, too."""
+        if self.theatre is None:
+            raise OtherTheatre("this node is in no theatre yet")
+        return self.theatre.meet(der).grant.node
 
     # Growing ----------------------------------------------------------------------------------
 
@@ -173,11 +184,30 @@ class Belonging:
                 for data in entries:
                     new += _take(theatre, [data])
             except AuthorityForked as fault:
-                self.forked = str(fault)
+                self.differs(fault.code)
                 raise
             finally:
                 self._save(theatre, new)
         return len(new)
+
+    def differs(self, code: str) -> None:
+        """A peer has another log of the same authority."""
+        self.forked = self.forked or code
+
+    def heard(self, entries: Sequence[bytes]) -> AuthoritySaved:
+        """The same, from a peer: how far the log is here now, and why it is no further."""
+        refused = ""
+        try:
+            self.add(entries)
+        except (TrustError, PeerFault) as fault:
+            refused = fault.code
+        return AuthoritySaved(self.log_head, refused)
+
+    @property
+    def log_head(self) -> LogHead:
+        """Where the log stands here, as sessions say it."""
+        head = self.head
+        return LogHead(head.number, head.link[:LINK_SHORT_BYTES])
 
     def _save(self, theatre: Theatre, new: Sequence[bytes]) -> None:
         if not new:

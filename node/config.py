@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from node.errors import BadConfiguration
-from node.home import HOME_VARIABLE, Home
+from node.home import HOME_VARIABLE, KEY_FILE_VARIABLE, PASSPHRASE_VARIABLE, Home
 from node.settings import PREFIX, Listen, PeerSettings, Settings, parse_listen
 
 __all__ = [
@@ -38,6 +38,7 @@ SECRET_KEYS = frozenset({"store.url"})
 """Keys whose values are in no message: the database's address can hold a password."""
 
 _GIVEN_LETTERS_MAX = 60
+_NO_SETTINGS = frozenset({HOME_VARIABLE, KEY_FILE_VARIABLE, PASSPHRASE_VARIABLE})
 
 
 class Layer(NamedTuple):
@@ -84,7 +85,7 @@ def _flag_layer(flags: Mapping[str, Any]) -> Layer:
 def _env_layer() -> Layer:
     known = {PREFIX + key.replace(".", "_").upper(): key for key in known_keys()}
     for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known and name != HOME_VARIABLE:
+        if name.startswith(PREFIX) and name not in known and name not in _NO_SETTINGS:
             near = _nearest(name, known)
             raise BadConfiguration(
                 f"environment: {name} sets nothing that Aidstation knows.{near} Unset or rename it."

@@ -7,13 +7,17 @@ from both, so the CLI's `--json` and the HTTP API cannot drift apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from conflict.identity import DocumentId
 from conflict.statement import Draft, Json
+from node.membership import Membership
 
 API_VERSION = 1
+
+Progress = Callable[[int], None]
+"""Hears how many bytes are done."""
 
 
 class Save(NamedTuple):
@@ -62,7 +66,18 @@ class Move(NamedTuple):
     at: str | None = None
 
 
-class Desk(Protocol):
+class BundleOrder(NamedTuple):
+    """For whom to seal a bundle, of what. `scopes`: codes; `nodes`: names or starts of ids; `casualty`:
+    only what belongs to this document's chart; `since`: a node, or a bundle of it: what it has by its
+    receipts is left out. Empty: not said."""
+
+    scopes: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    casualty: DocumentId | None = None
+    since: str = ""
+
+
+class Desk(Membership, Protocol):
     """Every method raises `NodeError` leaves."""
 
     def save(self, saves: Sequence[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
@@ -172,7 +187,8 @@ class Desk(Protocol):
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
         "changes", "blobs_wanted", "membership", "bytes_in", "bytes_out", "link", "shed", "wanted",
-        "fetching"}`. `membership`: of a theatre, as `Belonging.described` says.
+        "fetching", "quarantined"}`. `membership`: of a theatre, as `Belonging.described` says;
+        `quarantined`: as `Quarantine.described` does.
 
         `link` as in `peers`, for peers that describe none; None where no links are open.
         `shed`: documents whose content was let go; `wanted`: of them, those to be fetched, and
@@ -222,6 +238,32 @@ class Desk(Protocol):
     def fetch(self, document: DocumentId) -> Json:
         """Have the content back of all that belongs to a document's chart: `{"wanted": [documents],
         "here": [documents], "cause"}`. It comes with the next exchange with a peer that has it."""
+        ...
+
+    def bundle_export(
+        self, order: BundleOrder, out: str, on_progress: Progress | None = None
+    ) -> Json:
+        """Write a sealed bundle to a new file: `{"path", "bytes", "changes", "recipients": [{"node",
+        "name"}]}`. `on_progress` hears bytes written, where this process writes them."""
+        ...
+
+    def bundle_import(
+        self, path: str, answer: str = "", on_progress: Progress | None = None
+    ) -> Json:
+        """Take a bundle; with `answer` write one for its sender of what it lacks: `{"id", "node",
+        "name", "standing", "made_ms", "complete", "scopes", "held", "whole", "stopped": {"code",
+        "message"} or None, "equal", "documents", "statements", "changes", "urgent_changes",
+        "set_aside", "gaps", "attachments", "attachments_missing", "authority_entries",
+        "custody_entries", "custody_refused"[, "answer": as `bundle_export`]}`.
+
+        `stopped`: what broke it off; what came before is kept. `equal`: both hold the same of what it
+        speaks of; None: it does not say. `documents`, `statements`: new here.
+        """
+        ...
+
+    def bundle_inspect(self, path: str) -> Json:
+        """What is in a bundle, nothing taken: as `bundle_import` up to `stopped`, `"records": {kind:
+        count}, "runs", "changes"`."""
         ...
 
     def peers(self) -> list[Json]:

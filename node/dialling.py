@@ -13,7 +13,6 @@ from collections.abc import Callable
 from conflict.identity import NodeId
 from discovery import Advert, Peer, PeerTable
 from node.allowances import Allowances, day_ends_in_s
-from sync.errors import PeerUnknown
 
 BARRED_S_MAX = 3600.0
 DAWN_SPREAD_S = 600.0
@@ -21,14 +20,14 @@ DAWN_SPREAD_S = 600.0
 
 
 class Dialling:
-    """Hands peers to `dial` when they are due; `knows` tells whose key we have."""
+    """Hands peers to `dial` when they are due; `bars` says whom not to call at all, as a code."""
 
     def __init__(
         self,
         *,
         table: PeerTable,
         allowances: Allowances,
-        knows: Callable[[NodeId], bool],
+        bars: Callable[[Peer], str],
         dial: Callable[[Peer], None],
         entropy: Callable[[], float],
         now_ms: Callable[[], int],
@@ -36,7 +35,7 @@ class Dialling:
         self.paused = False
         self._table = table
         self._allowances = allowances
-        self._knows = knows
+        self._bars = bars
         self._dial = dial
         self._entropy = entropy
         self._now_ms = now_ms
@@ -70,8 +69,8 @@ class Dialling:
 
     def _consider(self, peer: Peer) -> None:
         now = self._loop.time()
-        if peer.node is not None and not self._knows(peer.node):
-            self._table.failed(peer, PeerUnknown.code, now)
+        if code := self._bars(peer):
+            self._table.failed(peer, code, now)
         elif peer.node and (bar := self._allowances.bars_dial(peer.node, self._now_ms())):
             self._table.defer(peer, bar, now + self._barred_s(peer.node))
         else:

@@ -20,13 +20,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from node.errors import EXIT_DEGRADED, EXIT_INTEGRITY, EXIT_OK
+from node.errors import EXIT_DEGRADED, EXIT_INTEGRITY, EXIT_OK, Locked
 from node.faults import translate
 from node.home import Home, read_key, read_running
+from node.unlocking import NOTHING, Opened, Secrets, key_files, unlock
 
 if TYPE_CHECKING:
     from node.config import Listen, Settings
     from node.home import Running
+    from node.vault import DataKey
     from storage import SqlStore
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -52,6 +54,9 @@ class _Patient:
     """What the checks so far have opened."""
 
     home: Home
+    given: Secrets = NOTHING
+    opened: Opened | None = None
+    locked: bool = False
     settings: Settings | None = None
     store: SqlStore | None = None
     running: Running | None = None
@@ -65,9 +70,9 @@ def exit_code(checks: Iterable[Check]) -> int:
     return EXIT_DEGRADED if failed else EXIT_OK
 
 
-def examine(home: Home) -> Iterator[Check]:
+def examine(home: Home, given: Secrets = NOTHING) -> Iterator[Check]:
     """Every check, in the order in which a person would mend things."""
-    patient = _Patient(home)
+    patient = _Patient(home, given)
     try:
         for name, check in _CHECKS:
             yield from _checked(name, check, patient)
@@ -166,8 +171,41 @@ def _workers(_patient: _Patient) -> Iterator[Check]:
 # --- the node -------------------------------------------------------------------------------------
 
 
+def _at_rest(patient: _Patient) -> Iterator[Check]:
+    if not patient.home.key.exists():
+        return
+    try:
+        patient.opened = opened = unlock(patient.home, patient.given)
+    except Locked:
+        patient.locked = True
+        cause = "encrypted, and not opened: key, store and content were not looked at"
+        yield Check("at rest", WARN, cause, "run `aidstation doctor` where it can ask")
+        return
+    if opened is None:
+        cause = "not encrypted: whoever has this disk has every record on it"
+        cure = "stop the node and run `aidstation vault encrypt`"
+        yield Check("at rest", WARN, cause, cure)
+        return
+    kinds = ", ".join(dict.fromkeys(slot.kind for slot in opened.vault.slots))
+    yield Check("at rest", OK, f"encrypted; opens by {kinds}")
+    near = [path for path in key_files(patient.home, opened.vault) if _is_beside(path, patient)]
+    if near:
+        cause = f"{near[0].name} lies beside what it opens: it protects a stolen store.db alone"
+        yield Check("key beside", WARN, cause, "keep it elsewhere: `aidstation vault key-file`")
+
+
+def _is_beside(path: Path, patient: _Patient) -> bool:
+    return path.exists() and path.is_relative_to(patient.home.root)
+
+
+def _data(patient: _Patient) -> DataKey | None:
+    return patient.opened.data if patient.opened else None
+
+
 def _key(patient: _Patient) -> Iterator[Check]:
-    key, path = read_key(patient.home), patient.home.key
+    if patient.locked:
+        return
+    key, path = read_key(patient.home, _data(patient)), patient.home.key
     yield Check("key", OK, f"node {key.node.hex()}")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         yield Check("key file", FAIL, f"others may read {path}", f"chmod 600 {path}")
@@ -227,17 +265,19 @@ def _free(name: str, listen: Listen) -> Check:
 
 def _store(patient: _Patient) -> Iterator[Check]:
     """Opened for reading beside whoever owns it; a store that is not there is not created."""
-    if patient.settings is None:
+    if patient.settings is None or patient.locked:
         return
+    from node.vault import STORE
     from storage import SqlStore
-    from storage.database import connect, make_durable, reading
+    from storage.database import connect, embedded_path, make_durable, reading
     from storage.schema import SCHEMA_VERSION, refuse_newer
 
     url = patient.settings.store.url or patient.home.store
     if isinstance(url, Path) and not url.exists():
         yield Check("store", OK, "not there yet; the first start makes it")
         return
-    engine = connect(url)
+    data = _data(patient)
+    engine = connect(url, data.derive(STORE) if data and embedded_path(url) else None)
     with reading(engine) as connection:
         version = refuse_newer(connection)
     if version < SCHEMA_VERSION:
@@ -269,6 +309,17 @@ def _clock(patient: _Patient) -> Iterator[Check]:
         yield Check("clock", OK, said)
 
 
+def _theatre(patient: _Patient) -> Iterator[Check]:
+    from node.belonging import Belonging
+    from node.standing_words import verdicts
+
+    if patient.store is None:
+        return
+    here = Belonging(patient.store, read_key(patient.home)).described()
+    wall_ms = int(datetime.now(UTC).timestamp() * 1000)
+    yield from (Check(*one) for one in verdicts(here, wall_ms))
+
+
 def _integrity(patient: _Patient) -> Iterator[Check]:
     if patient.store is None:
         return
@@ -296,6 +347,7 @@ def _content(patient: _Patient) -> Iterator[Check]:
 _CHECKS: tuple[tuple[str, Callable[[_Patient], Iterator[Check]]], ...] = (
     ("python", _python),
     ("disk", _disk),
+    ("at rest", _at_rest),
     ("key", _key),
     ("configuration", _configuration),
     ("peers", _peers),
@@ -305,6 +357,7 @@ _CHECKS: tuple[tuple[str, Callable[[_Patient], Iterator[Check]]], ...] = (
     ("workers", _workers),
     ("store", _store),
     ("clock", _clock),
+    ("enrolment", _theatre),
     (INTEGRITY, _integrity),
     ("content", _content),
 )

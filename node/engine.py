@@ -30,6 +30,7 @@ from node.errors import BadRequest
 from node.grants import Grants
 from node.listeners import Listeners
 from node.projecting import Projector
+from node.quarantine import Quarantine
 from node.receiving import Receiver
 from node.shedding import Shedding, ShedNews
 from node.workers import FAULT, KILLED, Workers
@@ -37,7 +38,9 @@ from node.writing import Urgency, WriterThread
 from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge, DiskFull
 from storage.ports import Store
 from sync.audit import Action, AuditRow
+from sync.authority_effects import AuthorityDiffers, AuthoritySaved, SaveAuthority
 from sync.blob_effects import BlobSaved, SaveBlobPart
+from sync.custody_effects import CustodyRefused
 from sync.effects import Hold, HoldDone, SaveReceipts
 from sync.ports import Applied, Precedence
 
@@ -76,7 +79,6 @@ class Engine:
         self.belonging = belonging or Belonging(store, key)
         self.grants = Grants()
         self._grant()
-        self.belonging.on_change(self._grant)
         self.epoch = store.epoch()
         self.now_ms = now_ms
         self.entropy = entropy
@@ -90,15 +92,23 @@ class Engine:
         self.custody.on_news(self._heed)
         self.audit = Audit(key, store, self._writer, now_ms)
         self.audit_sync = AuditSync(store, self._writer, self.audit, now_ms, self.custody.renew)
+        self.quarantine = Quarantine(
+            store, self._writer, self.belonging, key.node, self.projector.reopen
+        )
         self.shedding = Shedding(store, self._writer, self._author, now_ms)
         self._retry_killed()
+        self.belonging.on_change(self._change)
         self._grown: Listeners[Growth] = Listeners()
         self.belonging.on_change(self._enrolled)
 
     def _enrolled(self, _: None) -> None:
         self.audit.note(Action.ENROLMENT, purpose=f"authority log {self.belonging.head.number}")
 
-    def _grant(self, _: None = None) -> None:
+    def _change(self, _: None) -> None:
+        self._grant()
+        self.quarantine.judge()
+
+    def _grant(self) -> None:
         """What the authority's log says of scopes, garrisons and the theatre's secret holds from now on."""
         self.grants = self.belonging.grants
         self.store.sketch_with(self.belonging.secret)
@@ -126,6 +136,7 @@ class Engine:
     def _heed(self, news: CustodyNews) -> None:
         if news.renewed:
             self.epoch = self.audit.epoch = self.store.epoch()
+        self.quarantine.stirred()
 
     # Local writes ---------------------------------------------------------------------------
 
@@ -243,6 +254,8 @@ class Engine:
         self._tell(Growth(applied.grown, effect.source, effect.precedence))
         if applied.grown or applied.refilled:
             self.projector.wake()
+        if self.quarantine.suspicious(run.author for run in effect.runs):
+            self.quarantine.stirred()
         if applied.refilled:
             self.custody.stirred()
             self.shedding.tell(ShedNews(len(applied.refilled)))
@@ -257,6 +270,17 @@ class Engine:
                 )
 
         return self._writer.submit(Urgency.RECEIPT, job)
+
+    def save_authority(self, effect: SaveAuthority) -> Future[AuthoritySaved]:
+        """Entries of the authority's log that a peer brought."""
+        return self._writer.submit(Urgency.RECEIPT, partial(self.belonging.heard, effect.entries))
+
+    def refused(self, effect: CustodyRefused | AuthorityDiffers) -> None:
+        """What a peer sent of a signed log does not fit what is here."""
+        if isinstance(effect, AuthorityDiffers):
+            self.belonging.differs(effect.code)
+        else:
+            self.custody.refused(effect)
 
     def save_blob_part(self, effect: SaveBlobPart) -> Future[BlobSaved]:
         """Keep a part of a blob; a blob whose hash does not match is discarded."""

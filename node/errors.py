@@ -24,6 +24,13 @@ class NodeError(Exception):
     exit_code = EXIT_FAILURE
 
 
+class NotRunning(NodeError):
+    """No node runs here, and this command is about one that does."""
+
+    code = "not-running"
+    exit_code = EXIT_USAGE
+
+
 class NotInitialised(NodeError):
     """No node here yet."""
 
@@ -42,6 +49,56 @@ class BadConfiguration(NodeError):
     """The configuration is missing, unreadable or wrong; the message names file and key."""
 
     code = "bad-configuration"
+    exit_code = EXIT_USAGE
+
+
+class Locked(NodeError):
+    """The node shows nothing until somebody gives passphrase, PIN or key file; nothing was read."""
+
+    code = "locked"
+    exit_code = EXIT_LOCKED
+
+
+class WrongSecret(NodeError):
+    """A passphrase, PIN or key that does not open what it was given for."""
+
+    code = "wrong-secret"
+    exit_code = EXIT_LOCKED
+
+
+class NoAuthority(NodeError):
+    """This needs the theatre authority's key, which is on another machine."""
+
+    code = "no-authority"
+    exit_code = EXIT_USAGE
+
+
+class NotEnrolled(NodeError):
+    """This node is in no theatre yet; it records and shows all the same."""
+
+    code = "not-enrolled"
+    exit_code = EXIT_USAGE
+
+
+class TryLater(NodeError):
+    """Too many wrong attempts: the next one is taken after a delay, which the message names."""
+
+    code = "try-later"
+    retryable = True
+    exit_code = EXIT_LOCKED
+
+
+class VaultDamaged(NodeError):
+    """The vault's file, or what it sealed, is gone or not what was written."""
+
+    code = "vault-damaged"
+    exit_code = EXIT_INTEGRITY
+
+
+class NoVault(NodeError):
+    """This node is plain: nothing in it is encrypted, so there is nothing to lock or to change."""
+
+    code = "no-vault"
     exit_code = EXIT_USAGE
 
 
@@ -100,6 +157,19 @@ class NotSaved(NodeError):
 
     code = "not-saved"
     retryable = True
+
+
+class StickFull(NodeError):
+    """A medium has no room for a bundle; nothing was left on it."""
+
+    code = "stick-full"
+    retryable = True
+
+
+class QuotaFull(NodeError):
+    """What this node carries for others, or keeps until it is unlocked, is at its limit."""
+
+    code = "quota-full"
 
 
 class Unreachable(NodeError):

@@ -54,18 +54,43 @@ _REPORT = "Report this code and place with the log; the record is as it was befo
 _FREE_SPACE = "Free space on the disk, then run the same command again."
 _AGAIN = "Run the same command again."
 _CORRECT = "Correct what was given and save again."
+_STICK = "Import it again from another copy, or have it exported again; what came is kept."
 _PEERS = "Run `aidstation peers` to see each peer and the cause."
+_UNLOCK = (
+    "Give the passphrase (on a terminal, or with --passphrase-file before the command), or the key "
+    "file with --key-file; for a node that runs: `aidstation unlock`."
+)
+_VAULT = "Put vault.json and node.key back from one backup; see deploy/runbooks/lost-passphrase.md."
 _PAIR = "Copy that node's id and key from its `aidstation init` into [[peers]], then restart."
+_TRUST = "Copy it again; else make a new request with `aidstation enrol request`."
 
 ROWS: dict[str, Row] = {
     "node.errors.NodeError": Row(500, EXIT_FAILURE, _REPORT),
     "node.errors.NotInitialised": Row(503, EXIT_USAGE, "Make a node with `aidstation init`."),
+    "node.errors.NotRunning": Row(409, EXIT_USAGE, "Start it with `aidstation run`."),
     "node.errors.AlreadyInitialised": Row(
         409, EXIT_USAGE, "Use the node that is there, or name another folder with --home."
     ),
     "node.errors.BadConfiguration": Row(500, EXIT_USAGE, "Then run `aidstation config check`."),
+    "node.errors.WrongSecret": Row(403, EXIT_LOCKED, "Type it again; letters count as typed."),
+    "node.errors.NoAuthority": Row(
+        409,
+        EXIT_USAGE,
+        "Run it where `aidstation garrison init` was run, or import the key in escrow.",
+    ),
+    "node.errors.NotEnrolled": Row(
+        409, EXIT_USAGE, "Ask to be enrolled with `aidstation enrol request`; recording goes on."
+    ),
     "node.errors.AlreadyRunning": Row(
         409, EXIT_LOCKED, "Stop that process or wait for it; then run the same command again."
+    ),
+    "node.errors.Locked": Row(423, EXIT_LOCKED, _UNLOCK),
+    "node.errors.TryLater": Row(
+        429, EXIT_LOCKED, "Wait so long, or unlock with the passphrase: it has a count of its own."
+    ),
+    "node.errors.VaultDamaged": Row(500, EXIT_INTEGRITY, _VAULT),
+    "node.errors.NoVault": Row(
+        409, EXIT_USAGE, "Stop the node and run `aidstation vault encrypt` to have one."
     ),
     "node.errors.PortBusy": Row(
         503, EXIT_FAILURE, "Stop the program that listens there, or set another port (0: any)."
@@ -82,6 +107,12 @@ ROWS: dict[str, Row] = {
         409, EXIT_NO_PEER, "Set another link in [sync] or that peer's [[peers]], then restart."
     ),
     "node.errors.NotSaved": Row(503, EXIT_FAILURE, _AGAIN),
+    "node.errors.StickFull": Row(
+        507, EXIT_FAILURE, "Free so much on it, or name another with more room; then again."
+    ),
+    "node.errors.QuotaFull": Row(
+        507, EXIT_FAILURE, "Hand on what is carried, then `aidstation bundle carried --drop ID`."
+    ),
     "node.errors.Unreachable": Row(
         503, EXIT_FAILURE, "See whether the node runs: `aidstation doctor`; start it again if not."
     ),
@@ -92,15 +123,40 @@ ROWS: dict[str, Row] = {
     "sync.errors.SyncError": Row(503, EXIT_NO_PEER, _PEERS),
     "sync.errors.PeerFault": Row(502, EXIT_NO_PEER, _PEERS),
     "sync.errors.VersionMismatch": Row(502, EXIT_FAILURE, "Update the older of the two nodes."),
+    "sync.errors.WrongCertificate": Row(502, EXIT_FAILURE, _PAIR),
     "sync.errors.PeerUnknown": Row(502, EXIT_FAILURE, _PAIR),
     "sync.errors.ProofFailed": Row(502, EXIT_FAILURE, _PAIR),
     "sync.errors.SamePeer": Row(
         502, EXIT_FAILURE, "Remove this node from its own [[peers]]; never run a copied home."
     ),
+    "sync.trust.errors.BundleFault": Row(422, EXIT_FAILURE, _STICK),
+    "sync.trust.errors.NotABundle": Row(422, EXIT_USAGE, "Name a file that ends in .bundle."),
+    "sync.trust.errors.BundleVersion": Row(
+        422, EXIT_FAILURE, "Update the older of the two nodes, then import it again."
+    ),
+    "sync.trust.errors.NotForThisNode": Row(
+        403,
+        EXIT_FAILURE,
+        "Carry it on (`aidstation bundle carry`), or ask for one: `bundle export --to` this node.",
+    ),
+    "sync.trust.errors.TrustError": Row(422, EXIT_USAGE, _TRUST),
+    "sync.trust.errors.OtherTheatre": Row(
+        409, EXIT_USAGE, "Ask the authority of this node's own theatre, or use another home."
+    ),
+    "sync.trust.errors.AuthorityForked": Row(
+        409,
+        EXIT_INTEGRITY,
+        "Find the other copy of the authority's key: deploy/runbooks/authority.md.",
+    ),
     "storage.errors.StorageError": Row(500, EXIT_FAILURE, _REPORT),
     "storage.errors.DiskFull": Row(507, EXIT_FAILURE, _FREE_SPACE),
     "storage.errors.DatabaseLocked": Row(503, EXIT_LOCKED, _AGAIN),
     "storage.errors.DatabaseCorrupt": Row(500, EXIT_INTEGRITY, _CHECK_DB),
+    "storage.errors.WrongKey": Row(500, EXIT_INTEGRITY, _VAULT),
+    "storage.errors.KeyNeeded": Row(500, EXIT_INTEGRITY, _VAULT),
+    "storage.errors.NotEncrypted": Row(
+        500, EXIT_INTEGRITY, "Put back the store that belongs to this vault, from a backup."
+    ),
     "storage.errors.DatabaseTooNew": Row(500, EXIT_FAILURE, "Install the newer version again."),
     "storage.errors.DatabaseUnsafe": Row(500, EXIT_FAILURE, "Correct that setting, then start."),
     "storage.errors.DatabaseUnreachable": Row(

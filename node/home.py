@@ -18,12 +18,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from node.errors import AlreadyInitialised, AlreadyRunning, BadConfiguration, NotInitialised
+from node.errors import (
+    AlreadyInitialised,
+    AlreadyRunning,
+    BadConfiguration,
+    Locked,
+    NotInitialised,
+)
 
 if TYPE_CHECKING:
     from conflict.signature import SigningKey
+    from node.vault import DataKey, Vault
 
 HOME_VARIABLE = "AIDSTATION_HOME"
+PASSPHRASE_VARIABLE = "AIDSTATION_PASSPHRASE_FILE"  # noqa: S105  a name
+KEY_FILE_VARIABLE = "AIDSTATION_KEY_FILE"
+SEALED = b"aidstation sealed key 1\n"
+"""What a `node.key` begins with that the vault's key encrypts."""
+
 TOKEN_BYTES = 32
 _KEY_ENTROPY_BYTES = 48
 _LOCK_WAIT_S = 0.5
@@ -39,8 +51,33 @@ class Home:
 
     @property
     def key(self) -> Path:
-        """Private signing key, PKCS#8 PEM, 0600."""
+        """Private signing key, PKCS#8 PEM, 0600; under the vault's key where there is a vault."""
         return self.root / "node.key"
+
+    @property
+    def authority_key(self) -> Path:
+        """The theatre authority's key where it is on this machine: `node/authority_key.py`."""
+        return self.root / "authority.key"
+
+    @property
+    def authority_signed(self) -> Path:
+        """What the authority signed last: `node/signing.py`."""
+        return self.root / "authority.signed"
+
+    @property
+    def authority_lock(self) -> Path:
+        """Held by the command that signs."""
+        return self.root / "authority.lock"
+
+    @property
+    def requests(self) -> Path:
+        """Folder of enrolment requests that may still be answered."""
+        return self.root / "requests"
+
+    @property
+    def vault(self) -> Path:
+        """The wrapped data key, 0600; absent where the node is plain. See `node/vault.py`."""
+        return self.root / "vault.json"
 
     @property
     def store(self) -> Path:
@@ -92,28 +129,44 @@ def find_home(given: Path | None = None) -> Home:
     return Home(Path(folders.user_data_dir), Path(folders.user_config_dir) / "config.toml")
 
 
-def init(home: Home, config: str | None) -> SigningKey:
+class Fresh(NamedTuple):
+    """A vault just made, and the key in it."""
+
+    vault: Vault
+    data: DataKey
+
+
+def init(home: Home, config: str | None, fresh: Fresh | None = None) -> SigningKey:
     """Make a node: its configuration (`config`, None keeps the file that is there) and its key.
 
-    The key is written last, so an interrupted `init` can be repeated. Raises
-    `AlreadyInitialised`, having changed nothing.
+    Without a vault the node is plain. The key is written last, so an interrupted `init` can be
+    repeated. Raises `AlreadyInitialised`, having changed nothing.
     """
     from conflict.signature import SigningKey
 
-    if home.key.exists():
-        raise AlreadyInitialised(f"There is a node in {home.root} already. Nothing was changed.")
+    refuse_second(home)
     with _reported(home.root):
         home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.logs.mkdir(mode=0o700, exist_ok=True)
         _init_config(home, config)
+        if fresh:
+            write_atomic(home.vault, fresh.vault.encode())
+        else:
+            home.vault.unlink(missing_ok=True)  # of an attempt that did not come to its end
         key = SigningKey.from_entropy(secrets.token_bytes(_KEY_ENTROPY_BYTES))
         try:
-            write_new(home.key, key.pem())
+            write_new(home.key, key_file_content(key.pem(), fresh and fresh.data))
         except FileExistsError:
             raise AlreadyInitialised(
                 f"There is a node in {home.root} already: another process made it just now."
             ) from None
     return key
+
+
+def refuse_second(home: Home) -> None:
+    """Raise `AlreadyInitialised` where there is a node."""
+    if home.key.exists():
+        raise AlreadyInitialised(f"There is a node in {home.root} already. Nothing was changed.")
 
 
 def _init_config(home: Home, config: str | None) -> None:
@@ -130,13 +183,23 @@ def _init_config(home: Home, config: str | None) -> None:
             ) from None
 
 
-def read_key(home: Home) -> SigningKey:
-    """The node's key. Raises `NotInitialised`, `BadConfiguration`."""
+def key_file_content(pem: bytes, data: DataKey | None) -> bytes:
+    """What `node.key` holds: as it is, or under the vault's key."""
+    if data is None:
+        return pem
+    from node.vault import NODE_KEY, NONCE_BYTES
+
+    return SEALED + data.seal(NODE_KEY, pem, secrets.token_bytes(NONCE_BYTES))
+
+
+def read_key(home: Home, data: DataKey | None = None) -> SigningKey:
+    """The node's key, with the vault's key if it is sealed. Raises `NotInitialised`, `Locked`,
+    `BadConfiguration`, `VaultDamaged`."""
     from conflict.errors import BadIdentity
     from conflict.signature import SigningKey
 
     try:
-        return SigningKey.from_pem(home.key.read_bytes())
+        return SigningKey.from_pem(_opened(home.key.read_bytes(), data))
     except FileNotFoundError:
         raise not_initialised(home) from None
     except OSError as fault:
@@ -146,6 +209,16 @@ def read_key(home: Home) -> SigningKey:
             f"{home.key}: {fault}. Nothing was changed. Restore this file from a backup: a new key "
             "would make this a different node."
         ) from fault
+
+
+def _opened(content: bytes, data: DataKey | None) -> bytes:
+    if not content.startswith(SEALED):
+        return content
+    if data is None:
+        raise Locked("The node's key is encrypted, and nothing that opens it was given.")
+    from node.vault import NODE_KEY
+
+    return data.unseal(NODE_KEY, content.removeprefix(SEALED))
 
 
 def not_initialised(home: Home) -> NotInitialised:

@@ -16,7 +16,15 @@ from typing import Any, NamedTuple
 
 from conflict.identity import Lane, NodeId
 from node.engine import Engine
-from sync import audit_effects, blob_effects, continuing, custody_effects, effects, shed_effects
+from sync import (
+    audit_effects,
+    authority_effects,
+    blob_effects,
+    continuing,
+    custody_effects,
+    effects,
+    shed_effects,
+)
 from sync.effects import Answer, Effect, Phase, Read
 from sync.ports import LaneReader, Precedence
 from sync.reading import perform
@@ -123,6 +131,11 @@ class Link:
     def audit_grown(self) -> None:
         """Our own audit log grew. Call on the loop."""
         self._put(self.session.audit_grown)
+
+    def authority_grown(self) -> None:
+        """The authority's log grew here. Call on the loop."""
+        head = self._engine.belonging.log_head
+        self._put(partial(self.session.authority_grown, head))
 
     def released(self) -> None:
         """Content was let go here, or is here again. Call on the loop."""
@@ -241,6 +254,7 @@ class Link:
                     | blob_effects.SaveBlobPart()
                     | custody_effects.SaveCustody()
                     | audit_effects.SaveAudit()
+                    | authority_effects.SaveAuthority()
                 ):
                     self._write(effect.ticket, self._save(effect))
                 case shed_effects.SaveReleased() | shed_effects.SaveHeard():
@@ -257,6 +271,7 @@ class Link:
                     self._notice(self, effect)
                 case (
                     custody_effects.CustodyRefused()
+                    | authority_effects.AuthorityDiffers()
                     | audit_effects.SaveAuditAck()
                     | audit_effects.AuditRefused()
                     | audit_effects.AuditSurpassed()
@@ -280,7 +295,8 @@ class Link:
         effect: effects.Hold
         | blob_effects.SaveBlobPart
         | custody_effects.SaveCustody
-        | audit_effects.SaveAudit,
+        | audit_effects.SaveAudit
+        | authority_effects.SaveAuthority,
     ) -> Future[Any]:
         match effect:
             case effects.Hold():
@@ -291,16 +307,19 @@ class Link:
                 return self._engine.custody.save(effect, self.peer)
             case audit_effects.SaveAudit():
                 return self._engine.audit_sync.save(effect)
+            case authority_effects.SaveAuthority():
+                return self._engine.save_authority(effect)
 
     def _of_logs(
         self,
         effect: custody_effects.CustodyRefused
+        | authority_effects.AuthorityDiffers
         | audit_effects.SaveAuditAck
         | audit_effects.AuditNotice,
     ) -> None:
         match effect:
-            case custody_effects.CustodyRefused():
-                self._engine.custody.refused(effect)
+            case custody_effects.CustodyRefused() | authority_effects.AuthorityDiffers():
+                self._engine.refused(effect)
             case audit_effects.SaveAuditAck():
                 self._write(None, self._engine.audit_sync.acknowledge(effect))
             case audit_effects.AuditRefused():

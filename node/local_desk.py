@@ -28,6 +28,7 @@ from discovery import Address, BadStaticPeer, parse_peer
 from node import persons
 from node.acquaintance import Acquaintance
 from node.audit_desk import AuditDesk
+from node.bundles.desk import BundleDesk
 from node.charting import Charts
 from node.custody import at_garrison_ms
 from node.custody_view import CustodyView
@@ -37,6 +38,7 @@ from node.errors import NoPeer, NotFound
 from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
+from node.membership_desk import MembershipDesk
 from node.peering import Peering
 from node.proving import prove
 from node.review import finding_body, saves_for
@@ -49,7 +51,7 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk, AuditDesk):
+class LocalDesk(HoldDesk, AuditDesk, MembershipDesk, BundleDesk):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
@@ -255,8 +257,7 @@ class LocalDesk(HoldDesk, AuditDesk):
 
     def status(self) -> Json:
         """See `Desk`."""
-        counts = self._store.counts()
-        summary = self._store.summary()
+        counts, summary = self._store.counts(), self._store.summary()
         received, sent = self._peering.traffic if self._peering else (0, 0)
         peers = self._acquaintances()
         waiting = {bytes(one.node): self._waiting(one.node) for one in peers if one.linked}
@@ -267,6 +268,7 @@ class LocalDesk(HoldDesk, AuditDesk):
             "version": VERSION,
             "epoch": self._engine.epoch.hex(),
             "membership": self._engine.belonging.described(),
+            "quarantined": self._engine.quarantine.described(),
             "state": state_words(
                 peers,
                 summary,
@@ -274,7 +276,7 @@ class LocalDesk(HoldDesk, AuditDesk):
                 counts.review,
                 self._stopped(peers),
                 at_garrison_ms(self._store.custody(1)),
-                self._hold_words(counts),
+                [*self._standing_words(), *self._hold_words(counts)],
             ),
             "documents": summary.documents,
             "digest": summary.digest.hex(),
@@ -316,7 +318,8 @@ class LocalDesk(HoldDesk, AuditDesk):
             else:
                 name = node_text(peer.node) if peer.node else ""
                 like = self._link_body(None)
-                unnamed.append({"node": name, "name": "", "phase": "unknown", "link": like, **seen})
+                told = {"name": "", "phase": "unknown", "cause": peer.cause or ""}
+                unnamed.append({"node": name, "link": like, **told, **seen})
         return [*(found[node] for node in sorted(found)), *unnamed]
 
     def _link_body(self, node: NodeId | None) -> Json:
@@ -365,12 +368,11 @@ class LocalDesk(HoldDesk, AuditDesk):
         return found.node, found.address
 
     def _acquaintances(self) -> list[Acquaintance]:
-        if self._peering is None:
-            return []
-        return [self._peering.acquaintances[one] for one in sorted(self._peering.acquaintances)]
+        met = self._peering.acquaintances if self._peering else {}
+        return [met[one] for one in sorted(met)]
 
     def _waiting(self, node: NodeId) -> int:
-        link = self._peering.link(node) if self._peering else None
+        link = self._peering and self._peering.link(node)
         return link.session.waiting if link else 0
 
     def _on_loop(self, work: Coroutine[Any, Any, Result]) -> Result:

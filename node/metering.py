@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from conflict.identity import NodeId
+from conflict.scope import Scopes
 from discovery import Address
 from node.allowances import BUDGET_LOW, BUDGET_SPENT, SILENT, Allowances, day_of
 from node.link import Link
@@ -38,6 +39,8 @@ class Call:
     """It was opened for what is urgent only."""
     askers: int = 0
     """Commands that wait for equality over it now."""
+    shared: Scopes | None = None
+    """What we would share over it; None: everything."""
     charged: int = 0
     moved_at: float = 0.0
 

@@ -16,11 +16,13 @@ from typing import Any, Final
 import structlog
 
 from conflict.catalogue import fingerprint
-from conflict.identity import NodeId
+from conflict.identity import NodeId, node_id
 from discovery import Address, Peer, PeerTable
 from node.acquaintance import SETTING_PREFIX, Acquaintance
+from node.admitting import Admitting
 from node.allowances import BUDGET_SPENT, SILENT, Allowances
 from node.dialling import Dialling
+from node.enforcing import Enforcing
 from node.engine import Engine
 from node.fetching import Fetching
 from node.herald import Air, Herald
@@ -35,7 +37,8 @@ from sync.link_profile import LinkProfile
 from sync.ports import Keyring, Terms
 from sync.session import Session
 from sync.transport.channel import Channel, LinkFailed
-from sync.transport.websocket import Dialer, Listener, WebSocketChannel
+from sync.transport.websocket import WebSocketChannel
+from sync.trust.certificate import public_key
 
 READER_THREADS = 2
 DUPLICATE = "duplicate-link"
@@ -68,8 +71,6 @@ class Peering:
         self._now_ms = now_ms
         self._loop = asyncio.get_running_loop()
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
-        self._dialer = Dialer()
-        self._listener = Listener(self._accept)
         self._air: Air | None = None
         self._links: dict[NodeId, Link] = {}
         self._open: dict[Link, Call] = {}
@@ -77,13 +78,13 @@ class Peering:
         self._tasks: set[asyncio.Task[object]] = set()
         self._bytes_before = [0, 0]
         self._introduce = introduce
-        self.acquaintances = {node: introduce(node) for node in known}
+        self.acquaintances = {node: self._acquainted(node) for node in known}
         self.allowances: Final = Allowances(
             profiles or {}, default or LinkProfile.lan(), self.acquaintances
         )
-        for node, one in self.acquaintances.items():
-            if remembered := engine.store.setting(SETTING_PREFIX + node.hex()):
-                one.recall(remembered)
+        self._enforcing = Enforcing(engine, self._links, self._open)
+        self._admitting = Admitting(engine.belonging, engine.key, self._enforcing.bars)
+        self._dialer, self._listener = self._admitting.ends(self._accept, self.allowances)
         self._meter = Meter(self.allowances, now_ms, self._remember)
         self.table = PeerTable(engine.key.node, self._random)
         for address, node in static:
@@ -91,7 +92,7 @@ class Peering:
         self._dialling = Dialling(
             table=self.table,
             allowances=self.allowances,
-            knows=engine.belonging.knows,
+            bars=self._admitting.bars_dial,
             dial=lambda peer: self._spawn(self._dial(peer)),
             entropy=self._random,
             now_ms=now_ms,
@@ -99,6 +100,13 @@ class Peering:
         self._herald = Herald(engine.key.node, self._dialling.seen, self._dialling.lost)
         self._relaying = Relaying(engine, self._links, self._open)
         self.fetching: Final = Fetching(engine, self._links, self.acquaintances)
+
+    def _acquainted(self, node: NodeId) -> Acquaintance:
+        """A peer as it is introduced, with what is remembered of it."""
+        one = self._introduce(node)
+        if remembered := self._engine.store.setting(SETTING_PREFIX + node.hex()):
+            one.recall(remembered)
+        return one
 
     @property
     def port(self) -> int:
@@ -133,6 +141,7 @@ class Peering:
     async def close(self) -> None:
         """End all links, say goodbye."""
         self._relaying.stop()
+        self._enforcing.stop()
         self.fetching.stop()
         await self._silence(goodbye=True)
         for task in list(self._tasks):
@@ -181,6 +190,7 @@ class Peering:
             cause = await self._run(link)
             if link.peer is not None:
                 break
+        self._admitting.dialled(peer.node, cause)
         self.table.failed(peer, cause or "ended", self._loop.time())
         self._dialling.wake()
 
@@ -199,10 +209,12 @@ class Peering:
             catalogue=self._catalogue,
             clock_ms=self._now_ms(),
             sketch_key=self._engine.store.sketch(1).key.name,
+            log=self._engine.belonging.log_head,
         )
         session = Session(
             signer=self._engine.key,
             keyring=self._keyring,
+            certified=_certified(channel),
             greeting=greeting,
             terms=partial(self._terms, call),
             leader=leader,
@@ -221,7 +233,7 @@ class Peering:
         one = self.acquaintances.get(node)
         call.sparing = not call.by_hand and self.allowances.sparing(node, self._now_ms())
         known = one.known(self._engine.epoch) if one else None
-        shared = self._engine.grants.shared_with(node)
+        shared = call.shared = self._engine.grants.shared_with(node)
         terms = Terms(self.allowances.profile_of(node), known, call.sparing, scopes=shared)
         return (
             terms
@@ -275,7 +287,8 @@ class Peering:
         now, call = self._loop.time(), self._open[link]
         if call.address is not None:
             self.table.learned(call.address, proven.node, now)
-        if bar := self._meter.bars(link, call, proven.node):
+        bar = self._enforcing.bars(proven.node) or self._meter.bars(link, call, proven.node)
+        if bar:
             link.end(bar)
             return
         rival = self._links.get(proven.node)
@@ -285,11 +298,13 @@ class Peering:
         self._links[proven.node] = link
         if rival is not None:
             rival.end(DUPLICATE)
-        one = self.acquaintances.setdefault(proven.node, self._introduce(proven.node))
+        one = self.acquaintances.get(proven.node) or self._acquainted(proven.node)
+        self.acquaintances[proven.node] = one
         one.answers_in(proven.epoch)
         one.clock_ahead_ms = proven.clock_ahead_ms
         one.last_contact_ms = self._now_ms()
         self.table.connected(proven.node, now)
+        self._admitting.dialled(proven.node, "")
         self.fetching.met(proven.node)
         self._spawn(self._meter.watch(link, call))
         log.info("linked", peer=proven.node.hex()[:8])
@@ -334,8 +349,9 @@ class Peering:
         return self._links.get(node)
 
     def stopped(self, node: NodeId) -> str:
-        """See `Allowances.stopped`."""
-        return self.allowances.stopped(node, self._now_ms())
+        """See `Allowances.stopped` and `Admitting.stopped`."""
+        barred = self.allowances.stopped(node, self._now_ms())
+        return barred or self._admitting.stopped(node)
 
     async def dial_by_hand(self, address: Address, node: NodeId | None) -> Link:
         """A link that somebody asked for, running. Raises `LinkFailed`."""
@@ -353,3 +369,9 @@ class Peering:
             yield
         finally:
             call.askers -= 1
+
+
+def _certified(channel: Channel) -> NodeId:
+    """Whose certificate it showed; TLS has proved that it is its own."""
+    assert channel.peer_certificate is not None  # noqa: S101  no handshake is done without
+    return node_id(public_key(channel.peer_certificate))

@@ -66,6 +66,7 @@ class Projector:
         self._idle = threading.Condition()
         self._waiting: list[Callable[[], None]] = []
         self._busy = True
+        self._views = 0
         self._stopping = False
         self.failed: BaseException | None = None
         self._batches = ThreadPoolExecutor(workers.width + BATCHES_AHEAD, "batch")
@@ -81,6 +82,12 @@ class Projector:
         with self._idle:
             self._busy = True
         self._wake.set()
+
+    def reopen(self) -> None:
+        """What may be shown of some lanes has changed: what workers found before counts no more. Call
+        on the writer thread, after the commit."""
+        self._views += 1
+        self.wake()
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing awaits admission; False when that took too long."""
@@ -126,7 +133,7 @@ class Projector:
         """Until nothing waits, nor is under way."""
         flying: dict[Future[None], frozenset[DocumentId]] = {}
         while not self._stopping:
-            serial = self._local.serial
+            serial = self._local.serial, self._views
             batch = self._store.work(BATCH_DOCUMENTS, frozenset().union(*flying.values()))
             if batch:
                 under_way = self._batches.submit(self._carry, batch, serial)
@@ -143,12 +150,15 @@ class Projector:
                 self._busy = False
                 self._told()
 
-    def _carry(self, batch: Sequence[DocumentWork], serial: int) -> None:
+    def _carry(self, batch: Sequence[DocumentWork], serial: tuple[int, int]) -> None:
         """One batch, through a worker to what is shown."""
         opened = self._workers.open(batch)
         self._writer.submit(Urgency.PROJECTION, partial(self._save, opened, serial)).result()
 
-    def _save(self, opened: Sequence[Opened], serial: int) -> None:
+    def _save(self, opened: Sequence[Opened], serials: tuple[int, int]) -> None:
+        serial, views = serials
+        if views != self._views:
+            return  # they come up again
         with self._store.write() as transaction:
             latest = (lane.entries[-1] for one in opened for lane in one.lanes if lane.entries)
             self._local.hear(transaction, latest, self._now_ms())

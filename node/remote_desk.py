@@ -7,6 +7,7 @@ may have happened, and repeating it blindly would record it twice.
 from __future__ import annotations
 
 import http.client
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -16,11 +17,12 @@ import orjson
 from conflict.identity import DocumentId, document_text
 from conflict.statement import Json
 from node import errors
-from node.desk import API_VERSION, Move, Relation, Resolve, Save
+from node.desk import API_VERSION, BundleOrder, Move, Progress, Relation, Resolve, Save
 from node.errors import NodeError, Unreachable
 from node.faults import Fault, Foreign
 from node.http.actions import encode_action
 from node.http.saves import encode_batch
+from node.remote_membership import RemoteMembership
 
 ANSWER_S = 60.0
 """How long a node may take to answer, beyond what the request itself allows it."""
@@ -30,6 +32,8 @@ SHED_S = 3600.0
 
 VERIFY_S = 3600.0
 """Looking at every entry of every log."""
+BUNDLE_S = 6 * 3600.0
+"""A full stick, on slow flash."""
 
 BATCH_SAVES = 200
 BATCH_BYTES = 8 << 20
@@ -43,7 +47,7 @@ _LEAVES: Mapping[str, type[NodeError]] = {
 }
 
 
-class RemoteDesk:
+class RemoteDesk(RemoteMembership):
     """Implements `Desk`. `address` is `host:port` of the local API."""
 
     def __init__(self, address: str, token: str) -> None:
@@ -168,6 +172,28 @@ class RemoteDesk:
         """See `Desk.fetch`."""
         return self._post("/api/fetch", {"document": document_text(document)})
 
+    def bundle_export(
+        self, order: BundleOrder, out: str, _on_progress: Progress | None = None
+    ) -> Json:
+        """See `Desk.bundle_export`. The node writes the file."""
+        casualty = document_text(order.casualty) if order.casualty else ""
+        fields = {**order._asdict(), "casualty": casualty, "out": os.path.abspath(out)}
+        return self._post("/api/bundle/export", fields, BUNDLE_S)
+
+    def bundle_import(
+        self, path: str, answer: str = "", _on_progress: Progress | None = None
+    ) -> Json:
+        """See `Desk.bundle_import`. The node reads the file."""
+        fields = {
+            "path": os.path.abspath(path),
+            "answer": os.path.abspath(answer) if answer else "",
+        }
+        return self._post("/api/bundle/import", fields, BUNDLE_S)
+
+    def bundle_inspect(self, path: str) -> Json:
+        """See `Desk.bundle_inspect`."""
+        return self._post("/api/bundle/inspect", {"path": os.path.abspath(path)}, BUNDLE_S)
+
     def peers(self) -> list[Json]:
         """See `Desk.peers`."""
         found: list[Json] = self._get("/api/peers")
@@ -211,6 +237,24 @@ class RemoteDesk:
     def audit_verify(self) -> Json:
         """See `Desk.audit_verify`."""
         return self._get("/api/audit/verify", timeout_s=VERIFY_S)
+
+    # The lock of the running node: `node/locker.py` ----------------------------------------------
+
+    def lock(self) -> None:
+        """Have nothing shown until `unlock`."""
+        self._post("/api/lock", {})
+
+    def unlock(self, way: str, secret: str) -> Json:
+        """Have it shown again; of a sealed node, have it start: `{"was": "locked"|"sealed"}`."""
+        return self._post("/api/unlock", {"way": way, "secret": secret})
+
+    def set_pin(self, pin: str, way: str, secret: str) -> None:
+        """Set a PIN (empty: none), proving that one may."""
+        self._post("/api/pin", {"pin": pin, "way": way, "secret": secret})
+
+    def zeroize(self) -> None:
+        """Have it destroy its keys, everything in its home, and itself."""
+        self._post("/api/zeroize", {})
 
     # ----------------------------------------------------------------------------------------------
 

@@ -173,6 +173,25 @@ class HoldSettings(_Section):
         return self
 
 
+class LockSettings(_Section):
+    """A node that a person opens locks itself `idle` after the last use of a record; "": never."""
+
+    idle: Quantity = "15min"
+
+    @property
+    def idle_ms(self) -> int:
+        """0: never. Raises `ValueError`."""
+        try:
+            return int(quantities.seconds("idle", self.idle) * 1000) if self.idle else 0
+        except BadRequest as fault:
+            raise ValueError(str(fault)) from fault
+
+    @model_validator(mode="after")
+    def _possible(self) -> LockSettings:
+        _ = self.idle_ms
+        return self
+
+
 class IdentitySettings(_Section):
     """Trauma identities of casualties without a name: `T-<prefix>-<first..last>`, this node's alone.
 
@@ -249,6 +268,7 @@ class Settings(BaseSettings):
     workers: WorkersSettings = WorkersSettings()
     identity: IdentitySettings = IdentitySettings()
     hold: HoldSettings = HoldSettings()
+    lock: LockSettings = LockSettings()
     peers: tuple[PeerSettings, ...] = ()
 
     @model_validator(mode="after")

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from node.acquaintance import Acquaintance
 from sync.effects import Phase
 from sync.ports import Summary
+from sync.transport.tls import WORDS
 
 _ACTIONS = {
+    **WORDS,
     "disk-full": "free space on this disk",
     "author-unknown": "add the author's key to the peer's configuration",
-    "peer-unknown": "add this node's key to the peer's configuration",
+    "peer-unknown": "enrol it, or bring the newer log of the authority",
     "bad-signature": "ask the author's node for this record again",
     "equivocation": "two copies of one device write: stop one",
     "budget-spent": "goes on after 00:00Z, or now with `aidstation sync`",

@@ -107,6 +107,9 @@ def _verdict(lane: LaneWork, catalogue: Catalogue) -> LaneVerdict:
     length = len(lane.changes)
     try:
         admitted = admit(lane.actor, lane.changes, lane.known)
+        if lane.shown is not None and lane.shown < length:
+            shown = admit(lane.actor, lane.changes[: lane.shown]).entries if lane.shown else ()
+            admitted = admitted._replace(entries=shown)
     except LaneRefused as fault:
         return LaneVerdict(lane.actor, length, (), fault.code, str(fault))
     urgency = lane_urgency(admitted.entries, catalogue)

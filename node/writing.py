@@ -50,6 +50,12 @@ class WriterThread:
         self._jobs.put((urgency, next(self._order), job, future))
         return future
 
+    def perform(self, urgency: Urgency, job: Callable[[], Result]) -> Result:
+        """The same, and wait; on the writer itself at once."""
+        if threading.current_thread() is self._thread:
+            return job()
+        return self.submit(urgency, job).result()
+
     def stop(self) -> None:
         """Finish what is queued, then end."""
         self._jobs.put((Urgency.STOP, next(self._order), None, None))

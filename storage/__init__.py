@@ -41,8 +41,11 @@ if TYPE_CHECKING:
         DatabaseUnreachable,
         DatabaseUnsafe,
         DiskFull,
+        KeyNeeded,
+        NotEncrypted,
         NotShed,
         StorageError,
+        WrongKey,
     )
     from storage.memory import MemoryStore
     from storage.ports import Store, Transaction
@@ -67,9 +70,11 @@ __all__ = [
     "Freed",
     "Holding",
     "Idle",
+    "KeyNeeded",
     "LaneStatus",
     "LaneWork",
     "MemoryStore",
+    "NotEncrypted",
     "NotShed",
     "Problem",
     "ProjectionRow",
@@ -82,6 +87,7 @@ __all__ = [
     "Store",
     "Transaction",
     "Uncovered",
+    "WrongKey",
 ]
 
 _PLACES = {

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneState
-from storage import limits, shed_lanes
+from storage import limits, shed_lanes, suspects
 from storage.framing import unframe, unpack_entries
 from storage.shapes import DocumentWork, LaneStatus, LaneWork, Refusal
 from storage.tables import document, lane, run, shed_lane
@@ -146,7 +146,7 @@ def work(
     size = 0
     due = [one for one in waiting(connection, limit + len(skip)) if one not in skip][:limit]
     for part in chunks(due):
-        awaiting = _awaiting(connection, part)
+        awaiting = suspects.limited(connection, _awaiting(connection, part))
         admitted = entries_of(connection, part)
         for one in part:
             found.append(DocumentWork(one, tuple(awaiting.get(one, ())), admitted.get(one, {})))

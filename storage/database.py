@@ -7,7 +7,7 @@ writes (`writing`) take SQLite's one write lock at once, so that no transaction 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from storage import limits
+from storage import cipher, limits
 from storage.errors import (
+    DRIVER_ERRORS,
     DatabaseUnreachable,
     DatabaseUnsafe,
     StorageError,
@@ -30,15 +31,23 @@ _FULL_SYNC = 2  # PRAGMA synchronous: 2 is FULL, 3 is EXTRA
 _WRITES = "aidstation_writes"
 
 
-def connect(url: str | Path) -> Engine:
+def connect(url: str | Path, key: bytes | None = None) -> Engine:
     """Engine for a SQLite file (path or `sqlite:///…`) or a `postgresql://` URL.
 
-    Nothing is written yet. Raises `DatabaseUnreachable`, `DatabaseUnsafe`, `DatabaseCorrupt`.
+    With `key` (32 raw bytes) the file is SQLCipher's; a server encrypts its own disks and takes none.
+    Nothing is written yet. Raises `DatabaseUnreachable`, `DatabaseUnsafe`, `DatabaseCorrupt`,
+    `NotEncrypted`, `KeyNeeded`; the first read raises `WrongKey`.
     """
+    path = embedded_path(url)
+    return _postgres(str(url)) if path is None else _sqlite(path, key)
+
+
+def embedded_path(url: str | Path) -> Path | None:
+    """The file of an embedded database; None: a server's."""
     place = str(url)
     if place.startswith(("postgresql:", "postgres:", "postgresql+psycopg:")):
-        return _postgres(place)
-    return _sqlite(Path(place.removeprefix("sqlite:///")))
+        return None
+    return Path(place.removeprefix("sqlite:///"))
 
 
 def is_sqlite(connection: Connection | Engine) -> bool:
@@ -71,7 +80,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
             raise
         try:
             transaction.commit()
-        except (SQLAlchemyError, sqlite3.Error) as fault:
+        except DRIVER_ERRORS as fault:
             error = translate_commit(fault)
             _roll_back(connection)
             raise error from None
@@ -83,18 +92,37 @@ def _roll_back(connection: Connection) -> None:
         connection.rollback()
         if is_sqlite(connection):  # a failed COMMIT may have left SQLite's transaction open
             connection.connection.rollback()
-    except (SQLAlchemyError, sqlite3.Error):
+    except DRIVER_ERRORS:
         connection.invalidate()
 
 
 # --- SQLite ------------------------------------------------------------------------------------
 
 
-def _sqlite(path: Path) -> Engine:
+def _sqlite(path: Path, key: bytes | None) -> Engine:
     if not path.parent.is_dir():
         raise DatabaseUnreachable(
             f"There is no folder {path.parent} for the database. Create it or change the setting."
         )
+    cipher.refuse_mismatch(path, key)
+    module, creator = _driver(path, key)
+    engine = create_engine(
+        "sqlite://",
+        module=module,
+        creator=creator,
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=8,
+        hide_parameters=True,
+    )
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _driver(path: Path, key: bytes | None) -> tuple[Any, Callable[[], Any]]:
+    """The module and what makes a connection: SQLCipher's with a key, the standard library's without."""
+    if key is not None:
+        return cipher.DRIVER, lambda: cipher.open_keyed(path, key)
 
     def creator() -> sqlite3.Connection:
         return sqlite3.connect(
@@ -105,16 +133,7 @@ def _sqlite(path: Path) -> Engine:
             cached_statements=256,
         )
 
-    engine = create_engine(
-        "sqlite://",
-        creator=creator,
-        poolclass=QueuePool,
-        pool_size=8,
-        max_overflow=8,
-        hide_parameters=True,
-    )
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
+    return sqlite3, creator
 
 
 def _begin_sqlite(connection: Connection) -> None:

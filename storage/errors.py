@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlcipher3 import dbapi2 as sqlcipher
 
 from conflict.identity import DocumentId
 
@@ -38,9 +39,27 @@ class DatabaseLocked(StorageError):
 
 
 class DatabaseCorrupt(StorageError):
-    """The file is damaged or no Aidstation database (or its key is wrong)."""
+    """The file is damaged or no Aidstation database."""
 
     code = "database-corrupt"
+
+
+class WrongKey(StorageError):
+    """The key does not open the database, which may be whole."""
+
+    code = "wrong-key"
+
+
+class KeyNeeded(StorageError):
+    """The database is encrypted and no key was given."""
+
+    code = "key-needed"
+
+
+class NotEncrypted(StorageError):
+    """A key was given and the database is plain."""
+
+    code = "not-encrypted"
 
 
 class DatabaseTooNew(StorageError):
@@ -122,6 +141,9 @@ class BlobTooLarge(StorageError):
     code = "blob-too-large"
 
 
+DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error, sqlcipher.Error)
+"""What drivers raise: SQLCipher's errors are other classes than sqlite3's, with the same codes."""
+
 _BUSY = "Another process is using the database. Nothing was changed; try again."
 _FULL = (
     "The disk that holds the database is full. Nothing was changed and everything saved before is "
@@ -146,15 +168,6 @@ _SQLITE: dict[int, tuple[type[StorageError], str]] = {
     13: (DiskFull, _FULL),
     14: (DatabaseUnreachable, _GONE),
     26: (DatabaseCorrupt, _CORRUPT),
-}
-# SQLCipher's driver has no result codes: its texts are SQLite's own.
-_SQLITE_TEXTS = {
-    "database is locked": 5,
-    "malformed": 11,
-    "disk is full": 13,
-    "unable to open": 14,
-    "not a database": 26,
-    "disk i/o error": 10,
 }
 # https://www.postgresql.org/docs/current/errcodes-appendix.html, longest prefix first
 _POSTGRES: tuple[tuple[str, type[StorageError], str], ...] = (
@@ -196,10 +209,7 @@ def _sqlite_kind(origin: BaseException | None) -> int | None:
     code = getattr(origin, "sqlite_errorcode", None)
     if code is not None:
         return int(code) & 0xFF
-    if isinstance(origin, sqlite3.Error) or type(origin).__module__.startswith("sqlcipher3"):
-        text = str(origin).lower()
-        return next((kind for part, kind in _SQLITE_TEXTS.items() if part in text), 1)
-    return None
+    return 1 if isinstance(origin, sqlite3.Error | sqlcipher.Error) else None
 
 
 def translate_commit(fault: BaseException) -> StorageError:
@@ -219,5 +229,5 @@ def translated() -> Iterator[None]:
     """Raise the typed error for any driver error inside."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as fault:
+    except DRIVER_ERRORS as fault:
         raise translate(fault) from None

@@ -17,7 +17,7 @@ from conflict.lane import set_item
 from conflict.scope import Scopes
 from storage import chains, figures, limits, memory_lanes, sketches
 from storage.memory_custody import recount
-from storage.memory_reader import EPOCH, MemoryReader, scopes_of
+from storage.memory_reader import EPOCH, MemoryReader, scopes_of, suspects_of
 from storage.memory_rows import LaneRow, Rows
 from storage.memory_shedding import MemoryShedding
 from storage.memory_writes import MemoryTransaction
@@ -30,8 +30,10 @@ from storage.shapes import (
     ProjectionRow,
     Rebuilt,
     SetAsideRow,
+    Suspected,
 )
 from storage.sketches import pack_steps, pour
+from storage.suspects import limit
 from sync.ports import View
 
 _MODULUS = 1 << 64
@@ -107,7 +109,25 @@ class MemoryStore(MemoryReader, MemoryShedding):
             )
             for actor in memory_lanes.awaiting(self._rows, document)
         ]
-        return DocumentWork(document, tuple(awaiting), self.entries(document))
+        suspects = suspects_of(self._rows)
+        limited = (
+            limit(document, one, suspects, lambda lane: self._rows.covers.get(lane, ()))
+            for one in awaiting
+        )
+        return DocumentWork(document, tuple(limited), self.entries(document))
+
+    def suspected(self, limit: int) -> list[Suspected]:
+        """See `Store.suspected`."""
+        with self._lock:
+            found = []
+            for document, lanes in sorted(self._rows.lanes.items()):
+                for actor, row in sorted(lanes.items()):
+                    lane, length = Lane(document, actor), row.held.length
+                    if row.author in suspects_of(self._rows):
+                        known = self._rows.covers.get(lane, ())
+                        covered = (one.length for one in known if one.length <= length)
+                        found.append(Suspected(lane, row.author, length, max(covered, default=0)))
+            return found[:limit]
 
     def dirty_documents(self, limit: int = 1000) -> list[DocumentId]:
         """See `Store.dirty_documents`."""

@@ -34,6 +34,11 @@ class MemoryCustody:
         """See `Store.receipts`."""
         return {one.holder: one.vector for one in self.holders(document)}
 
+    def epoch_told(self, holder: NodeId) -> bytes | None:
+        """See `Store.epoch_told`."""
+        with self._lock:
+            return self._rows.holders.get(holder)
+
     def holders(self, document: DocumentId) -> list[Holding]:
         """See `Store.holders`."""
         with self._lock:

@@ -6,7 +6,7 @@ Functions over rows, called under the store's lock; only `memory.py` uses them.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from conflict.change import read_header
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
@@ -71,6 +71,21 @@ def news(rows: Rows, since: int, limit: int, shows: Shows) -> list[tuple[Lane, i
         if len(found) > limit:
             return None
     return list(found.items())
+
+
+def latest(rows: Rows, before: int | None, limit: int, shows: Shows) -> list[tuple[Lane, int]]:
+    """Lanes by the arrival of their latest run, latest first."""
+    found: list[tuple[Lane, int]] = []
+    end = rows.tally.get("arrival", 0) + 1
+    for number in range(min(before or end, end) - 1, 0, -1):
+        if len(found) == limit:
+            break
+        lane = rows.arrivals.get(number)
+        if lane is None or not shows(lane.document):
+            continue
+        if max(one.arrival for one in rows.runs[lane]) == number:
+            found.append((lane, number))
+    return found
 
 
 def vectors(
@@ -202,6 +217,12 @@ def blobs_wanted(rows: Rows, limit: int, shows: Shows) -> list[BlobWanted]:
             have = len(row.data) if row else 0
             found.append(BlobWanted(name, min(sizes.values()), have))
     return found
+
+
+def blobs_named(rows: Rows, documents: Collection[DocumentId]) -> list[bytes]:
+    """Blobs that are named by these and complete."""
+    whole = (name for name, row in sorted(rows.blobs.items()) if row.complete)
+    return [name for name in whole if not rows.needs.get(name, {}).keys().isdisjoint(documents)]
 
 
 # The sketch --------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from itertools import islice
 from conflict.identity import DocumentId, DocumentKind, Lane, NodeId, document_kind
 from conflict.lane import LaneRun, ShortState, Vector, set_item
 from conflict.scope import THEATRE, Scopes, own_scopes
-from storage import memory_lanes, memory_shedding, reaching, shed_lanes, shipping
+from storage import memory_lanes, memory_shedding, reaching, shed_lanes, shipping, suspects
+from storage.coverage import unpack_nodes
 from storage.memory_audit import MemoryAudit
 from storage.memory_custody import MemoryCustody
 from storage.memory_rows import Rows
@@ -207,6 +208,17 @@ class MemoryReader(MemoryCustody, MemoryAudit):
         with self._lock:
             return memory_lanes.blobs_wanted(self._rows, limit, self._shows)
 
+    def latest(self, before: int | None, limit: int) -> list[tuple[Lane, int]]:
+        """See `LaneReader.latest`."""
+        with self._lock:
+            return memory_lanes.latest(self._rows, before, limit, self._shows)
+
+    def blobs_named(self, documents: Sequence[DocumentId]) -> list[bytes]:
+        """See `LaneReader.blobs_named`."""
+        with self._lock:
+            named = {one for one in documents if self._shows(one)}
+            return memory_lanes.blobs_named(self._rows, named)
+
     def released(self, peer: NodeId, epoch: bytes, limit: int) -> Release | None:
         """See `LaneReader.released`."""
         with self._lock:
@@ -240,6 +252,11 @@ class MemoryReader(MemoryCustody, MemoryAudit):
             if row is None or not row.complete or not (self._view is None or named):
                 return None
             return row.data[offset : offset + size], len(row.data)
+
+
+def suspects_of(rows: Rows) -> frozenset[NodeId]:
+    """Who is revoked."""
+    return frozenset(unpack_nodes(rows.settings.get(suspects.SETTING)))
 
 
 def scopes_of(rows: Rows, document: DocumentId) -> Scopes:

@@ -141,6 +141,7 @@ class Rows:
     holders: Table[NodeId, bytes] = field(default_factory=Table)
     settings: Table[str, bytes] = field(default_factory=Table)
     authority: Table[int, bytes] = field(default_factory=Table)
+    covers: Table[Lane, tuple[ShortState, ...]] = field(default_factory=Table)
     told: Table[tuple[DocumentId, NodeId], tuple[int, int, int]] = field(default_factory=Table)
     told_by: Table[NodeId, int] = field(default_factory=Table)
     logs: Table[NodeId, Log] = field(default_factory=Table)

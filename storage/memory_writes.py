@@ -23,12 +23,15 @@ from storage import (
 from storage.audit_chain import AuditAck
 from storage.audit_chain import Sign as SignHead
 from storage.authority import check_place
+from storage.coverage import pack_nodes
 from storage.errors import BlobMismatch
 from storage.framing import pack_evidence
+from storage.memory_reader import suspects_of
 from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun
 from storage.refilling import Base
 from storage.shapes import Freed, ProjectionRow, Refusal, SetAsideRow
 from storage.sketches import Step, step
+from storage.suspects import SETTING as SUSPECTS
 from sync.audit import AuditHead, AuditRow, AuditSegment, AuditVerdict
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, Position, Receipt, SetAside
@@ -271,6 +274,35 @@ class MemoryTransaction:
     def save_audit_ack(self, garrison: NodeId, ack: AuditAck) -> None:
         """See `Transaction.save_audit_ack`."""
         self._rows.audit_acks[garrison] = ack
+
+    def suspect(self, nodes: Collection[NodeId]) -> bool:
+        """See `Transaction.suspect`."""
+        changed = suspects_of(self._rows) ^ frozenset(nodes)
+        if changed:
+            self._rows.settings[SUSPECTS] = pack_nodes(nodes)
+        for document, lanes in self._rows.lanes.items():
+            for actor, row in lanes.items():
+                if row.author in changed:
+                    self._open_again(document, actor)
+        return bool(changed)
+
+    def cover(self, claims: Sequence[Receipt]) -> bool:
+        """See `Transaction.cover`."""
+        news = False
+        for lane, state in claims:
+            known = self._rows.covers.get(lane, ())
+            if not any(one.length == state.length for one in known):
+                self._rows.covers[lane] = (*known, state)
+                self._open_again(*lane)
+                news = True
+        return news
+
+    def _open_again(self, document: DocumentId, actor: ActorId) -> None:
+        row = self._lane(document, actor)
+        if row is not None:
+            self._save_lane(document, actor, LaneRow(row.author, row.nonce, row.held))
+            self._rows.urgent.drop(Lane(document, actor))
+            self._rows.dirty[document] = self._rows.documents[document].arrival
 
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
         """See `Transaction.shed`."""

@@ -30,6 +30,7 @@ from storage.shapes import (
     Rebuilt,
     SetAsideRow,
     Shed,
+    Suspected,
 )
 from sync.audit import AuditHead, AuditRow, AuditSegment, AuditVerdict
 from sync.custody import CustodyEntry, Sign, Verdict
@@ -152,6 +153,15 @@ class Transaction(Protocol):
 
     def save_audit_ack(self, garrison: NodeId, ack: AuditAck) -> None:
         """What a garrison says to hold of this device's log now; what it said before is over."""
+
+    def suspect(self, nodes: Collection[NodeId]) -> bool:
+        """These and no others are revoked: of their lanes only what is covered is shown. Whether that
+        was news."""
+        ...
+
+    def cover(self, claims: Sequence[Receipt]) -> bool:
+        """Lanes of revoked devices are shown as far as these say, where their bytes bear it out.
+        Whether that was news."""
         ...
 
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
@@ -214,6 +224,10 @@ class Store(LaneReader, Protocol):
         """Ids of documents that await admission or folding, longest waiting first."""
         ...
 
+    def suspected(self, limit: int) -> list[Suspected]:
+        """Held lanes of revoked devices, ascending."""
+        ...
+
     def refused(self, codes: Collection[str]) -> list[DocumentId]:
         """Documents with a lane that was refused with one of these codes, ascending."""
         ...
@@ -256,6 +270,10 @@ class Store(LaneReader, Protocol):
 
     def holders(self, document: DocumentId) -> list[Holding]:
         """The same with when and how each was said, ascending by holder."""
+        ...
+
+    def epoch_told(self, holder: NodeId) -> bytes | None:
+        """The latest epoch in which a node said what it holds; None: it never did."""
         ...
 
     def custody(self, limit: int) -> Custody:

@@ -24,6 +24,7 @@ from storage import (
     counting,
     custody,
     lanes,
+    parcels,
     projections,
     reaching,
     settings,
@@ -189,6 +190,16 @@ class SqlReader:
             if seen is not None and not sharing.names_blob(connection, blob_hash, seen):
                 return None
             return blobs.read(connection, blob_hash, offset, size)
+
+    def latest(self, before: int | None, limit: int) -> list[tuple[Lane, int]]:
+        """See `LaneReader.latest`."""
+        with self._reading() as (connection, seen):
+            return parcels.latest(connection, before, limit, seen)
+
+    def blobs_named(self, documents: Sequence[DocumentId]) -> list[bytes]:
+        """See `LaneReader.blobs_named`."""
+        with self._reading() as (connection, seen):
+            return parcels.blobs_named(connection, documents, seen)
 
     def released(self, peer: NodeId, epoch: bytes, limit: int) -> Release | None:
         """See `LaneReader.released`."""

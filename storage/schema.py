@@ -28,12 +28,12 @@ OLDEST_KEY = "schema.oldest"
 _MIGRATION_LOCK = 0x41494453  # one migrator at a time on PostgreSQL
 
 
-def open_database(url: str | Path) -> Engine:
+def open_database(url: str | Path, key: bytes | None = None) -> Engine:
     """Engine for a database whose schema is the one this code needs.
 
     Raises `DatabaseTooNew` with nothing changed, or what `database.connect` raises.
     """
-    engine = database.connect(url)
+    engine = database.connect(url, key)
     try:
         with database.reading(engine) as connection:
             version = refuse_newer(connection)

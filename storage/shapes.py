@@ -62,12 +62,16 @@ class LaneStatus(NamedTuple):
 
 
 class LaneWork(NamedTuple):
-    """A lane to admit: all its raw changes from the first, and how many entries are known."""
+    """A lane to admit: all its raw changes from the first, and how many entries are known.
+
+    `shown`: so many of its changes may be shown, where its author was revoked; None: all.
+    """
 
     actor: ActorId
     author: NodeId
     changes: tuple[bytes, ...]
     known: int
+    shown: int | None = None
 
 
 class DocumentWork(NamedTuple):
@@ -152,6 +156,15 @@ class Holding(NamedTuple):
     at_ms: int
     entry: int
     entry_ms: int
+
+
+class Suspected(NamedTuple):
+    """A held lane of a revoked device: its changes, and how many of them something covers."""
+
+    lane: Lane
+    author: NodeId
+    changes: int
+    covered: int
 
 
 class Uncovered(NamedTuple):

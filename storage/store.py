@@ -31,6 +31,7 @@ from storage import (
     receipts,
     settings,
     sketches,
+    suspects,
 )
 from storage.audit_chain import AuditAck
 from storage.database import is_sqlite, reading, writing
@@ -47,6 +48,7 @@ from storage.shapes import (
     ProjectionRow,
     Rebuilt,
     SetAsideRow,
+    Suspected,
 )
 from storage.shed_reading import ShedReading
 from storage.tables import setting
@@ -63,13 +65,13 @@ class SqlStore(SqlReader, ShedReading):
         self._writer = threading.RLock()
 
     @classmethod
-    def open(cls, url: str | Path, *, entropy: bytes) -> SqlStore:
-        """The store at a path or URL, created or migrated as needed.
+    def open(cls, url: str | Path, *, entropy: bytes, key: bytes | None = None) -> SqlStore:
+        """The store at a path or URL, created or migrated as needed; with `key` an encrypted file.
 
         `entropy` (16 random bytes) becomes the epoch of a new store and is not used otherwise.
         Raises what `schema.open_database` raises.
         """
-        store = cls(open_database(url))
+        store = cls(open_database(url, key))
         _check_entropy(entropy)
         with writing(store.engine) as connection:
             row = {"key": settings.EPOCH, "value": entropy}
@@ -133,6 +135,11 @@ class SqlStore(SqlReader, ShedReading):
         with reading(self.engine) as connection:
             return admission.waiting(connection, limit)
 
+    def suspected(self, limit: int) -> list[Suspected]:
+        """See `Store.suspected`."""
+        with reading(self.engine) as connection:
+            return suspects.listed(connection, limit)
+
     def refused(self, codes: Collection[str]) -> list[DocumentId]:
         """See `Store.refused`."""
         with reading(self.engine) as connection:
@@ -188,6 +195,11 @@ class SqlStore(SqlReader, ShedReading):
         """See `Store.holders`."""
         with reading(self.engine) as connection:
             return receipts.of_document(connection, document)
+
+    def epoch_told(self, holder: NodeId) -> bytes | None:
+        """See `Store.epoch_told`."""
+        with reading(self.engine) as connection:
+            return receipts.epoch_of(connection, holder)
 
     def custody(self, limit: int) -> Custody:
         """See `Store.custody`."""

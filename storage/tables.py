@@ -155,6 +155,16 @@ authority_entry = Table(
     Column("entry", LargeBinary, nullable=False),
 )
 """The theatre's authority log as received."""
+cover = Table(
+    "cover",
+    metadata,
+    Column("document", LargeBinary, primary_key=True),
+    Column("actor", LargeBinary, primary_key=True),
+    Column("length", Integer, primary_key=True, autoincrement=False),
+    Column("head", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How far lanes of revoked devices are shown all the same: claims that count (`suspects.py`)."""
 custody_blob = Table(
     "custody_blob",
     metadata,
@@ -222,8 +232,8 @@ arrival = Sequence("arrival", metadata=metadata)
 TRUTH = (
     *(run, staged, set_aside, blob, blob_part, setting),
     *(receipt, holder, custody_log, custody_entry, custody_blob),
-    *(shed, shed_lane, refill, authority_entry),
     *(audit_branch, audit_entry, audit_ack),
+    *(shed, shed_lane, refill, authority_entry, cover),
 )
 
 # --- caches ------------------------------------------------------------------------------------

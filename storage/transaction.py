@@ -26,6 +26,7 @@ from storage import (
     ingest,
     settings,
     shedding,
+    suspects,
 )
 from storage.audit_chain import AuditAck
 from storage.audit_chain import Sign as SignHead
@@ -197,6 +198,16 @@ class SqlTransaction:
     def save_audit_ack(self, garrison: NodeId, ack: AuditAck) -> None:
         """See `Transaction.save_audit_ack`."""
         audit.acknowledge(self._connection, garrison, ack)
+
+    def suspect(self, nodes: Collection[NodeId]) -> bool:
+        """See `Transaction.suspect`."""
+        self.flush()
+        return suspects.name(self._connection, nodes)
+
+    def cover(self, claims: Sequence[Receipt]) -> bool:
+        """See `Transaction.cover`."""
+        self.flush()
+        return suspects.save_covers(self._connection, claims)
 
     def shed(self, document: DocumentId, now_ms: int) -> Freed:
         """See `Transaction.shed`."""

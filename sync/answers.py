@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from sync import (
     audit_effects,
+    authority_effects,
     blob_effects,
     continuing,
     custody_effects,
@@ -15,6 +16,7 @@ from sync import (
     shed_effects,
 )
 from sync.audit_exchange import AuditExchange
+from sync.authority_exchange import AuthorityExchange
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
 from sync.effects import Effect
@@ -55,6 +57,8 @@ ANSWERS: dict[type, Taker] = {
     custody_effects.CustodyRead: in_part("_custody", CustodyExchange.looked),
     custody_effects.EntriesRead: in_part("_custody", CustodyExchange.entries),
     custody_effects.CustodySaved: in_part("_custody", CustodyExchange.saved),
+    authority_effects.AuthorityRead: in_part("_authority", AuthorityExchange.read),
+    authority_effects.AuthoritySaved: in_part("_authority", AuthorityExchange.saved),
     shed_effects.ReleasedRead: in_part("_shed", ShedExchange.looked),
     shed_effects.RefillsRead: in_part("_shed", ShedExchange.refills_read),
     shed_effects.ReleasedSaved: in_part("_shed", ShedExchange.released_saved),

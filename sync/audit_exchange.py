@@ -38,6 +38,7 @@ class AuditExchange:
         self._peer: messages.Hello | None = None
         self._thin = False
         self._begun = False
+        self._told = False  # how far we have the peer's log
         self._early: messages.AuditHave | None = None  # said before we knew which way it goes
         self._sends = False  # the peer takes our log
         self._receives = False  # we take the peer's
@@ -63,7 +64,8 @@ class AuditExchange:
         """Which way it goes, and how far our own log is."""
         self._sends, self._receives = answer.sends, answer.receives
         self._number = answer.number
-        if self._receives and not self._begun:
+        if self._receives and not self._told:
+            self._told = True
             self._tell([one.head for one in answer.branches] or [AuditHead()])
         self._begun = True
         early, self._early = self._early, None
@@ -79,6 +81,11 @@ class AuditExchange:
         if (self._sends or not self._begun) and self.due is None:
             delay_s = limits.AUDIT_DELAY_THIN_S if self._thin else limits.AUDIT_DELAY_S
             self.due = now + delay_s
+
+    def regard(self, now: float) -> None:
+        """Who is a garrison may have changed: see again which way it goes."""
+        if self._peer is not None:
+            self.due = now
 
     # Out --------------------------------------------------------------------------------------
 

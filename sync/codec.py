@@ -16,6 +16,7 @@ from conflict.identity import ID_BYTES, NONCE_BYTES, DocumentId, NodeId
 from conflict.lane import DIGEST_BYTES
 from conflict.signature import SIGNATURE_BYTES
 from sync import audit_frames, fields, limits, messages
+from sync.authority_effects import LINK_SHORT_BYTES, LogHead
 from sync.errors import BadFrame, FrameTooLarge, UnknownMessage
 from sync.leb128 import bound
 from sync.messages import Message
@@ -97,9 +98,25 @@ def _hello(*given: Any) -> messages.Hello:
     )
 
 
-def _proof(signature: Any, scopes: Any) -> messages.Proof:
+def _proof(signature: Any, scopes: Any, number: Any, link: Any) -> messages.Proof:
     sized = fields.sized(signature, SIGNATURE_BYTES)
-    return messages.Proof(sized, None if scopes is None else _scopes(scopes))
+    return messages.Proof(sized, None if scopes is None else _scopes(scopes), _head(number, link))
+
+
+def _head(number: Any, link: Any) -> LogHead:
+    return LogHead(fields.number(number), fields.sized(link, LINK_SHORT_BYTES))
+
+
+def _authority(after: Any, entries: Any) -> messages.Authority:
+    page = fields.items(entries, limits.AUTHORITY_PAGE, "AUTHORITY_PAGE")
+    for entry in page:
+        bound(
+            len(fields.raw(entry)),
+            limits.AUTHORITY_ENTRY_BYTES_MAX,
+            "bytes of an entry",
+            "AUTHORITY_ENTRY_BYTES_MAX",
+        )
+    return messages.Authority(fields.number(after), tuple(page))
 
 
 def _scopes(packed: Any) -> tuple[DocumentId, ...]:
@@ -321,6 +338,8 @@ _TYPES: dict[type, int] = {
     messages.Withheld: 22,
     messages.AuditHave: 23,
     messages.Audit: 24,
+    messages.AuthorityHave: 26,
+    messages.Authority: 27,
 }
 
 PART, ACK = _TYPES[messages.Part], _TYPES[messages.Ack]
@@ -328,7 +347,7 @@ PART, ACK = _TYPES[messages.Part], _TYPES[messages.Ack]
 CONTROL_TYPES = frozenset(kind for one, kind in _TYPES.items() if messages.is_control(one))
 
 _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
-    2: lambda one: (one.signature, None if one.scopes is None else b"".join(one.scopes)),
+    2: lambda one: (one.signature, None if one.scopes is None else b"".join(one.scopes), *one.log),
     3: lambda one: (one.round, *one.summary, one.repair, one.sketched),
     4: lambda one: (
         one.round,
@@ -347,6 +366,7 @@ _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
     22: lambda one: (b"".join(one.documents),),
     23: audit_frames.have_body,
     24: audit_frames.audit_body,
+    27: lambda one: (one.after, list(one.entries)),
 }
 
 _DECODERS: dict[int, Callable[..., Message]] = {
@@ -374,4 +394,6 @@ _DECODERS: dict[int, Callable[..., Message]] = {
     22: lambda packed: messages.Withheld(fields.documents(packed)),
     23: audit_frames.have,
     24: audit_frames.audit,
+    26: lambda number, link: messages.AuthorityHave(*_head(number, link)),
+    27: _authority,
 }

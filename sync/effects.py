@@ -14,6 +14,12 @@ from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import Scopes
 from sync import continuing
 from sync.audit_effects import AuditAnswer, AuditNotice, AuditQuestion, AuditWrite
+from sync.authority_effects import (
+    AuthorityAnswer,
+    AuthorityDiffers,
+    ReadAuthority,
+    SaveAuthority,
+)
 from sync.blob_effects import BlobAnswer, ReadBlob, ReadBlobsWanted, SaveBlobPart
 from sync.custody_effects import CustodyAnswer, CustodyQuestion, CustodyRefused, SaveCustody
 from sync.lane_effects import LaneAnswer, LaneRead, LanesShown
@@ -174,6 +180,7 @@ Read = (
     | CustodyQuestion
     | AuditQuestion
     | ShedRead
+    | ReadAuthority
 )
 
 # Writes ------------------------------------------------------------------------------------------
@@ -197,7 +204,7 @@ class SaveReceipts(NamedTuple):
     receipts: tuple[Receipt, ...]
 
 
-Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody | ShedWrite | AuditWrite
+Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody | ShedWrite | SaveAuthority | AuditWrite
 
 # The rest ----------------------------------------------------------------------------------------
 
@@ -242,7 +249,16 @@ class PeerRefused(NamedTuple):
     detail: str
 
 
-Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused | ShedNotice | AuditNotice
+Notice = (
+    Proven
+    | Entered
+    | Outdated
+    | PeerRefused
+    | CustodyRefused
+    | ShedNotice
+    | AuthorityDiffers
+    | AuditNotice
+)
 Effect = Read | Write | Close | Notice
 
 # Answers -----------------------------------------------------------------------------------------
@@ -366,4 +382,5 @@ Answer = (
     | CustodyAnswer
     | AuditAnswer
     | ShedAnswer
+    | AuthorityAnswer
 )

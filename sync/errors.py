@@ -64,7 +64,7 @@ class VersionMismatch(PeerFault):
 
 
 class PeerUnknown(PeerFault):
-    """The peer's key is not in this node's configuration."""
+    """The peer is not enrolled in this node's theatre."""
 
     code = "peer-unknown"
     retryable = False
@@ -74,6 +74,13 @@ class ProofFailed(PeerFault):
     """The peer did not prove that it holds the key of the node it claims to be."""
 
     code = "proof-failed"
+    retryable = False
+
+
+class WrongCertificate(PeerFault):
+    """The peer says that it is another node than its certificate does."""
+
+    code = "wrong-certificate"
     retryable = False
 
 

@@ -192,6 +192,13 @@ class Exchange:
         yield from self._move()
         yield from self._hold(self.inbound.go_on(self._ticket))
 
+    def listen(self, listening: bool) -> Iterator[Effect]:
+        """Whether it is known whose signatures count; until then content waits."""
+        opened = listening and self.inbound.shut
+        self.inbound.shut = not listening
+        if opened:
+            yield from self._hold(self.inbound.go_on(self._ticket))
+
     def bases(self, answer: BasesRead) -> Iterator[Effect]:
         """What a message goes on from has been read."""
         yield from self._hold(self.inbound.found(answer, self._ticket))

@@ -1,7 +1,7 @@
 """The first two messages: HELLO says who, PROOF shows that it is true.
 
-Each side signs both nonces with its role, so a proof cannot be replayed or reflected. Until
-enrolment brings certificates, keys come from the keyring of configured peers.
+Each side signs both nonces with its role, so a proof cannot be replayed or reflected. Where the
+transport has certificates, HELLO must name the node of the peer's.
 """
 
 from __future__ import annotations
@@ -9,39 +9,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from conflict.identity import DocumentId
+from conflict.identity import DocumentId, NodeId
 from conflict.scope import Scopes, both
 from sync import messages
+from sync.authority_effects import NO_LOG, LogHead
 from sync.effects import Proven
-from sync.errors import OutOfTurn, PeerUnknown, ProofFailed, SamePeer, VersionMismatch
+from sync.errors import (
+    OutOfTurn,
+    PeerUnknown,
+    ProofFailed,
+    SamePeer,
+    VersionMismatch,
+    WrongCertificate,
+)
 from sync.link_profile import LinkProfile
 from sync.ports import Keyring, Signer
 
-_PROOF_DOMAIN = b"aidstation/session/2"
+_PROOF_DOMAIN = b"aidstation/session/3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Greeting:
     """What this node says of itself: store epoch, a fresh nonce, catalogue version, wall clock, and
-    the name of the key of its sketches."""
+    the name of the key of its sketches, and how far it has the authority's log."""
 
     epoch: bytes
     nonce: bytes
     catalogue: int
     clock_ms: int
     sketch_key: bytes
+    log: LogHead = NO_LOG
 
 
 class Handshake:
     """One side's greeting. Raises `PeerFault` leaves."""
 
     def __init__(
-        self, *, signer: Signer, keyring: Keyring, greeting: Greeting, leader: bool
+        self,
+        *,
+        signer: Signer,
+        keyring: Keyring,
+        certified: NodeId | None,
+        greeting: Greeting,
+        leader: bool,
     ) -> None:
         self.greeting = greeting
         self.peer: messages.Hello | None = None
         self._signer = signer
         self._keyring = keyring
+        self._certified = certified
         self._leader = leader
         self._scopes: Scopes | None = None
         self._proven = False
@@ -73,6 +89,10 @@ class Handshake:
             )
         if hello.node == self._signer.node:
             raise SamePeer("the peer carries this node's own id")
+        if self._certified not in {None, hello.node}:
+            raise WrongCertificate(
+                "the peer says that it is another node than the one its certificate names"
+            )
         self.peer = hello
 
     def proof(self, scopes: Scopes | None) -> messages.Proof:
@@ -80,19 +100,19 @@ class Handshake:
         assert self.peer is not None  # noqa: S101  a proof answers a HELLO
         self._scopes = scopes
         told = None if scopes is None else tuple(sorted(scopes))
-        signed = self._message(self.peer, told, ours=True)
-        return messages.Proof(self._signer.sign(signed), told)
+        signed = self._message(self.peer, told, self.greeting.log, ours=True)
+        return messages.Proof(self._signer.sign(signed), told, self.greeting.log)
 
     def on_proof(self, proof: messages.Proof) -> Proven:
         """The peer's PROOF: from here on it is the node that it names."""
         hello = self.peer
         if hello is None or self._proven:
             raise OutOfTurn("PROOF follows HELLO, once")
-        signed = self._message(hello, proof.scopes, ours=False)
+        signed = self._message(hello, proof.scopes, proof.log, ours=False)
         verdict = self._keyring.verifies(hello.node, signed, proof.signature)
         if verdict is None:
             raise PeerUnknown(
-                f"node {hello.node.hex()} is not in this node's list of peers: add its key"
+                f"node {hello.node.hex()} is not enrolled in this theatre, as far as is known here"
             )
         if not verdict:
             raise ProofFailed("the peer does not hold the key of the node it names")
@@ -108,10 +128,16 @@ class Handshake:
         return b"".join(sorted((self.greeting.nonce, self.peer.nonce)))
 
     def _message(
-        self, hello: messages.Hello, scopes: Sequence[DocumentId] | None, *, ours: bool
+        self,
+        hello: messages.Hello,
+        scopes: Sequence[DocumentId] | None,
+        log: LogHead,
+        *,
+        ours: bool,
     ) -> bytes:
         mine = self._signer.node + self.greeting.nonce
         theirs = hello.node + hello.nonce
         role = b"leader" if self._leader == ours else b"follower"
         shared = b"\0" if scopes is None else b"\1" + b"".join(scopes)
-        return _PROOF_DOMAIN + role + (mine + theirs if ours else theirs + mine) + shared
+        both_ways = mine + theirs if ours else theirs + mine
+        return _PROOF_DOMAIN + role + both_ways + log.number.to_bytes(8, "big") + log.link + shared

@@ -56,6 +56,8 @@ class Inbound:
         self._waiting: deque[messages.Content] = deque()
         self._opened: _Opened | None = None  # waits for a read
         self._holding: dict[int, _Holding] = {}
+        self.shut = False
+        """Nothing is taken apart yet: whose signatures count is still to come."""
         self._ends: dict[Continued, Base] = {}  # of runs being held
         self._bytes = 0
         self._frames: list[int] = []
@@ -84,7 +86,7 @@ class Inbound:
         All that came before is being held then, which `_ends` knows, or held, which the read sees.
         Raises what `read_payload` raises.
         """
-        while self._waiting and self._opened is None:
+        while self._waiting and self._opened is None and not self.shut:
             content = self._waiting.popleft()
             payload = read_payload(content.payload)
             wanted = payload.continued

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from conflict.identity import ActorId, DocumentId, NodeId
 from conflict.lane import Vector
 from sync.audit import AuditPlace, AuditSegment
+from sync.authority_effects import NO_LOG, LogHead
 from sync.ports import Listed, Precedence, Summary
 from sync.sketch import Symbol
 
@@ -36,11 +37,13 @@ class Hello(NamedTuple):
 class Proof(NamedTuple):
     """Signature over both nonces: the sender holds the key of the node that its HELLO named.
 
-    `scopes`: what both may hold as far as the sender is concerned, ascending; None: everything.
+    `scopes`: what both may hold as far as the sender is concerned, ascending; None: everything. `log`:
+    how far it has the authority's log.
     """
 
     signature: bytes
     scopes: tuple[DocumentId, ...] | None = None
+    log: LogHead = NO_LOG
 
 
 class Check(NamedTuple):
@@ -246,6 +249,20 @@ class Part(NamedTuple):
     data: bytes
 
 
+class AuthorityHave(NamedTuple):
+    """The sender has the authority's log so far now: the next page may come."""
+
+    number: int
+    link: bytes
+
+
+class Authority(NamedTuple):
+    """Entries of the authority's log after number `after`, as signed."""
+
+    after: int
+    entries: tuple[bytes, ...]
+
+
 class Ack(NamedTuple):
     """The sender has taken so many bytes of counted frames in all: credit for as many more."""
 
@@ -274,6 +291,8 @@ Message = (
     | Withheld
     | AuditHave
     | Audit
+    | AuthorityHave
+    | Authority
     | Fault
     | Part
     | Ack

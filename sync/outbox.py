@@ -192,7 +192,7 @@ class Outbox:
         for lane, have in reversed(answer.reach.rest):
             now = self._queue(lane, have, precedence)
             self._due[now].move_to_end(lane, last=False)
-        for group in _grouped(answer.reach.runs, self._profile.content_raw_bytes):
+        for group in grouped(answer.reach.runs, self._profile.content_raw_bytes):
             self._last_frame += 1
             self.runs_sent += len(group)
             weight = sum(map(_weight, group))
@@ -259,7 +259,7 @@ def _claim(run: LaneRun) -> Receipt | None:
     return Receipt(run.lane, run.state.short) if run.signature is not None else None
 
 
-def _grouped(runs: Iterable[LaneRun], bytes_max: int) -> Iterator[list[LaneRun]]:
+def grouped(runs: Iterable[LaneRun], bytes_max: int) -> Iterator[list[LaneRun]]:
     """Runs for one message each; a run above `bytes_max` goes in unsigned pieces and a signed end."""
     group: list[LaneRun] = []
     weight = 0

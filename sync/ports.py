@@ -308,6 +308,15 @@ class LaneReader(AuditReader, Protocol):
         """Up to `size` bytes from `offset` and the total size; None: not complete here."""
         ...
 
+    def latest(self, before: int | None, limit: int) -> list[tuple[Lane, int]]:
+        """Lanes with the arrival number of their latest run, latest first, of those below `before`
+        (None: all). Of a lane of which nothing is here any more: none."""
+        ...
+
+    def blobs_named(self, documents: Sequence[DocumentId]) -> list[bytes]:
+        """Blobs that these documents name and that are complete here, ascending by hash."""
+        ...
+
     def released(self, peer: NodeId, epoch: bytes, limit: int) -> Release | None:
         """What was let go here and this peer, in this epoch of its store, was not told yet."""
         ...

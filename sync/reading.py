@@ -12,6 +12,7 @@ from collections.abc import Callable
 from conflict.identity import ActorId, DocumentId
 from conflict.lane import ShortState, Vector
 from sync import (
+    authority_effects,
     blob_effects,
     continuing,
     custody_effects,
@@ -128,6 +129,13 @@ def _blobs_wanted(
 def _blob(read: blob_effects.ReadBlob, store: LaneReader) -> blob_effects.BlobRead:
     data, size = store.blob_part(read.hash, read.offset, read.size) or (b"", 0)
     return blob_effects.BlobRead(read.hash, size, read.offset, data)
+
+
+def _authority(
+    read: authority_effects.ReadAuthority, store: LaneReader
+) -> authority_effects.AuthorityRead:
+    found = store.authority_entries(read.after, read.most)
+    return authority_effects.AuthorityRead(read.after, tuple(found))
 
 
 def _custody(_read: custody_effects.ReadCustody, store: LaneReader) -> custody_effects.CustodyRead:
@@ -276,6 +284,7 @@ _PERFORM: dict[type, Callable[..., Answer]] = {
     lane_effects.ReadNamedLanes: _named_lanes,
     blob_effects.ReadBlobsWanted: _blobs_wanted,
     blob_effects.ReadBlob: _blob,
+    authority_effects.ReadAuthority: _authority,
     custody_effects.ReadCustody: _custody,
     custody_effects.ReadEntries: _entries,
     shed_effects.ReadReleased: _released,

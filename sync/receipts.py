@@ -31,7 +31,7 @@ def vet(run: LaneRun, keyring: Keyring) -> SetAside | None:
     if verdict:
         return None
     if verdict is None:
-        detail = f"the key of author {run.author.hex()} is not known here: add it"
+        detail = f"author {run.author.hex()} is not enrolled as far as is known here"
         return SetAside(run.lane, run.first_seq, AUTHOR_UNKNOWN, detail)
     return SetAside(run.lane, run.first_seq, BAD_SIGNATURE, "not its author's signature")
 

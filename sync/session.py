@@ -14,6 +14,8 @@ from conflict.identity import Lane, NodeId
 from sync import codec, effects, limits, messages
 from sync.answers import ANSWERS, Taker, in_part
 from sync.audit_exchange import AuditExchange
+from sync.authority_effects import LogHead
+from sync.authority_exchange import AuthorityExchange
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
 from sync.effects import Answer, Effect, Phase
@@ -34,7 +36,8 @@ class Session(SessionView):
     """Drive with `start`, `receive`, `answer`, `grown`, `expire`; each returns effects in order.
 
     After each of them, and when the channel can take more, send what `transmit` gives. `terms` says
-    how to deal with a peer; None: with whoever it may be.
+    how to deal with a peer; None: with whoever it may be. `certified`: whose certificate the transport
+    has checked; None: it has none.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Session(SessionView):
         *,
         signer: Signer,
         keyring: Keyring,
+        certified: NodeId | None,
         greeting: Greeting,
         terms: Callable[[NodeId | None], Terms],
         leader: bool,
@@ -53,7 +57,7 @@ class Session(SessionView):
         self._keyring = keyring
         self._terms = terms
         self._handshake = Handshake(
-            signer=signer, keyring=keyring, greeting=greeting, leader=leader
+            signer=signer, keyring=keyring, certified=certified, greeting=greeting, leader=leader
         )
         self._agreed = terms(None)
         self._grant()
@@ -61,6 +65,7 @@ class Session(SessionView):
         self._custody = CustodyExchange(self._ticket, self._say, keyring, leader=leader)
         self._shed = ShedExchange(self._ticket, self._say)
         self._audit = AuditExchange(self._ticket, self._say, signer.node, keyring)
+        self._authority = AuthorityExchange(self._ticket, self._say, greeting.log)
         self._rounds: Rounds | None = None  # these two once the peer is proven
         self._exchange: Exchange | None = None
         self._tickets = 0
@@ -121,6 +126,13 @@ class Session(SessionView):
         if self.phase not in _UNPROVEN:
             self._audit.grown(now)
         return []
+
+    def authority_grown(self, head: LogHead, now: float) -> list[Effect]:
+        """The authority's log grew here."""
+        if self.phase in _UNPROVEN:
+            return []
+        self._audit.regard(now)
+        return self._do(now, lambda: self._authority.grown(head))
 
     def released(self, now: float) -> list[Effect]:
         """Content was let go here, or has come back: tell the peer."""
@@ -227,6 +239,7 @@ class Session(SessionView):
         )
         self._rounds = Rounds(company, self._at, self._exchange, self._ticket, self._say)
         yield proven
+        yield from self._authority.begin(proof.log)
         # an epoch that is over counts no more
         yield effects.SaveReceipts(hello.node, hello.epoch, ())
         yield from self._at.enter(Phase.CHECKING)
@@ -288,6 +301,7 @@ class Session(SessionView):
         if self.phase in _UNPROVEN:
             return
         waiting = self._flow.waiting_bytes
+        yield from self._open.listen(not self._authority.behind)
         yield from self._open.pump(self._at.now, self._urgent_since_ms, waiting)
         yield from self._compared.pump(waiting[Precedence.SUMMARY])
         yield from self._custody.pump(self._at.now, waiting)
@@ -352,5 +366,7 @@ _TAKES: dict[type, tuple[frozenset[Phase], Taker]] = {
     messages.Withheld: (_PROVEN, in_part("_open", Exchange.withholds)),
     messages.AuditHave: (_PROVEN, in_part("_audit", AuditExchange.have)),
     messages.Audit: (_PROVEN, in_part("_audit", AuditExchange.entries)),
+    messages.AuthorityHave: (_PROVEN, in_part("_authority", AuthorityExchange.have)),
+    messages.Authority: (_PROVEN, in_part("_authority", AuthorityExchange.entries)),
     messages.Ack: (_PROVEN, in_part("_flow", lambda flow, ack: flow.acked(ack.through))),
 }

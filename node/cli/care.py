@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from node.cli.asking import secrets_of
 from node.cli.opening import AsJson, desk_of, home_of, settings_of
 from node.cli.output import say, say_json, tell
 from node.errors import EXIT_INTEGRITY
@@ -37,7 +38,7 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     from node.doctor import examine, exit_code
 
     checks = []
-    for one in examine(home_of(context)):
+    for one in examine(home_of(context), secrets_of(context)):
         checks.append(one)
         if not as_json:
             say(f"{one.verdict:4}  {one.name}: {one.cause}")
@@ -76,15 +77,12 @@ def version(context: typer.Context, as_json: AsJson = False) -> None:  # noqa: A
 
 @contextmanager
 def _store(context: typer.Context) -> Iterator[SqlStore]:
-    from node.app import now_ms
+    from node.app import data_key, open_store
     from node.home import hold_lock
-    from storage import SqlStore
-    from sync.custody import new_epoch
 
     home, settings = home_of(context), settings_of(context)
     with hold_lock(home):
-        url = settings.store.url or home.store
-        store = SqlStore.open(url, entropy=new_epoch(now_ms(), secrets.token_bytes(16)))
+        store = open_store(home, settings, data_key(home, settings, secrets_of(context)))
         try:
             yield store
         finally:

@@ -15,21 +15,28 @@ import typer
 
 from node.cli import (
     auditing,
+    bundling,
     care,
     charts,
     configuring,
     demonstrating,
+    enrolling,
+    garrisoning,
     identifying,
     importing,
     keeping,
     reading,
     recording,
     reviewing,
+    revoking,
     running,
     scoping,
+    securing,
     shaping,
     shedding,
+    vaulting,
 )
+from node.cli.asking import KeyFile, PassphraseFile
 from node.cli.output import say_json_error, tell
 from node.home import find_home
 
@@ -54,10 +61,16 @@ GROUPS = (
     recording,
     identifying,
     importing,
+    bundling,
     scoping,
+    enrolling,
+    garrisoning,
+    revoking,
     demonstrating,
     shaping,
     care,
+    securing,
+    vaulting,
     configuring,
 )
 for group in GROUPS:
@@ -71,8 +84,11 @@ def begin(
         Path | None,
         typer.Option(help="The node's home directory; else AIDSTATION_HOME, else the user's own."),
     ] = None,
+    passphrase_file: PassphraseFile = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Offline-capable theatre medical record node. Without a command: run."""
+    del passphrase_file, key_file  # `asking.secrets_of` reads them from the context
     context.obj = find_home(home)
     if context.invoked_subcommand is None:
         running.run(context)

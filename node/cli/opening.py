@@ -40,9 +40,10 @@ def settings_of(context: typer.Context, flags: Mapping[str, Any] | None = None) 
 def desk_of(context: typer.Context) -> Iterator[Desk]:
     """The running node's desk, or one over the store opened here."""
     from node.app import open_desk
+    from node.cli.asking import secrets_of
 
     settings = settings_of(context)
-    with open_desk(home_of(context), settings) as desk:
+    with open_desk(home_of(context), settings, secrets_of(context)) as desk:
         yield desk
 
 

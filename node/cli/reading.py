@@ -50,6 +50,8 @@ def status(
 
 
 def _say_status(desk: Desk, *, as_json: bool) -> Any:
+    from node.standing_words import line
+
     found = desk.status()
     if as_json:
         say_json(found)
@@ -60,6 +62,8 @@ def _say_status(desk: Desk, *, as_json: bool) -> Any:
     link = link_words(found.get("link"))
     known = f"digest {plain(found.get('digest'))}, version {plain(found.get('version'))}"
     say(f"{known}, link {link}" if link else known)
+    if found.get("membership"):
+        say(plain(line(found["membership"])))
     if found.get("peers"):
         say()
         _say_peers(found["peers"])

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from conflict.signature import SigningKey
-from node.app import now_ms, open_store
+from node.app import data_key, now_ms, open_store
 from node.belonging import Belonging
 from node.config import load
 from node.home import Home, read_key
@@ -32,7 +32,8 @@ def found(members: Iterable[Member]) -> None:
     entries: list[bytes] = []
     head, present_ms = Head(), now_ms()
     settings = [load(member.home).settings for member in members]
-    keys = [read_key(member.home) for member in members]
+    data = [data_key(member.home, one) for member, one in zip(members, settings, strict=True)]
+    keys = [read_key(member.home, own) for member, own in zip(members, data, strict=True)]
     certificates = []
     for member, one, key in zip(members, settings, keys, strict=True):
         terms = Terms(
@@ -48,7 +49,9 @@ def found(members: Iterable[Member]) -> None:
         entries.append(to_bytes(entry))
         head = entry.head
     der = root_certificate(root, present_ms, present_ms + 10 * LIFETIME_MS)
-    for member, one, key, own in zip(members, settings, keys, certificates, strict=True):
-        store = open_store(member.home, one)
+    for member, one, key, own, secret_key in zip(
+        members, settings, keys, certificates, data, strict=True
+    ):
+        store = open_store(member.home, one, secret_key)
         Belonging(store, key).join(der, own, secret, entries, member.codes or ())
         store.close()

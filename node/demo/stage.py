@@ -16,11 +16,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from node.demo.founding import Member, found
 from node.errors import NodeError, NotInitialised
 from node.home import Home, init, read_running, read_token
 from node.remote_desk import RemoteDesk
+from node.unlocking import by_key_file, fresh_vault
+
+if TYPE_CHECKING:
+    from conflict.signature import SigningKey
 
 NAMES = ("garrison", "alpha", "bravo", "charlie")
 START_S_MAX = 60.0
@@ -113,7 +118,7 @@ def aidstation() -> list[str]:
 def stage(root: Path, names: Sequence[str] = NAMES) -> Iterator[dict[str, Actor]]:
     """Nodes that know one another; what is still running is stopped when the block ends."""
     actors = {name: Actor(name, Home(root / name, root / name / "config.toml")) for name in names}
-    nodes = {name: init(actor.home, None).node.hex() for name, actor in actors.items()}
+    nodes = {name: init_unattended(actor.home).node.hex() for name, actor in actors.items()}
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
     for name, actor in actors.items():
         actor.home.config.write_text(_config(name, nodes, ports))
@@ -122,6 +127,12 @@ def stage(root: Path, names: Sequence[str] = NAMES) -> Iterator[dict[str, Actor]
         for actor in actors.values():
             stack.callback(actor.stop)
         yield actors
+
+
+def init_unattended(home: Home) -> SigningKey:
+    """An encrypted node whose key file lies beside it: nobody is there to type."""
+    home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return init(home, None, fresh_vault([by_key_file(home, None)]))
 
 
 def _config(name: str, nodes: dict[str, str], ports: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ bulk are few at a time, so that saving and reading never queue behind them.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,10 +18,12 @@ from aiohttp import web
 
 from conflict.identity import DocumentKind
 from conflict.statement import Json
-from node.desk import Desk, Move, Relation, Resolve
+from node.desk import BundleOrder, Desk, Move, Relation, Resolve
 from node.errors import BadRequest
-from node.http.actions import decode_action
+from node.http.actions import NAMES_MAX, decode_action
 from node.http.guards import answer, errors, known_host, needs_token
+from node.http.lock import LockRoutes
+from node.http.membership import MembershipApi
 from node.http.saves import decode_batch, decode_document
 
 BODY_BYTES_MAX = 96 << 20
@@ -45,12 +48,19 @@ def make_app(
     desk: Desk,
     token: str,
     ready: Callable[[], Readiness],
+    lock: LockRoutes | None = None,
     refused: Callable[[], None] = lambda: None,
 ) -> web.Application:
-    """The application; it owns neither the desk nor the socket. `refused`: a request had no token."""
+    """The application; it owns neither the desk nor the socket. `lock`: None is never locked;
+    `refused`: a request had no token."""
     guards = [errors, known_host, needs_token(token, refused)]
-    app = web.Application(middlewares=guards, client_max_size=BODY_BYTES_MAX)
+    app = web.Application(
+        middlewares=[*guards, lock.guard] if lock else guards, client_max_size=BODY_BYTES_MAX
+    )
     _Api(desk, ready).add_routes(app.router)
+    MembershipApi(desk).add_routes(app.router)
+    if lock:
+        lock.add_routes(app.router)
     return app
 
 
@@ -89,6 +99,9 @@ class _Api:
         router.add_post("/api/move", self.move)
         router.add_post("/api/casualty", self.casualty)
         router.add_post("/api/sync", self.sync)
+        router.add_post("/api/bundle/export", self.bundle_export)
+        router.add_post("/api/bundle/import", self.bundle_import)
+        router.add_post("/api/bundle/inspect", self.bundle_inspect)
         router.add_post("/api/pause", self.pause)
 
     # --- health -----------------------------------------------------------------------------------
@@ -232,6 +245,33 @@ class _Api:
         document = decode_document(fields.get("document", ""), "document")
         return answer(await asyncio.to_thread(self._desk.fetch, document))
 
+    async def bundle_export(self, request: web.Request) -> web.Response:
+        texts = dict.fromkeys(("casualty", "since", "out"), str)
+        fields = _fields(await _body(request), {**texts, "scopes": list, "nodes": list})
+        named = fields.get("casualty", "")
+        order = BundleOrder(
+            tuple(_names(fields.get("scopes", []))),
+            tuple(_names(fields.get("nodes", []))),
+            decode_document(named, "casualty") if named else None,
+            fields.get("since", ""),
+        )
+        export = partial(self._desk.bundle_export, order, _path(fields.get("out", ""), "out"))
+        async with self._slow:
+            return answer(await asyncio.to_thread(export))
+
+    async def bundle_import(self, request: web.Request) -> web.Response:
+        fields = _fields(await _body(request), {"path": str, "answer": str})
+        path, out = _path(fields.get("path", ""), "path"), fields.get("answer", "")
+        take = partial(self._desk.bundle_import, path, out and _path(out, "answer"))
+        async with self._slow:
+            return answer(await asyncio.to_thread(take))
+
+    async def bundle_inspect(self, request: web.Request) -> web.Response:
+        fields = _fields(await _body(request), {"path": str})
+        path = _path(fields.get("path", ""), "path")
+        async with self._slow:
+            return answer(await asyncio.to_thread(self._desk.bundle_inspect, path))
+
     async def sync(self, request: web.Request) -> web.Response:
         fields = _fields(await _body(request), {"peer": str, "timeout_s": (int, float)})
         peer, timeout_s = fields.get("peer"), fields.get("timeout_s", _SYNC_S)
@@ -269,6 +309,19 @@ def _fields(body: Json, kinds: Mapping[str, type | tuple[type, ...]]) -> dict[st
         if kind is None or not isinstance(value, kind) or (kind is not bool and value is True):
             raise BadRequest(f"{name[:40]!r} is unknown or of the wrong type.")
     return body
+
+
+def _names(given: list[Json]) -> list[str]:
+    if len(given) > NAMES_MAX or not all(isinstance(one, str) for one in given):
+        raise BadRequest(f"A list of at most {NAMES_MAX} names is expected.")
+    return [str(one) for one in given]
+
+
+def _path(text: str, where: str) -> str:
+    """A file on this machine, as its own user names it: no folder of ours to start from."""
+    if not os.path.isabs(text) or "\0" in text:
+        raise BadRequest(f"{where}: a whole path expected")
+    return text
 
 
 def _whole(text: str, where: str, most: int) -> int:

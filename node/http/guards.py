@@ -115,7 +115,7 @@ def names_this_machine(host_header: str, local_address: str) -> bool:
         return False
 
 
-def needs_token(token: str, refused: Callable[[], None]) -> Middleware:
+def needs_token(token: str, refused: Callable[[], None] = lambda: None) -> Middleware:
     """Middleware that lets only the token's holder past, except to `OPEN` routes; `refused` hears of
     each who was not."""
     expected = f"Bearer {token}".encode()

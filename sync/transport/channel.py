@@ -6,9 +6,14 @@ from typing import Protocol
 
 
 class Channel(Protocol):
-    """A duplex of frames. `remote` is text for logs and status, never trusted as identity."""
+    """A duplex of frames. `remote` is text for logs and status, never trusted as identity.
+
+    `peer_certificate`: what the peer has shown and proved to be its own, DER; None: this transport
+    has no identities.
+    """
 
     remote: str
+    peer_certificate: bytes | None
 
     def bound(self, *, bytes_in_buffer: int, rate_bits_s: float) -> None:
         """What is known of the link: from the next frame on, about so many bytes wait below this
@@ -29,7 +34,11 @@ class Channel(Protocol):
 
 
 class LinkFailed(Exception):
-    """No connection: address, cause, next step."""
+    """No connection: address, cause, next step. `code`: which kind, for status."""
 
     code = "link-failed"
     retryable = True
+
+    def __init__(self, text: str, code: str = code) -> None:
+        super().__init__(text)
+        self.code = code

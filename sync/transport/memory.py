@@ -42,6 +42,8 @@ class _Way:
 class MemoryChannel:
     """One end of a pair made by `memory_pair`."""
 
+    peer_certificate = None
+
     def __init__(self, inbox: _Way, outbox: _Way, remote: str) -> None:
         self.remote = remote
         self._inbox = inbox

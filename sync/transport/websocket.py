@@ -1,14 +1,13 @@
 """Frames over WebSocket, one binary message a frame, both ways on aiohttp.
 
 No per-message deflate: content is compressed already, and a bomb would be inflated before the codec
-sees it. No buffers to speak of: a frame that was handed over cannot be overtaken any more. TLS and
-enrolment wrap this transport later; until then proofs and signatures protect it.
+sees it. No buffers to speak of: a frame that was handed over cannot be overtaken any more. Always over
+mutual TLS (`tls.py`); before that is done, aiohttp sees no byte of a caller (`door.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -18,8 +17,9 @@ from aiohttp import web
 
 from sync.limits import FRAME_BYTES_MAX, STALL_S_MAX
 from sync.pace import Pace
-from sync.transport import tcp
+from sync.transport import tcp, tls
 from sync.transport.channel import LinkFailed
+from sync.transport.door import REFUSAL_HEADER, Door
 
 PATH = "/sync"
 HEARTBEAT_S = 2 * STALL_S_MAX
@@ -53,9 +53,11 @@ class WebSocketChannel:
     ) -> None:
         self.remote = remote
         self._socket = socket
+        self._secured = tls.connection_of(socket)
+        self.peer_certificate = tls.certificate_of(socket)
         self._pace = Pace()
         if transport is not None:
-            transport.set_write_buffer_limits(high=0)  # a send returns when the kernel has it all
+            tls.hold_nothing_back(transport)  # a send returns when the kernel has it all
         tcp.open_link(socket.get_extra_info("socket"))
 
     def bound(self, *, bytes_in_buffer: int, rate_bits_s: float) -> None:
@@ -83,36 +85,43 @@ class WebSocketChannel:
         """See `Channel`."""
         with suppress(ConnectionError, RuntimeError, TimeoutError):
             await asyncio.wait_for(self._socket.close(), CLOSE_S_MAX)
+        if self._secured is not None:
+            self._secured.bury()
 
 
 class Dialer:
     """Opens channels to addresses such as `10.0.0.5:8470`."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: tls.Tls) -> None:
+        self._guard = guard
         self._http: aiohttp.ClientSession | None = None
 
     async def dial(self, address: str, *, connect_s_max: float) -> WebSocketChannel:
         """Raises `LinkFailed`, after so many seconds at the latest."""
+        context = self._guard.client()
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=None),
                 trust_env=False,
                 ws_response_class=_Dialled,
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
             )
         try:
             async with asyncio.timeout(connect_s_max):  # wait_for forgets a cancel as it connects
                 socket = await self._http.ws_connect(
-                    f"http://{address}{PATH}",
+                    f"https://{address}{PATH}",
+                    ssl=context,
+                    server_hostname=address,  # not sent: names the session to resume
                     max_msg_size=FRAME_BYTES_MAX,
                     compress=0,
                     heartbeat=HEARTBEAT_S,
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as fault:
-            late = isinstance(fault, TimeoutError)
-            cause = f"nothing within {connect_s_max:.3g} s" if late else str(fault)
-            raise LinkFailed(f"{address} does not answer: {cause[:200]}") from fault
+            raise _failed(address, connect_s_max, fault) from fault
         assert isinstance(socket, _Dialled)  # noqa: S101  the session makes no other
-        return WebSocketChannel(socket, socket.transport, remote=address)
+        channel = WebSocketChannel(socket, socket.transport, remote=address)
+        context.remember(address, socket)
+        return channel
 
     async def close(self) -> None:
         """Close every connection made here."""
@@ -121,32 +130,70 @@ class Dialer:
             self._http = None
 
 
-class Listener:
-    """Accepts channels on one address and hands each to `accept` until it returns."""
+def _failed(address: str, connect_s_max: float, fault: BaseException) -> LinkFailed:
+    if isinstance(fault, aiohttp.WSServerHandshakeError):
+        told = fault.headers.get(REFUSAL_HEADER, "") if fault.headers else ""
+        code = told if told in tls.TOLD else LinkFailed.code
+    else:
+        code = tls.cause_of(fault) or LinkFailed.code
+    if words := tls.WORDS.get(code):
+        return LinkFailed(f"{address}: {words}", code)
+    late = isinstance(fault, TimeoutError)
+    cause = f"nothing within {connect_s_max:.3g} s" if late else str(fault)
+    return LinkFailed(f"{address} does not answer: {cause[:200]}")
 
-    def __init__(self, accept: Callable[[WebSocketChannel], Awaitable[None]]) -> None:
+
+class Listener:
+    """Accepts channels on one address and hands each to `accept` until it returns.
+
+    `refused` hears address and code of each caller that was not let in.
+    """
+
+    def __init__(
+        self,
+        accept: Callable[[WebSocketChannel], Awaitable[None]],
+        guard: tls.Tls,
+        *,
+        refused: Callable[[str, str], None],
+        handshake_s_max: float,
+    ) -> None:
         self._accept = accept
+        self._guard = guard
+        self._refused = refused
+        self._handshake_s_max = handshake_s_max
         self._runner: web.AppRunner | None = None
+        self._door: Door | None = None
         self.port = 0
 
     async def listen(self, host: str, port: int) -> None:
         """Port 0 takes any free one. Raises `OSError` (EADDRINUSE when the port is busy)."""
         app = web.Application()
         app.router.add_get(PATH, self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S_MAX)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=CLOSE_S_MAX,
+            keepalive_timeout=self._handshake_s_max,  # of who is let in and asks for nothing
+        )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
+        assert self._runner.server is not None  # noqa: S101  set up
+        self._door = Door(
+            self._guard,
+            self._runner.server,
+            refused=self._refused,
+            handshake_s_max=self._handshake_s_max,
+        )
         try:
-            await site.start()
+            self.port = await self._door.open(host, port)
         except OSError:
             await self.close()
             raise
-        if not self._runner.addresses:
-            raise OSError(errno.EADDRNOTAVAIL, "no address bound")
-        self.port = int(self._runner.addresses[0][1])
 
     async def close(self) -> None:
         """Stop listening and end accepted connections."""
+        if self._door is not None:
+            await self._door.close()
+            self._door = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

@@ -210,7 +210,7 @@ def _body(entry: AuthorityEntry) -> bytes:
 def _written(act: Act) -> tuple[Kind, bytes]:
     match act:
         case Enrol(certificate, name, codes):
-            texts = b"".join(map(_text, (name, *codes)))
+            texts = b"".join(map(write_text, (name, *codes)))
             head = leb128.numbers((len(certificate), len(codes)))
             return Kind.ENROL, head + certificate + texts
         case Revoke(node, reason, published, named):
@@ -218,14 +218,15 @@ def _written(act: Act) -> tuple[Kind, bytes]:
                 garrison + epoch + leb128.number(number) for garrison, (epoch, number) in published
             )
             head = node + leb128.number(len(published))
-            return Kind.REVOKE, head + logs + _text(reason) + _lanes(named)
+            return Kind.REVOKE, head + logs + write_text(reason) + _lanes(named)
         case Judge(node, released, lanes):
             return Kind.RELEASE if released else Kind.CONDEMN, node + _lanes(lanes)
         case Time():
             return Kind.TIME, b""
 
 
-def _text(text: str) -> bytes:
+def write_text(text: str) -> bytes:
+    """Length and UTF-8."""
     raw = text.encode()
     return leb128.number(len(raw)) + raw
 
@@ -241,15 +242,15 @@ def _read_enrol(reader: leb128.Reader) -> Enrol:
     size, codes = reader.number(), reader.number()
     leb128.bound(size, DER_BYTES_MAX, "bytes of certificate", "DER_BYTES_MAX")
     leb128.bound(codes, limits.SCOPES_MAX, "scopes", "SCOPES_MAX")
-    certificate, name = reader.take(size), _read_text(reader, NAME_CHARS_MAX)
-    return Enrol(certificate, name, tuple(_read_text(reader, CODE_CHARS_MAX) for _ in range(codes)))
+    certificate, name = reader.take(size), read_text(reader, NAME_CHARS_MAX)
+    return Enrol(certificate, name, tuple(read_text(reader, CODE_CHARS_MAX) for _ in range(codes)))
 
 
 def _read_revoke(reader: leb128.Reader) -> Revoke:
     node, count = NodeId(reader.take(ID_BYTES)), reader.number()
     leb128.bound(count, limits.CUSTODY_GARRISONS_MAX, "garrisons", "CUSTODY_GARRISONS_MAX")
     published = tuple(_read_position(reader) for _ in range(count))
-    return Revoke(node, _read_text(reader, REASON_CHARS_MAX), published, _read_lanes(reader))
+    return Revoke(node, read_text(reader, REASON_CHARS_MAX), published, _read_lanes(reader))
 
 
 def _read_position(reader: leb128.Reader) -> tuple[NodeId, Position]:
@@ -260,7 +261,8 @@ def _read_judge(released: bool) -> Callable[[leb128.Reader], Judge]:
     return lambda reader: Judge(NodeId(reader.take(ID_BYTES)), released, _read_lanes(reader))
 
 
-def _read_text(reader: leb128.Reader, chars_max: int) -> str:
+def read_text(reader: leb128.Reader, chars_max: int) -> str:
+    """Inverse of `write_text`. Raises `BadFrame`, `FrameTooLarge`."""
     size = reader.number()
     leb128.bound(size, 4 * chars_max, "bytes of text", "NAME_CHARS_MAX")
     try:

@@ -41,3 +41,39 @@ class BadEnrolment(TrustError):
     """A request or an approval that is damaged, not for this device, or answers no request of it."""
 
     code = "bad-enrolment"
+
+
+class BundleFault(TrustError):
+    """Root of what can be wrong with a sealed bundle. What came before it in the file is kept."""
+
+    code = "bundle"
+
+
+class NotABundle(BundleFault):
+    """A file that is something else."""
+
+    code = "not-a-bundle"
+
+
+class BundleVersion(BundleFault):
+    """Made by software that this node does not understand."""
+
+    code = "bundle-version"
+
+
+class NotForThisNode(BundleFault):
+    """Sealed to other devices: it can be carried, and not be opened."""
+
+    code = "bundle-not-for-this-node"
+
+
+class BadBundle(BundleFault):
+    """Damaged, or changed by somebody after it was sealed."""
+
+    code = "bad-bundle"
+
+
+class BundleCut(BundleFault):
+    """It ends before its end: pulled out too early, or copied only in part."""
+
+    code = "bundle-cut"

@@ -7,6 +7,7 @@ the latest that it signed; no clock of a laptop expires anybody.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -53,7 +54,7 @@ class Device:
 
 
 class Theatre:
-    """State of one theatre's log. One thread takes entries; reads may come from any."""
+    """State of one theatre's log. One thread takes entries; others may read and meet meanwhile."""
 
     def __init__(self, root_public: bytes) -> None:
         self.id = theatre_id(root_public)
@@ -64,6 +65,7 @@ class Theatre:
         self._keys: dict[NodeId, VerifyingKey] = {}
         self._links: list[bytes] = []
         self._issued_ms = 0
+        self._changing = threading.Lock()
 
     def __iter__(self) -> Iterator[Device]:
         """All devices, ascending by node."""
@@ -78,9 +80,10 @@ class Theatre:
 
     def trusted(self, entry: AuthorityEntry) -> None:
         """The next entry of our own store, which was checked when it came."""
-        self._apply(entry)
-        self.head = entry.head
-        self._links.append(entry.link)
+        with self._changing:
+            self._apply(entry)
+            self.head = entry.head
+            self._links.append(entry.link)
 
     def same(self, number: int, link: bytes) -> bool | None:
         """Whether entry `number` here begins with this link; None: it is not here."""
@@ -128,12 +131,13 @@ class Theatre:
         says more. Raises `BadCertificate`, `OtherTheatre`."""
         certificate = check_certificate(der, self.root_public)
         grant = certificate.grant
-        before = self._devices.get(grant.node)
-        if grant.number <= self.head.number and before is None:
-            raise BadCertificate("the authority's log enrols no such device")
-        if before is None or before.certificate.grant.number < grant.number:
-            known = before or Device(certificate)
-            self._put(replace(known, certificate=certificate))
+        with self._changing:  # a revocation that comes meanwhile is not undone
+            before = self._devices.get(grant.node)
+            if grant.number <= self.head.number and before is None:
+                raise BadCertificate("the authority's log enrols no such device")
+            if before is None or before.certificate.grant.number < grant.number:
+                known = before or Device(certificate)
+                self._put(replace(known, certificate=certificate))
         return certificate
 
     # What it says -----------------------------------------------------------------------------

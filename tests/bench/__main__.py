@@ -17,13 +17,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import at_rest
 import cold_sync
 import folding
 import ingest
 import local_save
 import matching
 
-from tests.bench import becoming_equal, payload, sketching, thin_link
+from tests.bench import becoming_equal, payload, sketching, stick, thin_link, tls_handshake
 from tests.bench.figures import print_rows
 from tests.bench.lone_statement import lone_rows
 from tests.bench.peers import comparison
@@ -42,9 +43,12 @@ def main() -> None:
         "payload": _payload,
         "becoming_equal": _becoming_equal,
         "thin_link": _thin_link,
+        "tls": _tls,
         "ingest": _ingest,
         "cold_sync": _cold_sync,
+        "bundle": _bundle,
         "local_save": _local_save,
+        "at_rest": _at_rest,
         "peers": _peers,
     }
     parser = argparse.ArgumentParser(description=__doc__)
@@ -86,6 +90,10 @@ def _thin_link(_chosen: argparse.Namespace) -> Rows:
     return [thin_link.measure()]
 
 
+def _tls(_chosen: argparse.Namespace) -> Rows:
+    return tls_handshake.measure()
+
+
 def _peers(chosen: argparse.Namespace) -> Rows:
     return [comparison.measure(charts, repeat=max(chosen.repeat, 3)) for charts in chosen.charts]
 
@@ -99,8 +107,16 @@ def _cold_sync(chosen: argparse.Namespace) -> Rows:
     return [cold_sync.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)]
 
 
+def _bundle(chosen: argparse.Namespace) -> Rows:
+    return [stick.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)]
+
+
 def _local_save(chosen: argparse.Namespace) -> Rows:
     return [local_save.measure(max(chosen.charts)) for _ in range(chosen.repeat)]
+
+
+def _at_rest(chosen: argparse.Namespace) -> Rows:
+    return at_rest.measure(min(chosen.charts))
 
 
 def _table(name: str, rows: Rows) -> None:
@@ -109,8 +125,8 @@ def _table(name: str, rows: Rows) -> None:
         print(peers_table(rows), file=sys.stderr)
         return
     measured = [row for row in rows if "goal" not in row]
-    for key in measured[0] if measured else ():
-        values = "  ".join(f"{row[key]!s:>12}" for row in measured)
+    for key in dict.fromkeys(key for row in measured for key in row):
+        values = "  ".join(f"{row.get(key, '')!s:>12}" for row in measured)
         print(f"  {key:<22}{values}", file=sys.stderr)
     print_rows([row for row in rows if "goal" in row])
 

@@ -62,7 +62,7 @@ def measure(charts: int, *, seed: int = 1) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="aidstation-bench-") as root:
         content = Path(root) / "content"
         began = time.process_time()
-        changes = _prepare(content, charts, seed)
+        changes = prepare(content, charts, seed)
         prepared = time.process_time() - began
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawn) as receiver:
@@ -82,7 +82,7 @@ def measure(charts: int, *, seed: int = 1) -> dict[str, Any]:
 # What a peer would send ---------------------------------------------------------------------------
 
 
-def _prepare(path: Path, charts: int, seed: int) -> int:
+def prepare(path: Path, charts: int, seed: int) -> int:
     """Signed runs in frames of the size that content has on the wire; how many changes they hold."""
     clock = HybridClock()
     actor = actor_id(PEER.node, NONCE)
@@ -199,10 +199,10 @@ class _Noted:
         return getattr(self._transaction, name)
 
 
-def receive(root: Path) -> dict[str, Any]:
+def receive(root: Path, key: bytes | None = None) -> dict[str, Any]:
     """Everything in `root`/content, held and shown by a node with an empty store."""
     stages = Stages()
-    store = TimedStore.open(root / "store.sqlite", entropy=bytes(16))
+    store = TimedStore.open(root / "store.sqlite", entropy=bytes(16), key=key)
     store.stages = stages
     pool = TimedPool(WorkersSettings().count)
     pool.stages = stages

@@ -19,6 +19,10 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from node.cli.main import main
+from node.home import find_home, read_key
+from node.unlocking import unlock
+from node.vault import STORE, DataKey
+from storage import SqlStore
 
 SCRIPT = (sys.executable, "-m", "node.cli.main")
 ANY_PORT = "127.0.0.1:0"
@@ -90,15 +94,38 @@ def _in_new_process(words: Sequence[str], variables: Mapping[str, str]) -> Answe
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
+def key_file_of(home: Path) -> Path:
+    """What opens a home that `made` made: beside it, not in it."""
+    return home.with_name(f"{home.name}.key")
+
+
 def made(home: Path, name: str = "alpha") -> Path:
     """A home with a node in it that listens on free ports and does not search for others."""
-    answer = aidstation(
-        home, "init", "--name", name, "--sync-listen", ANY_PORT, "--api-listen", ANY_PORT
-    )
+    listens = ("--sync-listen", ANY_PORT, "--api-listen", ANY_PORT)
+    unattended = ("--key-file", str(key_file_of(home)))
+    answer = aidstation(home, "init", "--name", name, *listens, *unattended)
     assert answer.code == 0, answer.err
     with (home / "config.toml").open("a") as file:
         file.write("\n[discovery]\nmdns = false\n")
     return home
+
+
+def data_key(home: Path) -> DataKey | None:
+    """Of a home that a key file opens; None: a plain one."""
+    opened = unlock(find_home(home))
+    return opened and opened.data
+
+
+def node_of(home: Path) -> str:
+    """Its id in hexadecimal."""
+    return read_key(find_home(home), data_key(home)).node.hex()
+
+
+def store_of(home: Path) -> SqlStore:
+    """The store of a node that does not run."""
+    data = data_key(home)
+    key = data.derive(STORE) if data else None
+    return SqlStore.open(home / "store.db", entropy=bytes(16), key=key)
 
 
 @contextmanager

@@ -11,8 +11,7 @@ from node.authoring import CLOCK_SETTING
 from node.doctor import FAIL, INTEGRITY, OK, WARN, Check, examine, exit_code
 from node.errors import EXIT_DEGRADED, EXIT_INTEGRITY
 from node.home import find_home
-from storage import SqlStore
-from tests.cli.cli_lab import Answer, aidstation, made
+from tests.cli.cli_lab import Answer, aidstation, made, store_of
 
 
 def verdicts(answer: Answer) -> dict[str, tuple[str, str, str]]:
@@ -62,7 +61,7 @@ def test_a_taken_port_is_a_failure_with_the_setting_to_change(tmp_path: Path) ->
 
 def test_a_clock_behind_the_record_is_a_failure(tmp_path: Path) -> None:
     made(tmp_path)
-    store = SqlStore.open(tmp_path / "store.db", entropy=bytes(16))
+    store = store_of(tmp_path)
     with store.write() as transaction:
         transaction.set_setting(CLOCK_SETTING, b"99999999999999.0")
     store.close()

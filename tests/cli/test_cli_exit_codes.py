@@ -32,7 +32,7 @@ def test_without_a_node_every_command_says_how_to_make_one(tmp_path: Path, comma
 
 def test_a_second_init_changes_nothing(tmp_path: Path) -> None:
     key = made(tmp_path).joinpath("node.key").read_bytes()
-    answer = aidstation(tmp_path, "init", "--name", "other")
+    answer = aidstation(tmp_path, "init", "--name", "other", "--plain")
     assert answer.code == EXIT_USAGE
     assert "already" in answer.err
     assert "next:" in answer.err
@@ -42,11 +42,11 @@ def test_a_second_init_changes_nothing(tmp_path: Path) -> None:
 def test_init_does_not_overwrite_a_configuration_but_can_use_it(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[node]\nname = "mine"\n')
-    refused = aidstation(tmp_path, "init", "--name", "other")
+    refused = aidstation(tmp_path, "init", "--name", "other", "--plain")
     assert refused.code == EXIT_USAGE
     assert "--keep-config" in refused.err
     assert not (tmp_path / "node.key").exists()
-    assert aidstation(tmp_path, "init", "--keep-config").code == 0
+    assert aidstation(tmp_path, "init", "--keep-config", "--plain").code == 0
     assert file.read_text() == '[node]\nname = "mine"\n'
 
 
@@ -54,7 +54,7 @@ def test_init_does_not_overwrite_a_configuration_but_can_use_it(tmp_path: Path) 
 def test_init_refuses_what_could_not_be_loaded_again(
     tmp_path: Path, option: tuple[str, str]
 ) -> None:
-    answer = aidstation(tmp_path, "init", "--name", "a", *option)
+    answer = aidstation(tmp_path, "init", "--name", "a", "--plain", *option)
     assert answer.code in {0, EXIT_USAGE}
     if answer.code == 0:  # an empty name means none was given
         assert aidstation(tmp_path, "config", "check").code == 0

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from node.demo.founding import Member, found
 from node.errors import EXIT_NO_PEER
-from node.home import find_home, read_key
-from tests.cli.cli_lab import aidstation, made, running
+from node.home import find_home
+from tests.cli.cli_lab import aidstation, made, node_of, running
 
 
 def introduce(home: Path, other: Path, name: str, address: str = "") -> None:
-    node = read_key(find_home(other)).node.hex()
+    node = node_of(other)
     with (home / "config.toml").open("a") as file:
         file.write(f'\n[[peers]]\nname = "{name}"\nnode = "{node}"\naddress = "{address}"\n')
 

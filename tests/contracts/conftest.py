@@ -1,4 +1,6 @@
-"""Stores for the contract tests: memory, a SQLite file, PostgreSQL, each fresh for its test."""
+"""Stores for the contract tests, each fresh for its test: memory, a SQLite file plain and encrypted,
+PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from tests.postgres import Postgres, wipe
 __all__ = ["Postgres", "wipe"]
 
 EPOCH = bytes(range(16))
-BACK_ENDS = ("memory", "sqlite", "postgres")
+KEY = bytes(range(100, 132))
+BACK_ENDS = ("memory", "sqlite", "sqlcipher", "postgres")
 _NUMBERS = itertools.count(1)
 
 
@@ -44,8 +47,9 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakePl
     def make() -> Place:
         if request.param == "memory":
             place = _memory()
-        elif request.param == "sqlite":
-            place = _sql(str(tmp_path / f"{next(_NUMBERS)}.db"))
+        elif request.param in {"sqlite", "sqlcipher"}:
+            key = KEY if request.param == "sqlcipher" else None
+            place = _sql(str(tmp_path / f"{next(_NUMBERS)}.db"), key)
         else:
             server = request.getfixturevalue("postgres")
             urls.append(server.lend())
@@ -77,8 +81,11 @@ def _memory() -> Place:
     return Place(store, store.clone)
 
 
-def _sql(url: str) -> Place:
-    place = Place(SqlStore.open(url, entropy=EPOCH), lambda: SqlStore.open(url, entropy=bytes(16)))
+def _sql(url: str, key: bytes | None = None) -> Place:
+    place = Place(
+        SqlStore.open(url, entropy=EPOCH, key=key),
+        lambda: SqlStore.open(url, entropy=bytes(16), key=key),
+    )
     reopen = place.again
 
     def again() -> Store:

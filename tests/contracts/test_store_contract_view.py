@@ -165,6 +165,8 @@ def test_a_blob_is_wanted_and_given_only_for_a_document_of_the_view(store: Store
             transaction.put_blob(data)
     assert reader.blob_part(names[public], 0, 100) == (public, 6)
     assert reader.blob_part(names[secret], 0, 100) is None
+    assert store.blobs_named([seen, hidden]) == sorted(names.values())
+    assert reader.blobs_named([seen, hidden]) == [names[public]]
 
 
 def test_lanes_that_no_garrison_is_known_to_hold_are_owed_until_one_does(store: Store) -> None:

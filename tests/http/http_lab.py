@@ -8,7 +8,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from node.config import Listen
 from node.engine import Engine
 from node.http.app import Readiness, make_app
 from node.http.listening import serve
+from node.http.lock import LockRoutes
 from node.local_desk import LocalDesk
 from node.remote_desk import RemoteDesk
 from node.workers import InlineWorkers
@@ -79,13 +80,17 @@ def engine() -> Iterator[Engine]:
         found.close()
 
 
-def application(desk: LocalDesk, verdict: Readiness) -> web.Application:
+def application(
+    desk: LocalDesk, verdict: Readiness, lock: LockRoutes | None = None
+) -> web.Application:
     """The application as `node.app` makes it."""
-    return make_app(desk, TOKEN, lambda: verdict)
+    return make_app(desk, TOKEN, lambda: verdict, lock)
 
 
 @contextmanager
-def lab(verdict: Readiness | None = None) -> Iterator[Lab]:
+def lab(
+    verdict: Readiness | None = None, lock: Callable[[Engine], LockRoutes] | None = None
+) -> Iterator[Lab]:
     """The API on a free port until the block ends, its loop on a thread of its own."""
     with engine() as own:
         desk = LocalDesk(own, "alpha", "field")
@@ -94,7 +99,7 @@ def lab(verdict: Readiness | None = None) -> Iterator[Lab]:
         thread.start()
 
         async def start() -> tuple[web.AppRunner, int]:
-            app = application(desk, verdict or Readiness(ready=True))
+            app = application(desk, verdict or Readiness(ready=True), lock and lock(own))
             return await serve(app, Listen("127.0.0.1", 0))
 
         runner, port = asyncio.run_coroutine_threadsafe(start(), loop).result()

@@ -28,7 +28,10 @@ PERSON, EPISODE, OTHER = (
     document(3, DocumentKind.PERSON),
 )
 RUIZ = Acting("ruiz", "medic")
-QUIET = {"status", "peers", "set_aside", "audit_logs"}  # say nothing of any record
+QUIET = {
+    *("status", "peers", "set_aside", "audit_logs"),
+    *("membership", "authority_log", "custody_positions"),
+}  # say nothing of any record
 
 
 class Lab(NamedTuple):
@@ -89,6 +92,11 @@ REFUSED: dict[str, tuple[Ask, Action]] = {
     "shed": (lambda d: d.shed([], None), Action.SHED),
     "sync": (lambda d: d.sync("role3", 1.0), Action.SYNC),
     "pause": (lambda d: d.pause(paused=True), Action.SETTINGS),
+    "bundle_export": (lambda d: d.bundle_export(None, "/no/where"), Action.EXPORT),
+    "bundle_import": (lambda d: d.bundle_import("/no/where"), Action.IMPORT),
+    "bundle_inspect": (lambda d: d.bundle_inspect("/no/where"), Action.READ),
+    "add_authority": (lambda d: d.add_authority([b"none"]), Action.ENROLMENT),
+    "join": (lambda d: d.join(b"", b"", b"", []), Action.ENROLMENT),
 }
 
 

@@ -1,4 +1,7 @@
-"""What is acknowledged survives kill -9 and a full disk; a damaged file is never trusted."""
+"""What is acknowledged survives kill -9 and a full disk; a damaged file is never trusted.
+
+All of it for a plain and an encrypted file.
+"""
 
 from __future__ import annotations
 
@@ -37,15 +40,16 @@ from tests.contracts.store_samples import (
 )
 
 KILLS = 20
+KEY = bytes(range(32))
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "a.db"
+@pytest.fixture(params=["plain", "sealed"])
+def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    return tmp_path / f"{request.param}.db"
 
 
 def _open(path: Path) -> SqlStore:
-    return SqlStore.open(path, entropy=bytes(16))
+    return SqlStore.open(path, entropy=bytes(16), key=KEY if path.stem == "sealed" else None)
 
 
 def _seeds_acknowledged(path: Path, first: int, commits: int, work: int) -> list[int]:

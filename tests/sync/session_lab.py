@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -23,11 +23,13 @@ from conflict.lane import LaneRun
 from conflict.scope import Scopes
 from conflict.signature import SigningKey, VerifyingKey, lane_message
 from conflict.statement import Draft
+from node.belonging import Belonging
 from storage.audit_chain import AuditAck
 from storage.memory import MemoryStore
 from sync import (
     audit,
     audit_effects,
+    authority_effects,
     blob_effects,
     codec,
     custody,
@@ -36,6 +38,7 @@ from sync import (
     shed_effects,
 )
 from sync.audit import Action, AuditHead, AuditRow
+from sync.authority_effects import NO_LOG
 from sync.custody import CustodyEntry, Verdict
 from sync.effects import Effect, Phase
 from sync.handshake import Greeting
@@ -49,11 +52,17 @@ from sync.session import Session
 
 READS = get_args(effects.Read)
 TOLD = (
+    authority_effects.SaveAuthority,
     custody_effects.SaveCustody,
     *get_args(shed_effects.ShedWrite),
     *get_args(audit_effects.AuditWrite),
 )
-Told = custody_effects.SaveCustody | shed_effects.ShedWrite | audit_effects.AuditWrite
+Told = (
+    authority_effects.SaveAuthority
+    | custody_effects.SaveCustody
+    | shed_effects.ShedWrite
+    | audit_effects.AuditWrite
+)
 LAN = LinkProfile.lan()
 _NAMES = {number: kind.__name__ for kind, number in codec._TYPES.items()}
 
@@ -87,6 +96,8 @@ class Node:
         self.sparing = False
         self.scopes: Scopes | None = None  # granted; None: everything
         self.garrisons: set[NodeId] = set()
+        self.belonging: Belonging | None = None  # of a theatre; else `keys` are known
+        self.slow_log: deque[Callable[[], None]] | None = None  # what keeps the log waits here
 
     def run(self, document: DocumentId, pulse: int, *, saves: int = 1) -> LaneRun:
         """The next signed run of our own lane."""
@@ -182,7 +193,7 @@ class Node:
 class Endpoint:
     """One side of a link: a session and the performer of its effects."""
 
-    def __init__(self, node: Node, link: Link, *, leader: bool) -> None:
+    def __init__(self, node: Node, link: Link, certified: NodeId, *, leader: bool) -> None:
         self.node, self.link, self.leader = node, link, leader
         greeting = Greeting(
             epoch=node.store.epoch(),
@@ -190,10 +201,12 @@ class Endpoint:
             catalogue=1,
             clock_ms=1,
             sketch_key=node.store.sketch(1).key.name,
+            log=node.belonging.log_head if node.belonging else NO_LOG,
         )
         self.session = Session(
             signer=node.key,
-            keyring=node.keys,
+            keyring=node.belonging or node.keys,
+            certified=certified,
             greeting=greeting,
             terms=self.terms,
             leader=leader,
@@ -278,8 +291,21 @@ class Endpoint:
         self.perform(self.session.answer(effect.ticket, done, self.link.now))
         self.node.grown(applied.grown, effect.source, effect.precedence)
 
+    def _log(self, effect: authority_effects.SaveAuthority) -> None:
+        def save() -> None:
+            assert self.node.belonging is not None
+            saved = self.node.belonging.heard(effect.entries)
+            self.perform(self.session.answer(effect.ticket, saved, self.link.now))
+
+        if self.node.slow_log is None:
+            save()
+        else:
+            self.node.slow_log.append(save)
+
     def _told(self, effect: Told) -> None:
         match effect:
+            case authority_effects.SaveAuthority():
+                self._log(effect)
             case custody_effects.SaveCustody():
                 self._custody(effect)
             case audit_effects.SaveAudit(ticket, segment):
@@ -334,7 +360,10 @@ class Link:
     ) -> None:
         self.now = now
         self.profiles = (profile, followers or profile)
-        self.ends = (Endpoint(leader, self, leader=True), Endpoint(follower, self, leader=False))
+        self.ends = (
+            Endpoint(leader, self, follower.key.node, leader=True),
+            Endpoint(follower, self, leader.key.node, leader=False),
+        )
         for end in self.ends:
             end.perform(end.session.start())
 

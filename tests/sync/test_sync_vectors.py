@@ -22,10 +22,12 @@ from session_lab import Keys, Node
 from conflict.identity import ActorId, DocumentId, DocumentKind, NodeId, new_document
 from conflict.lane import ShortState
 from sync import audit, codec, custody, lane_sketch, messages
+from sync.authority_effects import LogHead
 from sync.messages import Message
 from sync.packing import pack
-from sync.ports import Listed, Precedence, Receipt, Summary
+from sync.ports import Listed, Position, Precedence, Receipt, Summary
 from sync.sketch import CELL_BYTES, Sketch, SketchKey, Symbol, decode
+from sync.trust.authority import Enrol, Head, Revoke, next_entry, to_bytes
 
 HERE = Path(__file__).parent / "vectors"
 
@@ -55,7 +57,11 @@ def said() -> Iterator[Message]:
     )  # fmt: skip
     yield messages.Proof(b"\1" + some("r", 32) + some("s", 32))
     unit, site = (new_document(DocumentKind.UNIT, some(one, 15)) for one in ("unit", "site"))
-    yield messages.Proof(b"\1" + some("r", 32) + some("s", 32), tuple(sorted((unit, site))))
+    yield messages.Proof(
+        b"\1" + some("r", 32) + some("s", 32),
+        tuple(sorted((unit, site))),
+        LogHead(3, some("link", 8)),
+    )
     yield messages.Check(1, Summary(3, some("set", 8)), repair=True, sketched=False)
     yield messages.Check(0, Summary(0, bytes(8)), repair=True, sketched=False)
     listed = sorted(Listed(document(f"{n}"), some(f"digest {n}")) for n in range(2))
@@ -95,10 +101,11 @@ def said() -> Iterator[Message]:
     yield messages.Released(3, 2, (document("one"), document("two")))
     yield messages.Heard(3, 2)
     yield messages.Withheld((document("one"),))
-    epoch, short = some("epoch"), some("link", 8)
-    yield messages.AuditHave(node.key.node, (audit.AuditPlace(epoch, 7, short),))
+    yield messages.AuditHave(node.key.node, (audit.AuditPlace(some("epoch"), 7, some("link", 8)),))
     yield messages.AuditHave(node.key.node, (audit.AuditHead().place,))
     yield messages.Audit(_audited(node))
+    yield messages.AuthorityHave(3, some("link", 8))
+    yield messages.Authority(2, tuple(_log(node)))
 
 
 def _audited(node: Node) -> audit.AuditSegment:
@@ -109,6 +116,19 @@ def _audited(node: Node) -> audit.AuditSegment:
     )
     plain = audit.AuditSegment(node.key.node, some("epoch"), 8, some("link", 32), rows)
     return plain._replace(signature=audit.sign_head(node.key.node, plain.head, node.key))
+
+
+def _log(node: Node) -> Iterator[bytes]:
+    """Entries as an authority signs them; a certificate's bytes are some that stand for it."""
+    acts = (
+        Enrol(some("certificate", 32), "bas-1", ("BAS-1",)),
+        Revoke(node.key.node, "lost", ((NodeId(some("node")), Position(some("epoch"), 4)),)),
+    )
+    head = Head(2, some("link"), 1_795_168_800_000)
+    for act in acts:
+        entry = next_entry(node.key, head, act, 1_795_168_800_000)
+        yield to_bytes(entry)
+        head = entry.head
 
 
 def _entry(node: Node) -> custody.CustodyEntry:

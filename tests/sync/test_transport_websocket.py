@@ -15,9 +15,12 @@ import pytest
 from sync.limits import STALL_S_MAX
 from sync.transport import tcp
 from sync.transport.channel import LinkFailed
-from sync.transport.websocket import HEARTBEAT_S, PATH, Dialer, Listener, WebSocketChannel
+from sync.transport.websocket import HEARTBEAT_S, PATH, WebSocketChannel
+from tests.sync import tls_lab
+from tests.theatre import Authority
 
 LOOPBACK = "127.0.0.1"
+AUTHORITY = Authority()
 CONNECT_S = 10.0
 FRAME = bytes(256)
 BOUND_BYTES = 2_000
@@ -36,7 +39,7 @@ async def pair() -> AsyncIterator[tuple[WebSocketChannel, WebSocketChannel]]:
         accepted.put_nowait(channel)
         await over.wait()
 
-    listener, dialer = Listener(accept), Dialer()
+    listener, dialer = tls_lab.listener(AUTHORITY, accept), tls_lab.dialer(AUTHORITY)
     await listener.listen(LOOPBACK, 0)
     try:
         dialled = await dialer.dial(f"{LOOPBACK}:{listener.port}", connect_s_max=CONNECT_S)
@@ -47,41 +50,63 @@ async def pair() -> AsyncIterator[tuple[WebSocketChannel, WebSocketChannel]]:
         await listener.close()
 
 
-async def _head(raw: socket.socket) -> bytes:
-    read = b""
-    while b"\r\n\r\n" not in read:
-        read += await asyncio.get_running_loop().sock_recv(raw, 1)
-    return read
+class Deaf(asyncio.Protocol):
+    """Speaks TLS until the upgrade is answered or asked for, and reads nothing ever after."""
+
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+        self.answer = answer
+        self.read = b""
+        self.deaf = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.read += data
+        if b"\r\n\r\n" in self.read and not self.deaf.done():
+            self.transport.write(self.answer(self.read))
+            self.transport.pause_reading()
+            self.transport._ssl_protocol._transport.pause_reading()
+            self.deaf.set_result(None)
+
+
+def switching(request: bytes) -> bytes:
+    """The answer of a server to an upgrade."""
+    key = request.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0]
+    guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    proof = base64.b64encode(hashlib.sha1(key + guid).digest())  # noqa: S324  RFC 6455
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+        b"Upgrade: websocket\r\nSec-WebSocket-Accept: " + proof + b"\r\n\r\n"
+    )
+
+
+def narrow_socket() -> socket.socket:
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVER_BYTES)
+    raw.setblocking(False)
+    return raw
 
 
 @asynccontextmanager
 async def dialled_to_the_deaf() -> AsyncIterator[WebSocketChannel]:
     """A channel to a peer that answers the upgrade and reads nothing ever after."""
-    loop, dialer = asyncio.get_running_loop(), Dialer()
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVER_BYTES)
-        listening.bind((LOOPBACK, 0))
-        listening.listen()
-        listening.setblocking(False)
+    loop, dialer = asyncio.get_running_loop(), tls_lab.dialer(AUTHORITY)
+    listening = narrow_socket()
+    listening.bind((LOOPBACK, 0))
+    ends: list[Deaf] = []
 
-        async def answer() -> socket.socket:
-            raw, _ = await loop.sock_accept(listening)
-            key = (await _head(raw)).partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0]
-            guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-            proof = base64.b64encode(hashlib.sha1(key + guid).digest())  # noqa: S324  RFC 6455
-            await loop.sock_sendall(
-                raw,
-                b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                b"Upgrade: websocket\r\nSec-WebSocket-Accept: " + proof + b"\r\n\r\n",
-            )
-            return raw
+    def deaf() -> Deaf:
+        ends.append(Deaf(switching))
+        return ends[-1]
 
-        answering = asyncio.create_task(answer())
-        channel = await dialer.dial(
-            f"{LOOPBACK}:{listening.getsockname()[1]}", connect_s_max=CONNECT_S
-        )
-        with await answering:
-            yield channel
+    context = tls_lab.guard(AUTHORITY, tls_lab.enrolled(AUTHORITY)).server()
+    server = await loop.create_server(deaf, sock=listening, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    channel = await dialer.dial(f"{LOOPBACK}:{port}", connect_s_max=CONNECT_S)
+    yield channel
+    ends[0].transport.abort()
+    server.close()
     await dialer.close()
 
 
@@ -95,22 +120,25 @@ async def accepted_from_the_deaf() -> AsyncIterator[WebSocketChannel]:
         accepted.put_nowait(channel)
         await over.wait()
 
-    listener = Listener(accept)
+    listener = tls_lab.listener(AUTHORITY, accept)
     await listener.listen(LOOPBACK, 0)
-    with socket.socket() as raw:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVER_BYTES)
-        raw.setblocking(False)
-        loop = asyncio.get_running_loop()
-        await loop.sock_connect(raw, (LOOPBACK, listener.port))
-        await loop.sock_sendall(
-            raw,
-            f"GET {PATH} HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: Upgrade\r\n"
-            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode(),
-        )
-        await _head(raw)
-        yield await accepted.get()
-        over.set()
+    loop, raw = asyncio.get_running_loop(), narrow_socket()
+    await loop.sock_connect(raw, (LOOPBACK, listener.port))
+    transport, end = await loop.create_connection(
+        lambda: Deaf(lambda _: b""),
+        sock=raw,
+        ssl=tls_lab.guard(AUTHORITY, tls_lab.enrolled(AUTHORITY)).client(),
+        server_hostname="",
+    )
+    transport.write(
+        f"GET {PATH} HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: Upgrade\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode(),
+    )
+    await end.deaf
+    yield await accepted.get()
+    over.set()
+    transport.abort()
     await listener.close()
 
 
@@ -134,12 +162,12 @@ async def taken_before_blocking(channel: WebSocketChannel) -> int:
     return taken
 
 
-Deaf = Callable[[], AbstractAsyncContextManager[WebSocketChannel]]
+ToTheDeaf = Callable[[], AbstractAsyncContextManager[WebSocketChannel]]
 DEAF = pytest.mark.parametrize("deaf", [dialled_to_the_deaf, accepted_from_the_deaf])
 
 
 @DEAF
-async def test_on_a_thin_link_sending_waits_as_soon_as_the_link_is_full(deaf: Deaf) -> None:
+async def test_on_a_thin_link_sending_waits_as_soon_as_the_link_is_full(deaf: ToTheDeaf) -> None:
     async with deaf() as channel:
         channel.bound(bytes_in_buffer=BOUND_BYTES, rate_bits_s=0)
         taken = await taken_before_blocking(channel)
@@ -147,7 +175,7 @@ async def test_on_a_thin_link_sending_waits_as_soon_as_the_link_is_full(deaf: De
 
 
 @DEAF
-async def test_on_any_link_sending_waits_long_before_megabytes(deaf: Deaf) -> None:
+async def test_on_any_link_sending_waits_long_before_megabytes(deaf: ToTheDeaf) -> None:
     async with deaf() as channel:
         taken = await taken_before_blocking(channel)
         assert taken <= 2 * tcp.UNSENT_BYTES
@@ -184,7 +212,7 @@ async def test_a_stall_that_a_session_bears_is_borne_by_the_socket() -> None:
 
 
 async def test_who_accepts_and_never_answers_is_given_up_and_the_limit_is_named() -> None:
-    dialer = Dialer()
+    dialer = tls_lab.dialer(AUTHORITY)
     with socket.socket() as listening:
         listening.bind((LOOPBACK, 0))
         listening.listen()
@@ -209,7 +237,7 @@ async def test_a_dial_that_is_cancelled_just_as_it_connects_is_cancelled() -> No
     async def accept(channel: WebSocketChannel) -> None:
         await channel.receive()
 
-    listener, dialer = Listener(accept), Dialer()
+    listener, dialer = tls_lab.listener(AUTHORITY, accept), tls_lab.dialer(AUTHORITY)
     await listener.listen(LOOPBACK, 0)
     at = f"{LOOPBACK}:{listener.port}"
     first = await dialer.dial(at, connect_s_max=CONNECT_S)

@@ -19,6 +19,7 @@ from conflict.statement import Draft
 from discovery import Address
 from node.acquaintance import introduced
 from node.app import now_ms
+from node.belonging import Belonging
 from node.desk import Save
 from node.engine import Engine
 from node.herald import Air
@@ -43,6 +44,7 @@ class Node:
     engine: Engine
     peering: Peering
     desk: LocalDesk
+    authority: Authority
 
     async def save(self, document: DocumentId, *drafts: Draft) -> list[str]:
         """A local save, as the API does it."""
@@ -66,6 +68,8 @@ async def nodes(
     garrisons: Collection[int] = (),
     keys: Sequence[SigningKey] = (),
     scopes: Mapping[int, Sequence[str]] | None = None,
+    logs: Mapping[int, int] | None = None,
+    authority: Authority | None = None,
 ) -> AsyncIterator[list[Node]]:
     """Nodes of one theatre. `static`: the first one's address is configured.
 
@@ -73,10 +77,13 @@ async def nodes(
     `keys`: who they are, where that matters; else new ones.
     `garrisons`: numbers of those that are; their logs are written at once.
     `links`: what a node's configuration says of its link to another, by their numbers; else LAN.
+    `logs`: how many entries of the authority's log some have heard of; else all of them.
     `scopes`: codes of what each may hold, as the theatre's log says; else everything.
+    `authority`: of the theatre, where others are of it as well.
     """
     keys = keys or [SigningKey.from_entropy(secrets.token_bytes(48)) for _ in urls]
-    authority = _theatre(keys, scopes or {}, garrisons)
+    authority = authority or Authority()
+    _enrol(authority, keys, scopes or {}, garrisons)
     async with AsyncExitStack() as stack:
         made: list[Node] = []
         for number, (url, key) in enumerate(zip(urls, keys, strict=True)):
@@ -89,7 +96,16 @@ async def nodes(
                 if one == number
             }
             made_of = _Parts(
-                f"n{number}", url, key, keys, address, catalogue, profiles, clock, authority
+                f"n{number}",
+                url,
+                key,
+                keys,
+                address,
+                catalogue,
+                profiles,
+                clock,
+                authority,
+                (logs or {}).get(number),
             )
             node = await _node(made_of, mdns=mdns)
             stack.push_async_callback(_stop, node)
@@ -107,16 +123,18 @@ class _Parts(NamedTuple):
     profiles: Mapping[NodeId, LinkProfile]
     clock: Callable[[], int]
     authority: Authority
+    known: int | None
 
 
-def _theatre(
-    keys: Sequence[SigningKey], scopes: Mapping[int, Sequence[str]], garrisons: Collection[int]
-) -> Authority:
-    authority = Authority()
+def _enrol(
+    authority: Authority,
+    keys: Sequence[SigningKey],
+    scopes: Mapping[int, Sequence[str]],
+    garrisons: Collection[int],
+) -> None:
     for number, key in enumerate(keys):
         role = "garrison" if number in garrisons else "field"
         authority.enrol(key, f"n{number}", role, scopes.get(number))
-    return authority
 
 
 async def _node(parts: _Parts, *, mdns: bool) -> Node:
@@ -129,7 +147,7 @@ async def _node(parts: _Parts, *, mdns: bool) -> Node:
         now_ms=parts.clock,
         entropy=secrets.token_bytes,
         catalogue=parts.catalogue,
-        belonging=parts.authority.belonging(store, parts.key),
+        belonging=parts.authority.admit(Belonging(store, parts.key), parts.key, parts.known),
     )
     peering = Peering(
         engine=engine,
@@ -145,7 +163,7 @@ async def _node(parts: _Parts, *, mdns: bool) -> Node:
         engine.custody.begin(CUSTODY_PACE_S)
     await peering.start(Air(host=LOOPBACK, port=0, mdns=mdns, interfaces=(LOOPBACK,)))
     desk = LocalDesk(engine, parts.name, "field", peering, asyncio.get_running_loop())
-    return Node(parts.name, engine, peering, desk)
+    return Node(parts.name, engine, peering, desk, parts.authority)
 
 
 async def _stop(node: Node) -> None:

@@ -30,9 +30,11 @@ from sync.link_profile import LinkProfile
 from sync.ports import Terms
 from sync.session import Session
 from sync.transport.memory import MemoryChannel, memory_pair
-from sync.transport.websocket import Dialer, Listener, WebSocketChannel
+from sync.transport.websocket import WebSocketChannel
 from tests.keyring import ConfiguredKeys
+from tests.sync import tls_lab
 from tests.system.node_lab import LOOPBACK, WAIT_S_MAX, equal, nodes, until
+from tests.theatre import Authority
 
 CONNECT_S = LinkProfile.lan().connect_s_max
 GARBAGE = random.Random("garbage")
@@ -49,7 +51,7 @@ def episode() -> DocumentId:
     ("frames", "code"),
     [
         ([GARBAGE.randbytes(300)], "bad-frame"),
-        ([codec.encode(HELLO), codec.encode(messages.Proof(bytes(65)))], "peer-unknown"),
+        ([codec.encode(HELLO), codec.encode(messages.Proof(bytes(65)))], "wrong-certificate"),
         ([codec.encode(HELLO._replace(version_min=7, version_max=9))], "version-mismatch"),
         ([codec.encode(messages.Finished(1))], "out-of-turn"),
         ([codec.encode(HELLO)[:-3]], "bad-frame"),
@@ -58,8 +60,9 @@ def episode() -> DocumentId:
 async def test_a_stranger_gets_a_named_fault_and_others_sync_on(
     tmp_path: Path, frames: list[bytes], code: str
 ) -> None:
-    async with nodes([tmp_path / "a.db", tmp_path / "b.db"]) as (a, b):
-        dialer = Dialer()
+    authority = Authority()
+    async with nodes([tmp_path / "a.db", tmp_path / "b.db"], authority=authority) as (a, b):
+        dialer = tls_lab.dialer(authority)
         stranger = await dialer.dial(f"{LOOPBACK}:{a.peering.port}", connect_s_max=CONNECT_S)
         for frame in frames:
             await stranger.send(frame)
@@ -75,8 +78,9 @@ async def test_a_stranger_gets_a_named_fault_and_others_sync_on(
 
 
 async def test_a_frame_over_the_limit_ends_that_connection_only(tmp_path: Path) -> None:
-    async with nodes([tmp_path / "a.db", tmp_path / "b.db"]) as (a, b):
-        dialer = Dialer()
+    authority = Authority()
+    async with nodes([tmp_path / "a.db", tmp_path / "b.db"], authority=authority) as (a, b):
+        dialer = tls_lab.dialer(authority)
         stranger = await dialer.dial(f"{LOOPBACK}:{a.peering.port}", connect_s_max=CONNECT_S)
         assert await stranger.receive() is not None
         await stranger.send(bytes(FRAME_BYTES_MAX + 1))
@@ -90,9 +94,10 @@ async def test_a_peer_that_hangs_up_without_a_word_is_told_as_that(tmp_path: Pat
     async def hang_up(_channel: WebSocketChannel) -> None:
         """Returning closes it."""
 
-    listener = Listener(hang_up)
+    authority = Authority()
+    listener = tls_lab.listener(authority, hang_up)
     await listener.listen(LOOPBACK, 0)
-    async with nodes([tmp_path / "a.db"]) as (a,):
+    async with nodes([tmp_path / "a.db"], authority=authority) as (a,):
         with pytest.raises(NoPeer, match="link ended: the connection was closed or lost"):
             await prove(a.peering, None, Address(LOOPBACK, listener.port), WAIT_S_MAX)
     await listener.close()
@@ -149,6 +154,7 @@ def _link(
     session = Session(
         signer=engine.key,
         keyring=ring,
+        certified=None,
         greeting=greeting,
         terms=lambda _node: Terms(LinkProfile.lan()),
         leader=leader,

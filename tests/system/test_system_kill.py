@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 from pathlib import Path
 
 from node.app import open_desk
@@ -11,7 +10,7 @@ from node.config import load
 from node.demo.stage import Actor, stage
 from node.desk import Save
 from node.sim import bench_charts
-from storage import SqlStore
+from tests.cli.cli_lab import store_of
 
 DOCUMENTS = 1_000
 KILLS = 50
@@ -88,7 +87,7 @@ def _populate(actor: Actor) -> dict[bytes, list[str]]:
 
 def _intact(actor: Actor) -> int:
     """The dead node's store, opened as a restart opens it, passes its check; documents in it."""
-    store = SqlStore.open(actor.home.store, entropy=secrets.token_bytes(16))
+    store = store_of(actor.home.root)
     try:
         assert store.check() == []
         return store.summary().documents

@@ -29,7 +29,9 @@ ETH_P_ALL = 0x0003
 
 def home(root: Path, sync: str, peers: str = "", host: str = ANYWHERE) -> Path:
     """A node that would listen everywhere, advertise, and dial a peer, were it not silent."""
-    assert aidstation(root, "init", "--name", "a", "--api-listen", "127.0.0.1:0").code == 0
+    assert (
+        aidstation(root, "init", "--plain", "--name", "a", "--api-listen", "127.0.0.1:0").code == 0
+    )
     text = (root / "config.toml").read_text()
     (root / "config.toml").write_text(f'{text}\n[sync]\nlisten = "{host}:0"\n{sync}\n{peers}')
     return root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 from conflict import records
 from conflict.catalogue import fingerprint, without
@@ -13,7 +14,9 @@ from conflict.shape import Code, Group, Text
 from conflict.slot import CATALOGUE, Slot
 from conflict.statement import Draft
 from node.presenting import present
+from tests.sync import tls_lab
 from tests.system.node_lab import Node, equal, nodes
+from tests.theatre import Authority
 
 OLDER = without(CATALOGUE, "triage", "vitals.spo2")
 """Version n-1: a slot and a field are not there yet."""
@@ -97,9 +100,10 @@ async def test_each_version_keeps_relays_and_shows_what_it_does_not_know(tmp_pat
 
 async def test_an_upgrade_folds_everything_anew(tmp_path: Path) -> None:
     urls = [tmp_path / f"{name}.db" for name in ("older", "now", "newer")]
-    async with nodes(urls, catalogues=(OLDER, CATALOGUE, NEWER)) as party:
+    same: dict[str, Any] = {"authority": Authority(), "keys": [tls_lab.new_key() for _ in urls]}
+    async with nodes(urls, catalogues=(OLDER, CATALOGUE, NEWER), **same) as party:
         document = await written(party)
-    async with nodes(urls, catalogues=(NEWER, NEWER, OLDER)) as party:
+    async with nodes(urls, catalogues=(NEWER, NEWER, OLDER), **same) as party:
         for node, catalogue in zip(party, (NEWER, NEWER, OLDER), strict=True):
             node.engine.projector.wake()
             assert node.engine.projector.wait_idle(60)

@@ -16,9 +16,9 @@ from pathlib import Path
 from node.app import open_desk
 from node.config import load
 from node.demo.founding import Member, found
-from node.demo.stage import Actor
+from node.demo.stage import Actor, init_unattended
 from node.desk import Save
-from node.home import Home, init
+from node.home import Home
 from tests.bench.peers.counted_link import HOST, CountedLink
 from tests.bench.peers.pairs import Pair
 from tests.bench.peers.programs import ANSWER_S_MAX, PeerFailed, free_ports, peak_mb
@@ -40,7 +40,7 @@ class AidstationNodes:
     def prepare(self, folder: Path, work: Workload) -> None:
         """See `System`."""
         homes = {name: _home(folder / name) for name in ROLES}
-        nodes = {name: init(home, None).node.hex() for name, home in homes.items()}
+        nodes = {name: init_unattended(home).node.hex() for name, home in homes.items()}
         ports = dict(zip(ROLES, free_ports(len(ROLES)), strict=True))
         for name, home in homes.items():
             home.config.write_text(_config(name, nodes, ports[name]))

@@ -1,0 +1,47 @@
+"""What a desk answers of the theatre: who belongs to it, the authority's log, joining."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from conflict.statement import Json
+
+LOG_PAGE_MAX = 5_000
+
+
+class Membership(Protocol):
+    """Part of `Desk`. Methods raise `NodeError` and `TrustError` leaves."""
+
+    def membership(self) -> Json:
+        """`{"node", "root", "certificate", "devices": [{"node", "name", "role", "scopes", "number",
+        "issued_ms", "expires_ms", "standing", "reason"}]}`, and what `status` says of it.
+
+        `root`, `certificate`: DER in hexadecimal, empty when there is none; `scopes` of a device: codes,
+        None: everything.
+        """
+        ...
+
+    def authority_log(self, after: int = 0, limit: int = LOG_PAGE_MAX) -> list[bytes]:
+        """Entries of the authority's log that follow entry `after`."""
+        ...
+
+    def add_authority(self, entries: Sequence[bytes]) -> int:
+        """Take the next entries of the log, durable when it returns; how many were new."""
+        ...
+
+    def join(
+        self,
+        root: bytes,
+        own: bytes,
+        secret: bytes,
+        entries: Sequence[bytes],
+        codes: Sequence[str] = (),
+    ) -> Json:
+        """Enter a theatre, as `Belonging.join`; answers as `membership`."""
+        ...
+
+    def custody_positions(self, until_ms: int | None = None) -> list[Json]:
+        """How far each garrison's custody log is known here, up to what it dated `until_ms`:
+        `{"node", "epoch", "number"}`, ids in hexadecimal."""
+        ...

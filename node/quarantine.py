@@ -1,0 +1,122 @@
+"""What revoked devices wrote: held and passed on, and shown only as far as something covers it.
+
+Covered is what the revocation names, what garrisons had published in their custody logs by then, and
+what was released since: the same on every node that has the same logs. A node shows its own in any case.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from conflict.identity import Lane, NodeId
+from conflict.statement import Json
+from node.belonging import Belonging
+from node.writing import Urgency, WriterThread
+from storage.ports import Store
+from sync import custody
+from sync.ports import Position, Receipt
+from sync.trust.theatre import Device
+
+_LANES_MAX = 1_000_000
+_PAGE = 64
+_TOGETHER = 500
+
+
+class Quarantine:
+    """`reopened` is called, on the writer thread, when lanes are to be opened again."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: WriterThread,
+        belonging: Belonging,
+        own: NodeId,
+        reopened: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._belonging = belonging
+        self._own = own
+        self._reopened = reopened
+        self._due = threading.Event()
+        self.judge()
+
+    def judge(self) -> None:
+        """The log has changed: whose lanes are hidden from now on, and what of them is not."""
+        self._writer.perform(Urgency.LOCAL, self._judge)
+        self.stirred()
+
+    def _judge(self) -> None:
+        with self._store.write() as transaction:
+            news = transaction.suspect([device.node for device in self._suspects()])
+        if news:
+            self._reopened()
+
+    def stirred(self) -> None:
+        """A custody log or a lane grew: more may be covered."""
+        if self._suspects() and not self._due.is_set():
+            self._due.set()
+            self._writer.submit(Urgency.PROJECTION, self._cover)
+
+    def suspicious(self, authors: Iterable[NodeId]) -> bool:
+        """Whether one of these is revoked."""
+        return not {device.node for device in self._suspects()}.isdisjoint(authors)
+
+    def _suspects(self) -> list[Device]:
+        """Revoked, and not released altogether."""
+        return [
+            device
+            for device in self._belonging.theatre or ()
+            if device.revoked is not None
+            and device.node != self._own
+            and not any(one.released and not one.lanes for one in device.judged)
+        ]
+
+    def _cover(self) -> None:
+        """Runs on the writer thread."""
+        self._due.clear()
+        devices = {device.node: device for device in self._suspects()}
+        lanes = {one.lane: one.author for one in self._store.suspected(_LANES_MAX)}
+        claims = iter(list(self._claims(devices, lanes)))
+        while some := list(islice(claims, _TOGETHER)):
+            with self._store.write() as transaction:
+                news = transaction.cover(some)
+            if news:
+                self._reopened()
+
+    def _claims(
+        self, devices: dict[NodeId, Device], lanes: dict[Lane, NodeId]
+    ) -> Iterator[Receipt]:
+        logs: dict[tuple[NodeId, bytes], dict[NodeId, int]] = {}
+        for node, device in devices.items():
+            assert device.revoked is not None  # noqa: S101  else it is not suspect
+            yield from device.revoked.named
+            yield from (one for judged in device.judged if judged.released for one in judged.lanes)
+            for garrison, (epoch, number) in device.revoked.published:
+                logs.setdefault((garrison, epoch), {})[node] = number
+        for (garrison, epoch), reached in logs.items():
+            for number, claim in self._published(garrison, Position(epoch, max(reached.values()))):
+                author = lanes.get(claim.lane)
+                if author is not None and number <= reached.get(author, 0):
+                    yield claim
+
+    def _published(self, garrison: NodeId, until: Position) -> Iterator[tuple[int, Receipt]]:
+        """Claims of a garrison's log with the number of their entry, up to a position."""
+        after = 0
+        while after < until.number:
+            page = self._store.custody_entries(garrison, until.epoch, after, _PAGE)
+            for entry in map(custody.from_bytes, page):
+                if entry.number <= until.number:
+                    yield from ((entry.number, claim) for claim in entry.lanes)
+            if not page:
+                return
+            after += len(page)
+
+    def described(self) -> list[dict[str, Json]]:
+        """For status: `{"node", "changes"}` of each revoked device: held here and not shown."""
+        hidden: dict[NodeId, int] = {}
+        for one in self._store.suspected(_LANES_MAX):
+            hidden[one.author] = hidden.get(one.author, 0) + one.changes - one.covered
+        return [{"node": node.hex(), "changes": count} for node, count in hidden.items() if count]

@@ -1,0 +1,66 @@
+"""A secret under a passphrase: PBKDF2-HMAC-SHA512 and AES-256-GCM. Pure: no files, no clock, no dice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from node.errors import BadRequest, WrongSecret
+
+ITERATIONS_MIN = 600_000
+"""Never below; OWASP asks for 210,000 (2023)."""
+
+ITERATIONS_MAX = 100_000_000
+PASSPHRASE_BYTES_MIN = 12
+PASSPHRASE_BYTES_MAX = 1024
+SALT_BYTES, NONCE_BYTES, KEY_BYTES = 16, 12, 32
+
+Entropy = Callable[[int], bytes]
+
+
+class Wrapped(NamedTuple):
+    """A secret that one passphrase opens. `sealed`: nonce and ciphertext."""
+
+    salt: bytes
+    iterations: int
+    sealed: bytes
+
+
+def wrap(
+    secret: bytes,
+    passphrase: bytes,
+    bound: bytes,
+    entropy: Entropy,
+    iterations: int = ITERATIONS_MIN,
+) -> Wrapped:
+    """`bound` must be the same when it is opened. Raises `BadRequest` for a passphrase too short."""
+    if not PASSPHRASE_BYTES_MIN <= len(passphrase) <= PASSPHRASE_BYTES_MAX:
+        raise BadRequest(
+            f"a passphrase has {PASSPHRASE_BYTES_MIN} to {PASSPHRASE_BYTES_MAX} bytes: several words "
+            "are easier to remember than a few odd letters. Nothing was changed"
+        )
+    salt, nonce = entropy(SALT_BYTES), entropy(NONCE_BYTES)
+    cipher = AESGCM(_stretched(passphrase, salt, iterations))
+    return Wrapped(salt, iterations, nonce + cipher.encrypt(nonce, secret, bound))
+
+
+def unwrap(wrapped: Wrapped, passphrase: bytes, bound: bytes) -> bytes:
+    """Inverse of `wrap`. Raises `WrongSecret`, also for what was tampered with."""
+    if not ITERATIONS_MIN <= wrapped.iterations <= ITERATIONS_MAX:
+        raise WrongSecret("the file asks for other work than Aidstation does: it was tampered with")
+    cipher = AESGCM(_stretched(passphrase, wrapped.salt, wrapped.iterations))
+    nonce, content = wrapped.sealed[:NONCE_BYTES], wrapped.sealed[NONCE_BYTES:]
+    try:
+        return cipher.decrypt(nonce, content, bound)
+    except (InvalidTag, ValueError) as fault:
+        raise WrongSecret(
+            "this passphrase does not open it, or the file was changed. Nothing was changed"
+        ) from fault
+
+
+def _stretched(passphrase: bytes, salt: bytes, iterations: int) -> bytes:
+    return hashlib.pbkdf2_hmac("sha512", passphrase, salt, iterations, KEY_BYTES)

@@ -1,0 +1,90 @@
+"""Whole nodes that may not talk, or no more: both sides say why, and what was equal stays."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from conflict.identity import DocumentId, DocumentKind, new_document
+from conflict.statement import Draft
+from discovery import Address
+from sync.trust.authority import Revoke, Time
+from tests.system.node_lab import LOOPBACK, Node, equal, nodes, until
+from tests.theatre import NOW_MS, YEAR_MS, Authority
+
+
+async def save(node: Node, text: str) -> DocumentId:
+    document = new_document(DocumentKind.EPISODE, secrets.token_bytes(15))
+    await node.save(document, Draft(slot="note", value={"text": text}, by="Ruiz"))
+    return document
+
+
+def node_of(node: Node) -> str:
+    return node.engine.key.node.hex()
+
+
+def state(node: Node) -> str:
+    return " · ".join(node.desk.status()["state"])
+
+
+def cause_at(node: Node, peer: Node) -> str:
+    """What `peers` says of that one."""
+    found = {one["node"]: one for one in node.desk.peers()}
+    return str(found.get(node_of(peer), {}).get("cause"))
+
+
+def proofs(node: Node, peer: Node) -> int:
+    """Of the link that stands now; it is made anew when the log has changed what is shared."""
+    link = node.peering.link(peer.engine.key.node)
+    return link.session.proofs if link else 0
+
+
+async def revoke(authority: Authority, gone: Node, tell: Node) -> None:
+    authority.say(Revoke(gone.engine.key.node, "lost"))
+    tell.engine.belonging.add(authority.entries)
+
+
+async def test_nodes_of_two_theatres_do_not_talk_and_the_dialler_says_why(tmp_path: Path) -> None:
+    async with (
+        nodes([tmp_path / "a.db"], authority=Authority("one")) as (a,),
+        nodes([tmp_path / "b.db"], authority=Authority("two")) as (b,),
+    ):
+        await save(a, "not yours")
+        b.peering.table.static(Address(LOOPBACK, a.peering.port), a.engine.key.node)
+        await b.peering.pause(paused=True)
+        await b.peering.pause(paused=False)
+        await until(lambda: cause_at(b, a) == "other-theatre", "it says so")
+        assert b.engine.store.summary().documents == 0
+        assert a.peering.traffic == (0, 0)
+
+
+async def test_a_revocation_ends_the_link_and_both_sides_say_so(tmp_path: Path) -> None:
+    authority = Authority()
+    async with nodes(
+        [tmp_path / "a.db", tmp_path / "b.db", tmp_path / "c.db"], authority=authority
+    ) as (a, b, c):
+        await save(a, "before")
+        await equal([a, b, c])
+        await revoke(authority, b, tell=a)
+        await until(lambda: a.peering.link(b.engine.key.node) is None, "the link has ended")
+        await until(lambda: "Stopped: revoked with n1" in state(a), "a says so")
+        await until(lambda: "Stopped: revoked with n0" in state(b), "b is told as it dials")
+        await save(a, "after")
+        await equal([a, c])
+        assert b.engine.store.summary().documents == 1
+
+
+async def test_an_expired_device_stays_linked_and_gets_nothing_new(tmp_path: Path) -> None:
+    authority = Authority()
+    async with nodes([tmp_path / "a.db", tmp_path / "b.db"], authority=authority, static=False) as (
+        a,
+        b,
+    ):
+        authority.say(Time(), NOW_MS + 5 * YEAR_MS)
+        a.engine.belonging.add(authority.entries)
+        await save(a, "new")
+        b.peering.table.static(Address(LOOPBACK, a.peering.port), a.engine.key.node)
+        await b.peering.pause(paused=True)
+        await b.peering.pause(paused=False)
+        await until(lambda: proofs(b, a) > 0, "linked, and equal over what both may hold")
+        assert b.engine.store.summary().documents == 0
