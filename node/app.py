@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from node.acquaintance import introduced
 from node.acting import acting_as
+from node.audited_desk import AuditedDesk
 from node.belonging import Belonging
 from node.desk import Desk
 from node.engine import Engine
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
     from conflict.identity import NodeId
     from discovery import Address
+    from node.audit import Audit
     from node.config import Settings
     from node.http.lock import LockRoutes
     from node.peering import Peering
@@ -86,7 +88,7 @@ def open_desk(home: Home, settings: Settings, given: Secrets = NOTHING) -> Itera
         desk = LocalDesk(engine, name, role, trauma=trauma, called=called, policy=policy)
         now = now_ms()  # sessions are a running node's: alone, a command is the owner's
         with acting_as(desk.roster.people(now).owner(now, system_user())):
-            yield guarded(desk)
+            yield AuditedDesk(guarded(desk), engine.audit)
 
 
 @contextmanager
@@ -164,7 +166,8 @@ def run(
                 return
         data = _settled(home, settings, opened)
         with _engine(home, settings, data) as engine:
-            locker = Locker(engine.store, home, data, now_ms, settings.lock.idle_ms)
+            idle_ms = settings.lock.idle_ms
+            locker = Locker(engine.store, home, data, now_ms, idle_ms, engine.audit)
             lock = LockRoutes(locker, OwnEnd(home))
             asyncio.run(_run(settings, home, engine, lock, on_ready))
 
@@ -180,14 +183,13 @@ async def _run(
     from node.http.listening import serve
     from node.silence import Silence
 
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    peering = _peering(settings, engine)
-    policy, named = settings.hold.policy, (settings.node.name, settings.node.role)
-    desk = LocalDesk(engine, *named, peering, loop, _trauma(settings, engine), policy=policy)
-    if settings.node.role == GARRISON:
+    peering, trauma = _peering(settings, engine), _trauma(settings, engine)
+    policy, node = settings.hold.policy, settings.node
+    desk = LocalDesk(engine, node.name, node.role, peering, loop, trauma, policy=policy)
+    if node.role == GARRISON:
         engine.custody.begin()
     else:
         desk.hold.begin(policy)
@@ -199,7 +201,8 @@ async def _run(
     desk.silencing = Silence(home, peering, settings.sync.address)
     try:
         await _listen(settings, peering)
-        app = make_app(desk, _reception(desk, home), ready, lock)
+        reception, audited = _reception(desk, home, engine.audit), AuditedDesk(desk, engine.audit)
+        app = make_app(audited, reception, ready, lock, engine.audit.unauthorised)
         runner, port = await serve(app, settings.api.address)
         try:
             api = str(settings.api.address._replace(port=port))
@@ -218,11 +221,11 @@ async def _run(
         await peering.close()
 
 
-def _reception(desk: LocalDesk, home: Home) -> Reception:
+def _reception(desk: LocalDesk, home: Home, audit: Audit) -> Reception:
     """With no session: those of another process life are gone."""
     forget_session(home)
     sessions, token = Sessions(secrets.token_bytes), new_token(home)
-    return Reception(desk.roster, sessions, token, now_ms, awake_s, system_user())
+    return Reception(desk.roster, sessions, token, now_ms, awake_s, system_user(), audit)
 
 
 def _trauma(settings: Settings, engine: Engine) -> TraumaRange:

@@ -1,9 +1,8 @@
 """May this device be wiped? Only if a garrison said, signed, that it holds all that is held here.
 
 Judged from receipts under garrisons' current epochs and from what waits here; in doubt the answer is
-no, with the reasons. Other field nodes never count. Pure over what a store reads. Two things do not
-exist yet and belong in `reasons` once they do: the device's audit rows (with users and audit) and
-unsaved drafts (with the app).
+no, with the reasons. Other field nodes never count. Pure over what a store reads. One thing does not
+exist yet and belongs in `reasons` once it does: unsaved drafts (with the app).
 """
 
 from __future__ import annotations
@@ -38,9 +37,16 @@ class Holder(NamedTuple):
     changes: int
 
 
-def reasons(custody: Custody, counts: Counts, labels: Mapping[DocumentId, str]) -> list[Reason]:
-    """None: safe to wipe. `labels` of the documents that `custody` names."""
-    return [*_unclaimed(custody, labels), *_unopened(counts), *_unheld(custody)]
+def reasons(
+    custody: Custody, counts: Counts, labels: Mapping[DocumentId, str], unaudited: int = 0
+) -> list[Reason]:
+    """None: safe to wipe. `labels` of the documents that `custody` names; `unaudited`: audit rows that
+    are known to be at no garrison."""
+    found = [*_unclaimed(custody, labels), *_unopened(counts), *_unheld(custody)]
+    if unaudited:
+        words = f"{_count(unaudited, 'audit row')} known to be at no garrison."
+        found.append(Reason("audit-not-at-garrison", words))
+    return found
 
 
 def _unclaimed(custody: Custody, labels: Mapping[DocumentId, str]) -> Iterator[Reason]:

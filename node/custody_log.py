@@ -90,12 +90,16 @@ class CustodyLogs:
         held = self._store.custody_positions().get(self._key.node, Position(epoch))
         if entry.position <= max(held, Position(epoch)):
             return CustodySaved(entry, Verdict.KNOWN, held)
-        renewed = custody.new_epoch(self._now_ms(), self._entropy(16), max(entry.epoch, epoch))
-        self._store.renew_epoch(renewed)
         log.warning("own custody log surpassed: new epoch", entry=entry.number, held=held.number)
+        self.renew(max(entry.epoch, epoch))
+        return CustodySaved(entry, Verdict.SURPASSED, held)
+
+    def renew(self, after: bytes) -> None:
+        """This store has lost something that it acknowledged: begin an epoch later than that one. On
+        the writer thread."""
+        self._store.renew_epoch(custody.new_epoch(self._now_ms(), self._entropy(16), after))
         self._news.tell(CustodyNews(None, renewed=True))
         self.stirred()
-        return CustodySaved(entry, Verdict.SURPASSED, held)
 
     # Our own ----------------------------------------------------------------------------------
 

@@ -34,18 +34,25 @@ class _Total(NamedTuple):
 
 
 class CustodyView:
-    """`names` of nodes by id, asked for each time: peers come to be known."""
+    """`names` of nodes by id, asked for each time: peers come to be known. `unaudited`: rows of this
+    device's audit log that no garrison is known to hold."""
 
-    def __init__(self, store: Store, names: Callable[[], Mapping[NodeId, str]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        names: Callable[[], Mapping[NodeId, str]],
+        unaudited: Callable[[], int],
+    ) -> None:
         self._store = store
         self._names = names
+        self._unaudited = unaudited
 
     def whole(self) -> Json:
         """See `Desk.custody`."""
         found, counts = self._store.custody(custody.NAMED_MAX), self._store.counts()
         rows = {one.document: self._store.projection(one.document) for one in found.uncovered}
         labels = {one: row.label for one, row in rows.items() if row}
-        reasons = custody.reasons(found, counts, labels)
+        reasons = custody.reasons(found, counts, labels, self._unaudited())
         names = self._names()
         return {
             "safe_to_wipe": not reasons,

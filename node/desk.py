@@ -343,3 +343,35 @@ class Desk(Membership, Protocol):
         """Open again what was not opened, and forget what was refused at the door, so that the next
         exchange brings it again: `{"documents", "lanes"}`, how many of each."""
         ...
+
+    def audit_logs(self) -> list[Json]:
+        """What is held of audit logs, this device's own and those that devices sent: `{"device", "name",
+        "own", "branch", "first", "last", "epoch", "link", "at_garrison"}`.
+
+        `branch` above 0: the device went on a second time from the entry before `first`.
+        `at_garrison`: how far a garrison holds our own; None for others.
+        """
+        ...
+
+    def audit_rows(
+        self,
+        device: str = "",
+        branch: int = 0,
+        after: int = 0,
+        limit: int = 100,
+        *,
+        export: bool = False,
+    ) -> list[Json]:
+        """Entries of a device (empty: this one) above number `after`: `{"number", "readable", "device",
+        "epoch", "previous", "link", "at_ms", "action", "person", "role", "document", "node", "purpose",
+        "outcome"}`; only the first two of one that somebody changed. `export`: they leave this node."""
+        ...
+
+    def audit_verify(self) -> Json:
+        """Whether all logs held are whole: `{"logs", "entries", "unwritten", "broken": [{"device",
+        "name", "own", "branch", "number", "code", "words"}], "keyless": [nodes]}`.
+
+        `unwritten`: rows wait in memory that cannot be written; `keyless`: signatures of these devices
+        cannot be checked here.
+        """
+        ...

@@ -22,6 +22,8 @@ from conflict.slot import CATALOGUE
 from conflict.statement import Draft
 from node.acting import acting
 from node.attributing import attributed
+from node.audit import NO_ROWS, Audit, Taken
+from node.audit_sync import AuditSync
 from node.authoring import Author
 from node.belonging import Belonging
 from node.custody_log import CustodyLogs, CustodyNews
@@ -35,8 +37,9 @@ from node.receiving import Receiver
 from node.shedding import Shedding, ShedNews
 from node.workers import FAULT, KILLED, Workers
 from node.writing import Urgency, WriterThread
-from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge
+from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge, DiskFull
 from storage.ports import Store, Transaction
+from sync.audit import Action, AuditRow
 from sync.authority_effects import AuthorityDiffers, AuthoritySaved, SaveAuthority
 from sync.blob_effects import BlobSaved, SaveBlobPart
 from sync.custody_effects import CustodyRefused
@@ -92,6 +95,8 @@ class Engine:
         self._receiver = Receiver(store, self._writer, now_ms, self._held, key.node)
         self.custody = CustodyLogs(key, store, self._writer, now_ms, entropy)
         self.custody.on_news(self._heed)
+        self.audit = Audit(key, store, self._writer, now_ms)
+        self.audit_sync = AuditSync(store, self._writer, self.audit, now_ms, self.custody.renew)
         self.quarantine = Quarantine(
             store, self._writer, self.belonging, key.node, self.projector.reopen
         )
@@ -99,6 +104,10 @@ class Engine:
         self._retry_killed()
         self.belonging.on_change(self._change)
         self._grown: Listeners[Growth] = Listeners()
+        self.belonging.on_change(self._enrolled)
+
+    def _enrolled(self, _: None) -> None:
+        self.audit.note(Action.ENROLMENT, purpose=f"authority log {self.belonging.head.number}")
 
     def _change(self, _: None) -> None:
         self._grant()
@@ -131,7 +140,7 @@ class Engine:
 
     def _heed(self, news: CustodyNews) -> None:
         if news.renewed:
-            self.epoch = self.store.epoch()
+            self.epoch = self.audit.epoch = self.store.epoch()
         self.quarantine.stirred()
 
     # Local writes ---------------------------------------------------------------------------
@@ -157,7 +166,10 @@ class Engine:
             for draft in save.drafts:
                 check(save.document, draft, self.catalogue)
         saves = attributed(saves, acting.get())
-        return self._writer.submit(urgency, partial(self._save, saves, blobs, written)).result()
+        rows = self.audit.boarding(save.document for save in saves)
+        return self._writer.submit(
+            urgency, partial(self._save, saves, blobs, written, rows)
+        ).result()
 
     def save_all(self, saves: Iterable[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
         """Bulk: transactions of `BULK_SAVES`, each behind every waiting local save.
@@ -179,7 +191,33 @@ class Engine:
         return ids
 
     def _save(
-        self, saves: Sequence[Save], blobs: Sequence[bytes], written: Sequence[DocumentId]
+        self,
+        saves: Sequence[Save],
+        blobs: Sequence[bytes],
+        written: Sequence[DocumentId],
+        rows: Sequence[AuditRow] = (),
+    ) -> list[list[str]]:
+        """With what is to be audited of it; where the disk has no room for that, without."""
+        taken = self.audit.take(rows)
+        try:
+            return self._save_with(saves, blobs, written, taken)
+        except DiskFull:
+            self.audit.give_back(taken)
+            if not taken.rows and not taken.own:
+                raise
+            ids = self._save_with(saves, blobs, written, NO_ROWS)
+            self.audit.keep(taken.own)
+            return ids
+        except BaseException:
+            self.audit.give_back(taken)
+            raise
+
+    def _save_with(
+        self,
+        saves: Sequence[Save],
+        blobs: Sequence[bytes],
+        written: Sequence[DocumentId],
+        taken: Taken,
     ) -> list[list[str]]:
         try:
             with self.store.write() as transaction:
@@ -187,10 +225,12 @@ class Engine:
                     transaction.put_blob(blob)
                 joining = self._joining(written)
                 applied, ids = self._author.write(transaction, [*saves, *joining], self.now_ms())
+                head = self.audit.append(transaction, taken)
         except BaseException:
             self._author.retire()
             raise
         self._author.settled()
+        self.audit.appended(head)
         self._tell(Growth(applied.grown, None, _precedence(saves, self.catalogue)))
         return ids[: len(saves)]
 
@@ -291,6 +331,7 @@ class Engine:
         """Finish what is queued and let go of the store."""
         self.projector.stop()
         self.custody.stop()
+        self.audit.stop()
         self._writer.stop()
         self.store.close()
 

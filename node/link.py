@@ -16,7 +16,15 @@ from typing import Any, NamedTuple
 
 from conflict.identity import Lane, NodeId
 from node.engine import Engine
-from sync import authority_effects, blob_effects, continuing, custody_effects, effects, shed_effects
+from sync import (
+    audit_effects,
+    authority_effects,
+    blob_effects,
+    continuing,
+    custody_effects,
+    effects,
+    shed_effects,
+)
 from sync.effects import Answer, Effect, Phase, Read
 from sync.ports import LaneReader, Precedence
 from sync.reading import perform
@@ -103,6 +111,7 @@ class Link:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.channel.close()
             self.session.abandon()
+            self._engine.audit_sync.ended(self.peer, self.end_code)
             self.changed.set()
             self.done.set()
         return self.end_code
@@ -118,6 +127,10 @@ class Link:
     def custody_grown(self, *, relayed: bool) -> None:
         """A garrison's custody log grew here. Call on the loop."""
         self._put(lambda now: self.session.custody_grown(now, relayed=relayed))
+
+    def audit_grown(self) -> None:
+        """Our own audit log grew. Call on the loop."""
+        self._put(self.session.audit_grown)
 
     def authority_grown(self) -> None:
         """The authority's log grew here. Call on the loop."""
@@ -240,6 +253,7 @@ class Link:
                     effects.Hold()
                     | blob_effects.SaveBlobPart()
                     | custody_effects.SaveCustody()
+                    | audit_effects.SaveAudit()
                     | authority_effects.SaveAuthority()
                 ):
                     self._write(effect.ticket, self._save(effect))
@@ -253,9 +267,16 @@ class Link:
                         self.channel.bound(
                             bytes_in_buffer=profile.credit_bytes, rate_bits_s=profile.rate_bits_s
                         )
+                    self._engine.audit_sync.linked(node)
                     self._notice(self, effect)
-                case custody_effects.CustodyRefused() | authority_effects.AuthorityDiffers():
-                    self._engine.refused(effect)
+                case (
+                    custody_effects.CustodyRefused()
+                    | authority_effects.AuthorityDiffers()
+                    | audit_effects.SaveAuditAck()
+                    | audit_effects.AuditRefused()
+                    | audit_effects.AuditSurpassed()
+                ):
+                    self._of_logs(effect)
                 case (
                     effects.Entered()
                     | effects.Outdated()
@@ -274,6 +295,7 @@ class Link:
         effect: effects.Hold
         | blob_effects.SaveBlobPart
         | custody_effects.SaveCustody
+        | audit_effects.SaveAudit
         | authority_effects.SaveAuthority,
     ) -> Future[Any]:
         match effect:
@@ -283,8 +305,27 @@ class Link:
                 return self._engine.save_blob_part(effect)
             case custody_effects.SaveCustody():
                 return self._engine.custody.save(effect, self.peer)
+            case audit_effects.SaveAudit():
+                return self._engine.audit_sync.save(effect)
             case authority_effects.SaveAuthority():
                 return self._engine.save_authority(effect)
+
+    def _of_logs(
+        self,
+        effect: custody_effects.CustodyRefused
+        | authority_effects.AuthorityDiffers
+        | audit_effects.SaveAuditAck
+        | audit_effects.AuditNotice,
+    ) -> None:
+        match effect:
+            case custody_effects.CustodyRefused() | authority_effects.AuthorityDiffers():
+                self._engine.refused(effect)
+            case audit_effects.SaveAuditAck():
+                self._write(None, self._engine.audit_sync.acknowledge(effect))
+            case audit_effects.AuditRefused():
+                self._engine.audit_sync.refused(effect)
+            case audit_effects.AuditSurpassed():
+                self._engine.audit_sync.surpassed(effect)
 
     def _write(self, ticket: int | None, future: Future[Any]) -> None:
         def done(finished: Future[Any]) -> None:

@@ -25,6 +25,7 @@ from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
 from node import set_aside
 from node.acquaintance import Acquaintance
+from node.audit_desk import AuditDesk
 from node.bundles.desk import BundleDesk
 from node.charting import Charts
 from node.custody import at_garrison_ms
@@ -51,7 +52,7 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, MembershipDesk, BundleDesk):
+class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, BundleDesk):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
@@ -72,7 +73,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, MembershipDesk, BundleDesk):
         self._peering = peering
         self._loop = loop
         self._called = dict(called or {})
-        self._custody = CustodyView(engine.store, self._names)
+        self._custody = CustodyView(engine.store, self._names, engine.audit_sync.unheld)
         self.silencing: Silence | None = None
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
         self._policy = policy
@@ -220,8 +221,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, MembershipDesk, BundleDesk):
 
     def status(self) -> Json:
         """See `Desk`."""
-        counts = self._store.counts()
-        summary = self._store.summary()
+        counts, summary = self._store.counts(), self._store.summary()
         received, sent = self._peering.traffic if self._peering else (0, 0)
         peers = self._acquaintances()
         waiting = {bytes(one.node): self._waiting(one.node) for one in peers if one.linked}
@@ -339,12 +339,11 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, MembershipDesk, BundleDesk):
         return found.node, found.address
 
     def _acquaintances(self) -> list[Acquaintance]:
-        if self._peering is None:
-            return []
-        return [self._peering.acquaintances[one] for one in sorted(self._peering.acquaintances)]
+        met = self._peering.acquaintances if self._peering else {}
+        return [met[one] for one in sorted(met)]
 
     def _waiting(self, node: NodeId) -> int:
-        link = self._peering.link(node) if self._peering else None
+        link = self._peering and self._peering.link(node)
         return link.session.waiting if link else 0
 
     def _on_loop(self, work: Coroutine[Any, Any, Result]) -> Result:

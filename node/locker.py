@@ -15,12 +15,14 @@ from collections.abc import Callable
 from typing import Any
 
 from node import vault as vaults
+from node.audit import Audit
 from node.errors import BadRequest, Locked, NoVault, TryLater, WrongSecret
 from node.home import Home
 from node.locking import PIN_DIGITS_MAX, PIN_DIGITS_MIN, Attempts, Lock, is_pin
 from node.unlocking import iterations_here, passphrase_bytes, read_vault
 from node.vault import PASSPHRASE, DataKey
 from storage import StorageError, Store
+from sync.audit import Action
 
 PIN_SETTING = "lock.pin"
 ATTEMPTS_SETTING = "lock.attempts."
@@ -38,7 +40,9 @@ class Locker:
         data: DataKey | None,
         now_ms: Callable[[], int],
         idle_ms: int = 0,
+        audit: Audit | None = None,
     ) -> None:
+        self._audit = audit
         self._store = store
         self._home = home
         self._data = data
@@ -85,6 +89,7 @@ class Locker:
             raise NoVault("This node is not encrypted, so it has no secret to be locked with")
         with self._guard:
             self._lock = self._lock.lock()
+        self._note(Action.LOCK)
 
     def unlock(self, way: str, secret: str) -> None:
         """Show again, by passphrase, PIN or a key file's content in hexadecimal.
@@ -94,6 +99,13 @@ class Locker:
         self.prove(way, secret)
         with self._guard:
             self._lock = self._lock.unlock(self._now_ms())
+        self._note(Action.UNLOCK, way)
+
+    def _note(self, action: Action, purpose: str = "", outcome: str = "") -> None:
+        if self._audit and outcome:
+            self._audit.refused(action, outcome)
+        elif self._audit:
+            self._audit.note(action, purpose=purpose)
 
     def prove(self, way: str, secret: str) -> None:
         """That whoever asks has the secret; what it costs to be wrong is in `locking.py`."""
@@ -109,7 +121,11 @@ class Locker:
                     f"{-(-wait_ms // 1000)} s. Nothing was lost"
                 )
             self._count(way, before.failed(self._now_ms()))  # a crash while trying is a failure too
-            self._verify(way, secret)
+            try:
+                self._verify(way, secret)
+            except WrongSecret as fault:
+                self._note(Action.UNLOCK, outcome=fault.code)
+                raise
             self._count(way, Attempts())
 
     def _count(self, way: str, attempts: Attempts) -> None:

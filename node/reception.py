@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from conflict.records.people import ITERATIONS_MIN
 from node.acting import Acting
+from node.audit import Audit
+from node.errors import NodeError
 from node.roster import Roster
 from node.sessions import Sessions, same_token
+from sync.audit import Action
 
 
 class SignedIn(NamedTuple):
@@ -35,7 +39,9 @@ class Reception:
         now_ms: Callable[[], int],
         now_s: Callable[[], float],
         owner_name: str = "",
+        audit: Audit | None = None,
     ) -> None:
+        self._audit = audit
         self._roster = roster
         self._owner = owner
         self._owner_name = owner_name
@@ -73,16 +79,31 @@ class Reception:
         verifiers = found.verifiers if found and found.active else ()
         known = (one.iterations for each in people.accounts.values() for one in each.verifiers)
         usual = max(known, default=ITERATIONS_MIN)
-        token = self.sessions.sign_in(account, passphrase, verifiers, self._now_s(), usual)
-        return self._signed_in(account, token)
+        with self._noted():
+            token = self.sessions.sign_in(account, passphrase, verifiers, self._now_s(), usual)
+        return self._signed_in(account, token, "passphrase")
 
     def reopen(self, account: str, pin: str) -> SignedIn:
         """By PIN, after a passphrase opened a session in this process. Raises the same."""
-        return self._signed_in(account, self.sessions.reopen(account, pin, self._now_s()))
+        with self._noted():
+            token = self.sessions.reopen(account, pin, self._now_s())
+        return self._signed_in(account, token, "PIN")
 
-    def _signed_in(self, account: str, token: str) -> SignedIn:
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Who was not let in is counted; under which name they tried may be a passphrase, mistyped."""
+        try:
+            yield
+        except NodeError as fault:
+            if self._audit:
+                self._audit.refused(Action.LOGIN_FAILED, fault.code)
+            raise
+
+    def _signed_in(self, account: str, token: str, way: str) -> SignedIn:
         found = self._roster.people(self._now_ms()).accounts.get(account)
         name, role = (found.name, found.role) if found else (account, "")
+        if self._audit:
+            self._audit.note(Action.LOGIN, person=name, role=role, purpose=way)
         return SignedIn(token, account, name, role)
 
     def set_pin(self, bearer: str, session: str, pin: str) -> None:
@@ -91,6 +112,8 @@ class Reception:
 
     def sign_out(self, bearer: str, session: str) -> None:
         """End the session, if there is one."""
+        if self._audit:
+            self._audit.note(Action.LOGOUT)
         for token in (session, bearer):
             self.sessions.end(token)
 

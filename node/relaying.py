@@ -1,4 +1,4 @@
-"""What grew on this node, told to every link that has not brought it: lanes, and garrisons' logs.
+"""What grew on this node, told to every link that has not brought it: lanes, and logs.
 
 Hears of it on other threads, tells on the event loop.
 """
@@ -26,6 +26,7 @@ class Relaying:
         self._loop = asyncio.get_running_loop()
         self._undo = (
             engine.on_grown(lambda growth: self._on_loop(lambda: self._grown(growth))),
+            engine.audit.on_grown(lambda _: self._on_loop(self._audited)),
             engine.custody.on_news(lambda news: self._on_loop(lambda: self._custody(news))),
         )
 
@@ -43,6 +44,10 @@ class Relaying:
         for node, link in self._links.items():
             if node != growth.source:
                 link.grown(growth.lanes, growth.precedence, relayed=relayed)
+
+    def _audited(self) -> None:
+        for link in self._links.values():
+            link.audit_grown()
 
     def _custody(self, news: CustodyNews) -> None:
         if news.renewed:

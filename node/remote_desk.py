@@ -39,6 +39,8 @@ ANSWER_S = 60.0
 SHED_S = 3600.0
 """Letting go of everything takes a while: it waits behind all else."""
 
+VERIFY_S = 3600.0
+"""Looking at every entry of every log."""
 BUNDLE_S = 6 * 3600.0
 """A full stick, on slow flash."""
 SESSION_HEADER = "Aidstation-Session"
@@ -260,6 +262,31 @@ class RemoteDesk(RemoteMembership):
         """See `Desk.retry_set_aside`."""
         return self._post("/api/set-aside/retry", {})
 
+    def audit_logs(self) -> list[Json]:
+        """See `Desk.audit_logs`."""
+        found: list[Json] = self._get("/api/audit/logs")
+        return found
+
+    def audit_rows(
+        self,
+        device: str = "",
+        branch: int = 0,
+        after: int = 0,
+        limit: int = 100,
+        *,
+        export: bool = False,
+    ) -> list[Json]:
+        """See `Desk.audit_rows`."""
+        numbers = {"branch": str(branch), "after": str(after), "limit": str(limit)}
+        found: list[Json] = self._get(
+            "/api/audit/rows", {"device": device, "export": str(export).lower(), **numbers}
+        )
+        return found
+
+    def audit_verify(self) -> Json:
+        """See `Desk.audit_verify`."""
+        return self._get("/api/audit/verify", timeout_s=VERIFY_S)
+
     # The lock of the running node: `node/locker.py` ----------------------------------------------
 
     def lock(self) -> None:
@@ -280,8 +307,10 @@ class RemoteDesk(RemoteMembership):
 
     # ----------------------------------------------------------------------------------------------
 
-    def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
-        return self._ask("GET", f"{path}?{urlencode(query)}" if query else path, None, ANSWER_S)
+    def _get(
+        self, path: str, query: Mapping[str, str] | None = None, timeout_s: float = ANSWER_S
+    ) -> Json:
+        return self._ask("GET", f"{path}?{urlencode(query)}" if query else path, None, timeout_s)
 
     def _post(self, path: str, body: Json, timeout_s: float = ANSWER_S) -> Json:
         return self._ask("POST", path, orjson.dumps(body), timeout_s)

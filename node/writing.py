@@ -29,6 +29,7 @@ class Urgency(IntEnum):
     PROJECTION = 2
     FOREIGN = 3
     BULK = 4
+    AUDIT = 5
     STOP = 9
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from storage.audit_chain import AuditAck
 from storage.shapes import (
     Counts,
     Custody,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from storage.store import SqlStore
 
 __all__ = [
+    "AuditAck",
     "BlobMismatch",
     "BlobMisplaced",
     "BlobTooLarge",

@@ -14,6 +14,7 @@ from conflict.lane import LaneRun, ShortState, Vector, set_item
 from conflict.scope import THEATRE, Scopes, own_scopes
 from storage import memory_lanes, memory_shedding, reaching, shed_lanes, shipping, suspects
 from storage.coverage import unpack_nodes
+from storage.memory_audit import MemoryAudit
 from storage.memory_custody import MemoryCustody
 from storage.memory_rows import Rows
 from sync.continuing import Base, Continued
@@ -24,7 +25,7 @@ EPOCH = "epoch"
 _MODULUS = 1 << 64
 
 
-class MemoryReader(MemoryCustody):
+class MemoryReader(MemoryCustody, MemoryAudit):
     """Implements `sync.ports.LaneReader`. `view` None: everything."""
 
     def __init__(self, rows: Rows, lock: threading.RLock, view: View | None = None) -> None:

@@ -15,10 +15,13 @@ from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, ShortState
 from conflict.scope import Scopes
 from conflict.urgency import ROUTINE_LANE, LaneUrgency
+from storage.audit_chain import AuditAck
+from storage.audit_chain import Log as AuditLog
 from storage.coverage import Lack
 from storage.custody import Log
 from storage.shapes import ProjectionRow, Refusal, SetAsideRow
 from storage.sketches import key_of
+from sync.audit import StoredAudit
 from sync.limits import SKETCH_CELLS_KEPT
 from sync.sketch import Sketch, Symbol
 
@@ -148,6 +151,9 @@ class Rows:
     shed: Table[DocumentId, ShedRow] = field(default_factory=Table)
     let_go: Table[Lane, LetGoLane] = field(default_factory=Table)
     refills: Table[Lane, tuple[LaneRun, ...]] = field(default_factory=Table)
+    audit: Table[tuple[NodeId, int, int], StoredAudit] = field(default_factory=Table)
+    audit_logs: Table[tuple[NodeId, int], tuple[AuditLog, int]] = field(default_factory=Table)
+    audit_acks: Table[NodeId, AuditAck] = field(default_factory=Table)
     came: Table[DocumentId, int] = field(default_factory=Table)
     lanes: Table[DocumentId, Mapping[ActorId, LaneRow]] = field(default_factory=Table)
     documents: Table[DocumentId, DocumentCache] = field(default_factory=Table)

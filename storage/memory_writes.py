@@ -14,11 +14,14 @@ from storage import (
     blobs,
     holding,
     limits,
+    memory_audit,
     memory_custody,
     memory_lanes,
     memory_shedding,
     shedding,
 )
+from storage.audit_chain import AuditAck
+from storage.audit_chain import Sign as SignHead
 from storage.authority import check_place
 from storage.coverage import pack_nodes
 from storage.errors import BlobMismatch
@@ -29,6 +32,7 @@ from storage.refilling import Base
 from storage.shapes import Freed, ProjectionRow, Refusal, SetAsideRow
 from storage.sketches import Step, step
 from storage.suspects import SETTING as SUSPECTS
+from sync.audit import AuditHead, AuditRow, AuditSegment, AuditVerdict
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, Position, Receipt, SetAside
 
@@ -256,6 +260,20 @@ class MemoryTransaction:
         for number, entry in enumerate(entries, after + 1):
             if number not in self._rows.authority:
                 self._rows.authority[number] = entry
+
+    def append_audit(
+        self, device: NodeId, epoch: bytes, rows: Sequence[AuditRow], sign: SignHead
+    ) -> AuditHead:
+        """See `Transaction.append_audit`."""
+        return memory_audit.append(self._rows, device, epoch, rows, sign)
+
+    def hold_audit(self, segment: AuditSegment, now_ms: int) -> tuple[AuditVerdict, AuditHead]:
+        """See `Transaction.hold_audit`."""
+        return memory_audit.hold(self._rows, segment, now_ms)
+
+    def save_audit_ack(self, garrison: NodeId, ack: AuditAck) -> None:
+        """See `Transaction.save_audit_ack`."""
+        self._rows.audit_acks[garrison] = ack
 
     def suspect(self, nodes: Collection[NodeId]) -> bool:
         """See `Transaction.suspect`."""

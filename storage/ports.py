@@ -15,6 +15,8 @@ from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
 from conflict.lane import LaneRun
 from conflict.scope import Scopes
 from conflict.urgency import ROUTINE_LANE, LaneUrgency
+from storage.audit_chain import AuditAck
+from storage.audit_chain import Sign as SignHead
 from storage.shapes import (
     Counts,
     Custody,
@@ -30,6 +32,7 @@ from storage.shapes import (
     Shed,
     Suspected,
 )
+from sync.audit import AuditHead, AuditRow, AuditSegment, AuditVerdict
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, LaneReader, Position, Receipt, Receipts, SetAside, View
 
@@ -133,6 +136,23 @@ class Transaction(Protocol):
         """Keep entries of the authority's log that were checked, the first of number `after` + 1; what
         is here already stays as it is. Raises `ValueError` where they do not follow."""
         ...
+
+    def append_audit(
+        self, device: NodeId, epoch: bytes, rows: Sequence[AuditRow], sign: SignHead
+    ) -> AuditHead:
+        """Add rows (at least one) to this device's own log, the last one signed; its new head."""
+        ...
+
+    def hold_audit(self, segment: AuditSegment, now_ms: int) -> tuple[AuditVerdict, AuditHead]:
+        """Keep entries that their device signed; what became of them, and where they end (of a gap
+        or a refusal: where the branch ends that grew last).
+
+        Nothing held is ever replaced: entries that follow one with a successor begin a branch.
+        """
+        ...
+
+    def save_audit_ack(self, garrison: NodeId, ack: AuditAck) -> None:
+        """What a garrison says to hold of this device's log now; what it said before is over."""
 
     def suspect(self, nodes: Collection[NodeId]) -> bool:
         """These and no others are revoked: of their lanes only what is covered is shown. Whether that
@@ -266,6 +286,14 @@ class Store(LaneReader, Protocol):
 
     def custody(self, limit: int) -> Custody:
         """How much of what is held is known to be at a garrison; at most `limit` documents named."""
+        ...
+
+    def audit_devices(self) -> list[NodeId]:
+        """Devices of whose audit logs something is held, ascending."""
+        ...
+
+    def audit_acks(self) -> dict[NodeId, AuditAck]:
+        """What each garrison last said to hold of this device's audit log, ascending."""
         ...
 
     def trust(self, garrisons: Collection[NodeId]) -> None:

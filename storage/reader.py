@@ -6,7 +6,7 @@ cannot be named. Each method opens one snapshot and asks the module that knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import NOBODY
 from storage import (
     audiences,
+    audit,
     authority,
     bases,
     blobs,
@@ -36,6 +37,7 @@ from storage import (
 from storage.database import reading
 from storage.lanes import Shelf
 from storage.sharing import Audiences
+from sync.audit import AuditBranch, AuditEntry, StoredAudit
 from sync.continuing import Base, Continued
 from sync.ports import BlobWanted, Lacking, Listed, Position, Reach, Release, Summary, View
 from sync.sketch import Sketch, Symbol
@@ -236,6 +238,23 @@ class SqlReader:
         """See `LaneReader.custody_entries`."""
         with reading(self.engine) as connection:
             return custody.entries(connection, garrison, epoch, number, limit)
+
+    def audit_branches(self, device: NodeId) -> list[AuditBranch]:
+        """See `AuditReader.audit_branches`."""
+        with reading(self.engine) as connection:
+            return audit.branches(connection, device)
+
+    def audit_entries(
+        self, device: NodeId, branch: int, after: int, limit: int
+    ) -> list[StoredAudit]:
+        """See `AuditReader.audit_entries`."""
+        with reading(self.engine) as connection:
+            return audit.entries(connection, device, branch, after, limit)
+
+    def audit_at(self, device: NodeId, numbers: Collection[int]) -> list[tuple[int, AuditEntry]]:
+        """See `AuditReader.audit_at`."""
+        with reading(self.engine) as connection:
+            return audit.at(connection, device, numbers)
 
 
 def _hidden(

@@ -20,6 +20,7 @@ from storage import (
     admission,
     aside,
     audiences,
+    audit,
     blobs,
     coverage,
     custody,
@@ -32,6 +33,7 @@ from storage import (
     sketches,
     suspects,
 )
+from storage.audit_chain import AuditAck
 from storage.database import is_sqlite, reading, writing
 from storage.locks import lock_everything
 from storage.reader import SqlReader
@@ -213,6 +215,16 @@ class SqlStore(SqlReader, ShedReading):
         """See `Store.custody`."""
         with reading(self.engine) as connection:
             return custody.figures(connection, limit)
+
+    def audit_devices(self) -> list[NodeId]:
+        """See `Store.audit_devices`."""
+        with reading(self.engine) as connection:
+            return audit.devices(connection)
+
+    def audit_acks(self) -> dict[NodeId, AuditAck]:
+        """See `Store.audit_acks`."""
+        with reading(self.engine) as connection:
+            return audit.acks(connection)
 
     def set_aside_items(self) -> list[SetAsideRow]:
         """See `Store.set_aside_items`."""

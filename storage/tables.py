@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Sequence,
     Table,
     Text,
@@ -22,7 +21,8 @@ from sqlalchemy import (
     true,
 )
 
-metadata = MetaData()
+from storage.audit_tables import audit_ack, audit_branch, audit_entry
+from storage.metadata import metadata
 
 # --- truth -------------------------------------------------------------------------------------
 
@@ -232,6 +232,7 @@ arrival = Sequence("arrival", metadata=metadata)
 TRUTH = (
     *(run, staged, set_aside, blob, blob_part, setting),
     *(receipt, holder, custody_log, custody_entry, custody_blob),
+    *(audit_branch, audit_entry, audit_ack),
     *(shed, shed_lane, refill, authority_entry, cover),
 )
 

@@ -19,6 +19,7 @@ from storage import (
     admission,
     aside,
     audiences,
+    audit,
     authority,
     blobs,
     custody,
@@ -27,11 +28,14 @@ from storage import (
     shedding,
     suspects,
 )
+from storage.audit_chain import AuditAck
+from storage.audit_chain import Sign as SignHead
 from storage.errors import BlobMismatch
 from storage.framing import pack_entries
 from storage.locks import lock_everything, lock_rows
 from storage.projections import Shown
 from storage.shapes import Freed, ProjectionRow
+from sync.audit import AuditHead, AuditRow, AuditSegment, AuditVerdict
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Applied, Position, Receipt, SetAside
 
@@ -178,6 +182,22 @@ class SqlTransaction:
     def save_authority(self, after: int, entries: Sequence[bytes]) -> None:
         """See `Transaction.save_authority`."""
         authority.save(self._connection, after, entries)
+
+    def append_audit(
+        self, device: NodeId, epoch: bytes, rows: Sequence[AuditRow], sign: SignHead
+    ) -> AuditHead:
+        """See `Transaction.append_audit`."""
+        self.flush()
+        return audit.append(self._connection, device, epoch, rows, sign)
+
+    def hold_audit(self, segment: AuditSegment, now_ms: int) -> tuple[AuditVerdict, AuditHead]:
+        """See `Transaction.hold_audit`."""
+        self.flush()
+        return audit.hold(self._connection, segment, now_ms)
+
+    def save_audit_ack(self, garrison: NodeId, ack: AuditAck) -> None:
+        """See `Transaction.save_audit_ack`."""
+        audit.acknowledge(self._connection, garrison, ack)
 
     def suspect(self, nodes: Collection[NodeId]) -> bool:
         """See `Transaction.suspect`."""

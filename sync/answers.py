@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from sync import (
+    audit_effects,
     authority_effects,
     blob_effects,
     continuing,
@@ -14,6 +15,7 @@ from sync import (
     lane_effects,
     shed_effects,
 )
+from sync.audit_exchange import AuditExchange
 from sync.authority_exchange import AuthorityExchange
 from sync.blobs import BlobExchange
 from sync.custody_exchange import CustodyExchange
@@ -60,5 +62,9 @@ ANSWERS: dict[type, Taker] = {
     shed_effects.ReleasedRead: in_part("_shed", ShedExchange.looked),
     shed_effects.RefillsRead: in_part("_shed", ShedExchange.refills_read),
     shed_effects.ReleasedSaved: in_part("_shed", ShedExchange.released_saved),
+    audit_effects.AuditRead: in_part("_audit", AuditExchange.looked),
+    audit_effects.AuditLocated: in_part("_audit", AuditExchange.located),
+    audit_effects.AuditRowsRead: in_part("_audit", AuditExchange.rows),
+    audit_effects.AuditSaved: in_part("_audit", AuditExchange.saved),
     shed_effects.HeardSaved: in_part("_shed", ShedExchange.heard_saved),
 }

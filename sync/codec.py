@@ -15,7 +15,7 @@ import msgpack
 from conflict.identity import ID_BYTES, NONCE_BYTES, DocumentId, NodeId
 from conflict.lane import DIGEST_BYTES
 from conflict.signature import SIGNATURE_BYTES
-from sync import fields, limits, messages
+from sync import audit_frames, fields, limits, messages
 from sync.authority_effects import LINK_SHORT_BYTES, LogHead
 from sync.errors import BadFrame, FrameTooLarge, UnknownMessage
 from sync.leb128 import bound
@@ -336,6 +336,8 @@ _TYPES: dict[type, int] = {
     messages.Released: 20,
     messages.Heard: 21,
     messages.Withheld: 22,
+    messages.AuditHave: 23,
+    messages.Audit: 24,
     messages.AuthorityHave: 26,
     messages.Authority: 27,
 }
@@ -345,11 +347,7 @@ PART, ACK = _TYPES[messages.Part], _TYPES[messages.Ack]
 CONTROL_TYPES = frozenset(kind for one, kind in _TYPES.items() if messages.is_control(one))
 
 _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
-    2: lambda one: (
-        one.signature,
-        None if one.scopes is None else b"".join(one.scopes),
-        *one.log,
-    ),
+    2: lambda one: (one.signature, None if one.scopes is None else b"".join(one.scopes), *one.log),
     3: lambda one: (one.round, *one.summary, one.repair, one.sketched),
     4: lambda one: (
         one.round,
@@ -366,6 +364,8 @@ _ENCODERS: dict[int, Callable[[Any], Iterable[object]]] = {
     18: lambda one: ([list(item) for item in one.logs],),
     20: lambda one: (one.through, one.total, b"".join(one.documents)),
     22: lambda one: (b"".join(one.documents),),
+    23: audit_frames.have_body,
+    24: audit_frames.audit_body,
     27: lambda one: (one.after, list(one.entries)),
 }
 
@@ -392,6 +392,8 @@ _DECODERS: dict[int, Callable[..., Message]] = {
     20: _released,
     21: lambda through, total: messages.Heard(fields.number(through), fields.number(total)),
     22: lambda packed: messages.Withheld(fields.documents(packed)),
+    23: audit_frames.have,
+    24: audit_frames.audit,
     26: lambda number, link: messages.AuthorityHave(*_head(number, link)),
     27: _authority,
 }

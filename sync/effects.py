@@ -13,6 +13,7 @@ from conflict.identity import DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, ShortState, Vector
 from conflict.scope import Scopes
 from sync import continuing
+from sync.audit_effects import AuditAnswer, AuditNotice, AuditQuestion, AuditWrite
 from sync.authority_effects import (
     AuthorityAnswer,
     AuthorityDiffers,
@@ -177,6 +178,7 @@ Read = (
     | ReadBlob
     | continuing.ReadBases
     | CustodyQuestion
+    | AuditQuestion
     | ShedRead
     | ReadAuthority
 )
@@ -202,7 +204,7 @@ class SaveReceipts(NamedTuple):
     receipts: tuple[Receipt, ...]
 
 
-Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody | ShedWrite | SaveAuthority
+Write = Hold | SaveReceipts | SaveBlobPart | SaveCustody | ShedWrite | SaveAuthority | AuditWrite
 
 # The rest ----------------------------------------------------------------------------------------
 
@@ -247,7 +249,16 @@ class PeerRefused(NamedTuple):
     detail: str
 
 
-Notice = Proven | Entered | Outdated | PeerRefused | CustodyRefused | ShedNotice | AuthorityDiffers
+Notice = (
+    Proven
+    | Entered
+    | Outdated
+    | PeerRefused
+    | CustodyRefused
+    | ShedNotice
+    | AuthorityDiffers
+    | AuditNotice
+)
 Effect = Read | Write | Close | Notice
 
 # Answers -----------------------------------------------------------------------------------------
@@ -369,6 +380,7 @@ Answer = (
     | HoldDone
     | continuing.BasesRead
     | CustodyAnswer
+    | AuditAnswer
     | ShedAnswer
     | AuthorityAnswer
 )

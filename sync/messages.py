@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from conflict.identity import ActorId, DocumentId, NodeId
 from conflict.lane import Vector
+from sync.audit import AuditPlace, AuditSegment
 from sync.authority_effects import NO_LOG, LogHead
 from sync.ports import Listed, Precedence, Summary
 from sync.sketch import Symbol
@@ -216,6 +217,23 @@ class Withheld(NamedTuple):
     documents: tuple[DocumentId, ...]
 
 
+class AuditHave(NamedTuple):
+    """Entries of a device's audit log that the sender has, each by epoch, number and 8 bytes of its link.
+
+    A garrison says it to that device, which sends what follows the latest that it has too; none: it asks
+    in the same way about entries of its own.
+    """
+
+    device: NodeId
+    places: tuple[AuditPlace, ...]
+
+
+class Audit(NamedTuple):
+    """Entries of the sender's audit log that follow one another, the last one signed."""
+
+    segment: AuditSegment
+
+
 class Fault(NamedTuple):
     """The sender closes the session: code, and a text that names limit or cause."""
 
@@ -271,6 +289,8 @@ Message = (
     | Released
     | Heard
     | Withheld
+    | AuditHave
+    | Audit
     | AuthorityHave
     | Authority
     | Fault
@@ -292,6 +312,8 @@ _SAID_AS: dict[type, Precedence] = {
     Finished: Precedence.ROUTINE,
     Refused: Precedence.ROUTINE,
     BlobPart: Precedence.BLOB,
+    AuditHave: Precedence.BLOB,
+    Audit: Precedence.BLOB,
 }
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, ShortState, Vector
 from conflict.scope import Scopes
+from sync.audit_ports import AuditReader
 from sync.continuing import Base, Continued
 from sync.link_profile import LinkProfile
 from sync.sketch import Sketch, Symbol
@@ -188,7 +189,7 @@ class View(NamedTuple):
     own: NodeId | None = None
 
 
-class LaneReader(Protocol):
+class LaneReader(AuditReader, Protocol):
     """The reading half of a store, as sessions use it. Every answer is one consistent snapshot.
 
     A reader of a `View` knows nothing else: a session cannot send what the peer may not hold.

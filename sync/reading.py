@@ -23,6 +23,7 @@ from sync import (
     shed_effects,
     sketch,
 )
+from sync.audit_reading import AUDIT_READS
 from sync.effects import Answer, Read
 from sync.errors import BadSketch
 from sync.lane_effects import LanesShown
@@ -288,4 +289,5 @@ _PERFORM: dict[type, Callable[..., Answer]] = {
     custody_effects.ReadEntries: _entries,
     shed_effects.ReadReleased: _released,
     shed_effects.ReadRefills: _refills,
+    **AUDIT_READS,
 }

@@ -13,6 +13,7 @@ from functools import partial
 from conflict.identity import Lane, NodeId
 from sync import codec, effects, limits, messages
 from sync.answers import ANSWERS, Taker, in_part
+from sync.audit_exchange import AuditExchange
 from sync.authority_effects import LogHead
 from sync.authority_exchange import AuthorityExchange
 from sync.blobs import BlobExchange
@@ -63,6 +64,7 @@ class Session(SessionView):
         self._blobs: BlobExchange | None = None
         self._custody = CustodyExchange(self._ticket, self._say, keyring, leader=leader)
         self._shed = ShedExchange(self._ticket, self._say)
+        self._audit = AuditExchange(self._ticket, self._say, signer.node, keyring)
         self._authority = AuthorityExchange(self._ticket, self._say, greeting.log)
         self._rounds: Rounds | None = None  # these two once the peer is proven
         self._exchange: Exchange | None = None
@@ -119,10 +121,17 @@ class Session(SessionView):
             return []
         return self._do(now, lambda: self._custody.grown(now, relayed=relayed))
 
+    def audit_grown(self, now: float) -> list[Effect]:
+        """Our own audit log grew here: it goes up when its time has come."""
+        if self.phase not in _UNPROVEN:
+            self._audit.grown(now)
+        return []
+
     def authority_grown(self, head: LogHead, now: float) -> list[Effect]:
         """The authority's log grew here."""
         if self.phase in _UNPROVEN:
             return []
+        self._audit.regard(now)
         return self._do(now, lambda: self._authority.grown(head))
 
     def released(self, now: float) -> list[Effect]:
@@ -151,7 +160,8 @@ class Session(SessionView):
             return self._greeted_by
         stall = self._heard + self.profile.stall_s_max if self._expecting() else None
         due = (self._rounds.due, stall, self._exchange.relays.due, self._exchange.inbound.due)
-        return min((one for one in (*due, self._custody.due) if one is not None), default=None)
+        logs = self._custody.due, self._audit.due
+        return min((one for one in (*due, *logs) if one is not None), default=None)
 
     def expire(self, now: float) -> list[Effect]:
         """A deadline has come."""
@@ -238,6 +248,8 @@ class Session(SessionView):
         yield from self._rounds.begin(self._urgent_since_ms)
         yield from self._custody.look()
         yield from self._shed.open(hello)
+        if not self._agreed.sparing:
+            yield from self._audit.open(hello, thin=self.profile.thin)
 
     @property
     def _open(self) -> Exchange:
@@ -293,6 +305,7 @@ class Session(SessionView):
         yield from self._open.pump(self._at.now, self._urgent_since_ms, waiting)
         yield from self._compared.pump(waiting[Precedence.SUMMARY])
         yield from self._custody.pump(self._at.now, waiting)
+        yield from self._audit.pump(self._at.now, waiting)
 
     @property
     def _urgent_since_ms(self) -> int:
@@ -351,6 +364,8 @@ _TAKES: dict[type, tuple[frozenset[Phase], Taker]] = {
     messages.Released: (_PROVEN, in_part("_shed", ShedExchange.released)),
     messages.Heard: (_PROVEN, in_part("_shed", ShedExchange.heard)),
     messages.Withheld: (_PROVEN, in_part("_open", Exchange.withholds)),
+    messages.AuditHave: (_PROVEN, in_part("_audit", AuditExchange.have)),
+    messages.Audit: (_PROVEN, in_part("_audit", AuditExchange.entries)),
     messages.AuthorityHave: (_PROVEN, in_part("_authority", AuthorityExchange.have)),
     messages.Authority: (_PROVEN, in_part("_authority", AuthorityExchange.entries)),
     messages.Ack: (_PROVEN, in_part("_flow", lambda flow, ack: flow.acked(ack.through))),

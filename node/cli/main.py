@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from node.cli import (
+    auditing,
     bundling,
     care,
     charts,
@@ -58,6 +59,7 @@ GROUPS = (
     people,
     reading,
     keeping,
+    auditing,
     shedding,
     charts,
     reviewing,

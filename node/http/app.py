@@ -37,6 +37,7 @@ SHED_AGE_S_MAX = 10_000 * 86_400
 SYNC_S_MAX = 600.0
 _SLOW_MAX = 2
 _SYNC_S = 60.0
+_DIGITS_MAX = 15
 
 
 class Readiness(NamedTuple):
@@ -51,9 +52,11 @@ def make_app(
     reception: Reception,
     ready: Callable[[], Readiness],
     lock: LockRoutes | None = None,
+    refused: Callable[[], None] = lambda: None,
 ) -> web.Application:
-    """The application; it owns neither the desk nor the socket. `lock`: None is never locked."""
-    guards = [errors, known_host, admits(reception)]
+    """The application; it owns neither the desk nor the socket. `lock`: None is never locked;
+    `refused`: somebody asked who is not known, or may not."""
+    guards = [errors, known_host, admits(reception, refused)]
     app = web.Application(
         middlewares=[*guards, lock.guard] if lock else guards, client_max_size=BODY_BYTES_MAX
     )
@@ -91,6 +94,9 @@ class _Api:
         router.add_get("/api/statements/{document}", self.statements)
         router.add_get("/api/set-aside", self.set_aside)
         router.add_post("/api/set-aside/retry", self.retry_set_aside)
+        router.add_get("/api/audit/logs", self.audit_logs)
+        router.add_get("/api/audit/rows", self.audit_rows)
+        router.add_get("/api/audit/verify", self.audit_verify)
         router.add_post("/api/save", self.save)
         router.add_post("/api/import", self.import_saves)
         router.add_post("/api/resolve", self.resolve)
@@ -176,6 +182,24 @@ class _Api:
     async def statements(self, request: web.Request) -> web.Response:
         document = decode_document(request.match_info["document"], "document")
         return answer(await asyncio.to_thread(self._desk.statements, document))
+
+    async def audit_logs(self, _request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.audit_logs))
+
+    async def audit_rows(self, request: web.Request) -> web.Response:
+        given = request.query
+        device, limit = (
+            given.get("device", ""),
+            whole(given.get("limit", "100"), "limit", PAGE_MAX),
+        )
+        branch, after = (_number(given.get(name, "0"), name) for name in ("branch", "after"))
+        export = given.get("export") == "true"
+        ask = partial(self._desk.audit_rows, device, branch, after, limit, export=export)
+        return answer(await asyncio.to_thread(ask))
+
+    async def audit_verify(self, _request: web.Request) -> web.Response:
+        async with self._slow:
+            return answer(await asyncio.to_thread(self._desk.audit_verify))
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -294,3 +318,9 @@ def _path(text: str, where: str) -> str:
     if not os.path.isabs(text) or "\0" in text:
         raise BadRequest(f"{where}: a whole path expected")
     return text
+
+
+def _number(text: str, where: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+        raise BadRequest(f"{where}: a number expected")
+    return int(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from node.acting import acting_as
 from node.desk import API_VERSION
+from node.errors import NotPermitted
 from node.faults import Fault, translate
 from node.guarded_desk import allow
 from node.permissions import ANYBODY, ROUTES, May
@@ -122,8 +124,9 @@ def names_this_machine(host_header: str, local_address: str) -> bool:
         return False
 
 
-def admits(reception: Reception) -> Middleware:
-    """Middleware that finds out who asks, and lets them as far as the permission table does."""
+def admits(reception: Reception, refused: Callable[[], None]) -> Middleware:
+    """Middleware that finds out who asks, and lets them as far as the permission table does; `refused`
+    hears of everybody else."""
 
     @web.middleware
     async def admitted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -134,10 +137,15 @@ def admits(reception: Reception) -> Middleware:
         used = needs != (May.LOOK,)  # a screen that shows the status does not keep a session open
         who = await asyncio.to_thread(partial(reception.acting, *tokens_of(request), used=used))
         if who is None:
+            refused()
             return refusal(_UNAUTHORISED)
-        allow(who, needs)
         with acting_as(who):
-            return await handler(request)
+            try:
+                allow(who, needs)
+                return await handler(request)
+            except NotPermitted:
+                refused()
+                raise
 
     return admitted
 

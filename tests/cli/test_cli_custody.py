@@ -21,10 +21,12 @@ def _garrison(home: Path) -> Path:
 
 
 def _opened(home: Path) -> Answer:
-    """What it says once everything is opened: until then it is in doubt, and says so."""
-    for _ in range(100):
+    """What it says once everything is opened and audit rows are up: until then it is in doubt, and
+    says so."""
+    for _ in range(1000):
         answer = aidstation(home, "custody", "--json")
-        if [one["code"] for one in answer.result["reasons"]] != ["waiting"]:
+        codes = {one["code"] for one in answer.result["reasons"]}
+        if not codes or codes - {"waiting", "audit-not-at-garrison"}:
             break
     return answer
 

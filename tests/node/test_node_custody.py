@@ -37,6 +37,12 @@ def test_each_doubt_alone_is_enough(custody: Custody, counts: Counts, code: str)
     assert codes(custody, counts) == [code]
 
 
+def test_audit_rows_that_are_at_no_garrison_are_enough_too() -> None:
+    (reason,) = reasons(ALL, NOTHING, {}, 1_200)
+    assert reason.code == "audit-not-at-garrison"
+    assert reason.words == "1,200 audit rows known to be at no garrison."
+
+
 def test_the_reason_says_how_many_whose_and_since_when() -> None:
     lacks = (Uncovered(ONE, 2, 1_794_484_800_000),)
     found = ALL._replace(documents=3, changes=1_234, uncovered=lacks)

@@ -24,9 +24,12 @@ from conflict.scope import Scopes
 from conflict.signature import SigningKey, VerifyingKey, lane_message
 from conflict.statement import Draft
 from node.belonging import Belonging
+from storage.audit_chain import AuditAck
 from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge
 from storage.memory import MemoryStore
 from sync import (
+    audit,
+    audit_effects,
     authority_effects,
     blob_effects,
     codec,
@@ -35,6 +38,7 @@ from sync import (
     effects,
     shed_effects,
 )
+from sync.audit import Action, AuditHead, AuditRow
 from sync.authority_effects import NO_LOG
 from sync.custody import CustodyEntry, Verdict
 from sync.effects import Effect, Phase
@@ -52,6 +56,13 @@ TOLD = (
     authority_effects.SaveAuthority,
     custody_effects.SaveCustody,
     *get_args(shed_effects.ShedWrite),
+    *get_args(audit_effects.AuditWrite),
+)
+Told = (
+    authority_effects.SaveAuthority
+    | custody_effects.SaveCustody
+    | shed_effects.ShedWrite
+    | audit_effects.AuditWrite
 )
 LAN = LinkProfile.lan()
 _NAMES = {number: kind.__name__ for kind, number in codec._TYPES.items()}
@@ -159,6 +170,18 @@ class Node:
             if endpoint.session.peer != source:
                 relayed = source is not None
                 endpoint.perform(endpoint.session.custody_grown(endpoint.link.now, relayed=relayed))
+
+    def note(self, count: int = 1, text: str = "") -> AuditHead:
+        """Rows in our own audit log, told to every live session."""
+        rows = [AuditRow(at, Action.READ, "ruiz", "medic", bytes(16), text) for at in range(count)]
+        device = self.key.node
+        with self.store.write() as transaction:
+            head = transaction.append_audit(
+                device, self.store.epoch(), rows, lambda one: audit.sign_head(device, one, self.key)
+            )
+        for endpoint in self.sessions:
+            endpoint.perform(endpoint.session.audit_grown(endpoint.link.now))
+        return head
 
     def holds(self, document: DocumentId, head: bytes) -> bool:
         """True when the lane chain in this store reaches that change."""
@@ -280,17 +303,20 @@ class Endpoint:
         else:
             self.node.slow_log.append(save)
 
-    def _told(
-        self,
-        effect: authority_effects.SaveAuthority
-        | custody_effects.SaveCustody
-        | shed_effects.ShedWrite,
-    ) -> None:
+    def _told(self, effect: Told) -> None:
         match effect:
             case authority_effects.SaveAuthority():
                 self._log(effect)
             case custody_effects.SaveCustody():
                 self._custody(effect)
+            case audit_effects.SaveAudit(ticket, segment):
+                with self.node.store.write() as transaction:
+                    saved = audit_effects.AuditSaved(*transaction.hold_audit(segment, 1))
+                self.perform(self.session.answer(ticket, saved, self.link.now))
+            case audit_effects.SaveAuditAck(garrison, epoch, place):
+                with self.node.store.write() as transaction:
+                    ack = AuditAck(epoch, place.number, place.short, 1)
+                    transaction.save_audit_ack(garrison, ack)
             case _:
                 self._released(effect)
 

@@ -297,4 +297,5 @@ def test_the_memory_of_one_session_is_bounded_by_named_limits() -> None:
     waiting = limits.QUEUE_VECTORS_BYTES_MAX + limits.HOLDING_BYTES_MAX + limits.WAITING_BYTES_MAX
     opened = limits.CONTENT_RAW_BYTES_MAX + CONTENT_TEXT_BYTES_MAX  # one message waits for a read
     credit = LinkProfile.lan().credit_bytes + limits.READS_AHEAD_MAX * limits.FRAME_BYTES_MAX
-    assert parts + cells + credit + waiting + opened <= limits.SESSION_BYTES_MAX
+    audit = 2 * limits.AUDIT_WINDOW * limits.AUDIT_FRAME_BYTES_MAX
+    assert parts + cells + credit + waiting + opened + audit <= limits.SESSION_BYTES_MAX

@@ -21,7 +21,7 @@ from session_lab import Keys, Node
 
 from conflict.identity import ActorId, DocumentId, DocumentKind, NodeId, new_document
 from conflict.lane import ShortState
-from sync import codec, custody, lane_sketch, messages
+from sync import audit, codec, custody, lane_sketch, messages
 from sync.authority_effects import LogHead
 from sync.messages import Message
 from sync.packing import pack
@@ -101,8 +101,21 @@ def said() -> Iterator[Message]:
     yield messages.Released(3, 2, (document("one"), document("two")))
     yield messages.Heard(3, 2)
     yield messages.Withheld((document("one"),))
+    yield messages.AuditHave(node.key.node, (audit.AuditPlace(some("epoch"), 7, some("link", 8)),))
+    yield messages.AuditHave(node.key.node, (audit.AuditHead().place,))
+    yield messages.Audit(_audited(node))
     yield messages.AuthorityHave(3, some("link", 8))
     yield messages.Authority(2, tuple(_log(node)))
+
+
+def _audited(node: Node) -> audit.AuditSegment:
+    rows = (
+        audit.AuditRow(1_795_168_800_000, 1, "ruiz", "medic", document("one")),
+        audit.AuditRow(1_795_168_801_000, 15, "ruiz", "medic", document("two"), "mass casualty"),
+        audit.AuditRow(1_795_168_802_000, 13, outcome="unauthorised"),
+    )
+    plain = audit.AuditSegment(node.key.node, some("epoch"), 8, some("link", 32), rows)
+    return plain._replace(signature=audit.sign_head(node.key.node, plain.head, node.key))
 
 
 def _log(node: Node) -> Iterator[bytes]:

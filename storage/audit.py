@@ -1,0 +1,176 @@
+"""Audit logs in SQL: this device's own, those that devices sent here, and what garrisons have of ours.
+
+Entries are only ever added (`audit_chain.py`). No scan: every question is asked of one device's
+branches or of single numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from conflict.identity import NodeId
+from storage.audit_chain import (
+    OWN_BRANCH,
+    STRETCH_BYTES,
+    AuditAck,
+    Log,
+    Plan,
+    Sign,
+    plan,
+    signed_by,
+    stored,
+)
+from storage.audit_tables import audit_ack, audit_branch, audit_entry
+from storage.locks import lock_rows
+from storage.upsert import chunks, upsert, write_rows
+from sync import audit
+from sync.audit import (
+    AuditBranch,
+    AuditEntry,
+    AuditHead,
+    AuditRow,
+    AuditSegment,
+    AuditVerdict,
+    StoredAudit,
+)
+
+_ONE_SIGNATURE = 1 << 62
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+_LOGS = (
+    select(
+        *(audit_branch.c[name] for name in ("branch", "first", "epoch", "number", "link", "size"))
+    )
+    .where(audit_branch.c.device == bindparam("its_device"))
+    .order_by(audit_branch.c.grown_ms.desc(), audit_branch.c.branch.desc())
+)
+_INSERT = insert(audit_entry)
+
+
+def logs(connection: Connection, device: NodeId) -> dict[int, Log]:
+    """Every branch of a device, the one that grew last first."""
+    rows = connection.execute(_LOGS, {"its_device": device})
+    return {
+        branch: Log(AuditBranch(branch, first, AuditHead(epoch, number, link)), size)
+        for branch, first, epoch, number, link, size in rows
+    }
+
+
+def branches(connection: Connection, device: NodeId) -> list[AuditBranch]:
+    """See `AuditReader.audit_branches`."""
+    return [log.branch for log in logs(connection, device).values()]
+
+
+def entries(
+    connection: Connection, device: NodeId, branch: int, after: int, limit: int
+) -> list[StoredAudit]:
+    """See `AuditReader.audit_entries`."""
+    columns = audit_entry.c
+    query = (
+        select(columns.entry, columns.signature)
+        .where(columns.device == device, columns.branch == branch, columns.number > after)
+        .order_by(columns.number)
+        .limit(limit)
+    )
+    return [StoredAudit(*row) for row in connection.execute(query)]
+
+
+def at(
+    connection: Connection, device: NodeId, numbers: Collection[int]
+) -> list[tuple[int, AuditEntry]]:
+    """See `AuditReader.audit_at`."""
+    columns = audit_entry.c
+    known = [log.branch.branch for log in logs(connection, device).values()]
+    found: list[tuple[int, AuditEntry]] = []
+    for some in chunks(sorted(set(numbers))):
+        query = select(columns.branch, columns.entry).where(
+            columns.device == device, columns.branch.in_(known), columns.number.in_(some)
+        )
+        rows = connection.execute(query.order_by(columns.number, columns.branch))
+        found += ((branch, one) for branch, raw in rows if (one := audit.readable(raw)))
+    return found
+
+
+def devices(connection: Connection) -> list[NodeId]:
+    """See `Store.audit_devices`."""
+    query = select(audit_branch.c.device).distinct().order_by(audit_branch.c.device)
+    return [NodeId(one) for one in connection.scalars(query)]
+
+
+def acks(connection: Connection) -> dict[NodeId, AuditAck]:
+    """See `Store.audit_acks`."""
+    rows = connection.execute(select(audit_ack).order_by(audit_ack.c.garrison))
+    return {NodeId(row.garrison): AuditAck(*row[1:]) for row in rows}
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+def append(
+    connection: Connection, device: NodeId, epoch: bytes, rows: Sequence[AuditRow], sign: Sign
+) -> AuditHead:
+    """See `Transaction.append_audit`."""
+    lock_rows(connection, [device])
+    log = logs(connection, device).get(OWN_BRANCH, Log(AuditBranch(OWN_BRANCH, 1, AuditHead()), 0))
+    fresh = audit.follows(log.branch.head, device, epoch, rows)
+    _add(connection, device, log, stored(fresh, sign, STRETCH_BYTES), fresh, rows[-1].at_ms)
+    return audit.entry_head(fresh[-1])
+
+
+def hold(
+    connection: Connection, segment: AuditSegment, now_ms: int
+) -> tuple[AuditVerdict, AuditHead]:
+    """See `Transaction.hold_audit`."""
+    device = segment.device
+    lock_rows(connection, [device])
+    fresh, known = audit.chained(segment), logs(connection, device)
+    numbers = range(max(segment.first - 1, 1), segment.last + 1)
+    held = {(one.number, one.link): branch for branch, one in at(connection, device, numbers)}
+    found: Plan = plan(fresh, held, known)
+    if found.log is not None:
+        kept = stored(found.entries, signed_by(segment.signature), _ONE_SIGNATURE)
+        _add(connection, device, found.log, kept, found.entries, now_ms)
+    if found.verdict in {AuditVerdict.GAP, AuditVerdict.FULL}:
+        latest = next(iter(known.values()), None)
+        return found.verdict, latest.branch.head if latest else AuditHead()
+    return found.verdict, audit.entry_head(fresh[-1])
+
+
+def _add(
+    connection: Connection,
+    device: NodeId,
+    log: Log,
+    kept: Sequence[StoredAudit],
+    fresh: Sequence[AuditEntry],
+    now_ms: int,
+) -> None:
+    rows = [
+        {
+            "device": device,
+            "branch": log.branch.branch,
+            "number": entry.number,
+            "entry": raw,
+            "signature": signed,
+        }
+        for entry, (raw, signed) in zip(fresh, kept, strict=True)
+    ]
+    write_rows(connection, _INSERT, rows)
+    grown = log.grown(fresh, sum(len(one.entry) for one in kept))
+    row = {
+        "device": device,
+        "branch": grown.branch.branch,
+        "first": grown.branch.first,
+        **grown.branch.head._asdict(),
+        "size": grown.size,
+        "grown_ms": now_ms,
+    }
+    write_rows(connection, upsert(connection, audit_branch), [row])
+
+
+def acknowledge(connection: Connection, garrison: NodeId, ack: AuditAck) -> None:
+    """See `Transaction.save_audit_ack`."""
+    connection.execute(upsert(connection, audit_ack), {"garrison": garrison, **ack._asdict()})
