@@ -16,6 +16,7 @@ import structlog
 
 from conflict.identity import NodeId
 from conflict.signature import SigningKey
+from node.lineage import begin_epoch
 from node.listeners import Listeners
 from node.writing import Urgency, WriterThread
 from storage.ports import Store
@@ -90,12 +91,15 @@ class CustodyLogs:
         held = self._store.custody_positions().get(self._key.node, Position(epoch))
         if entry.position <= max(held, Position(epoch)):
             return CustodySaved(entry, Verdict.KNOWN, held)
-        renewed = custody.new_epoch(self._now_ms(), self._entropy(16), max(entry.epoch, epoch))
-        self._store.renew_epoch(renewed)
-        log.warning("own custody log surpassed: new epoch", entry=entry.number, held=held.number)
+        log.warning("own custody log surpassed", entry=entry.number, held=held.number)
+        self.renew(max(entry.epoch, epoch))
+        return CustodySaved(entry, Verdict.SURPASSED, held)
+
+    def renew(self, after: bytes) -> None:
+        """Begin a new epoch: this store had lost something. On the writer thread."""
+        begin_epoch(self._store, "surpassed", self._now_ms(), self._entropy(16), after)
         self._news.tell(CustodyNews(None, renewed=True))
         self.stirred()
-        return CustodySaved(entry, Verdict.SURPASSED, held)
 
     # Our own ----------------------------------------------------------------------------------
 

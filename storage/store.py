@@ -21,6 +21,7 @@ from storage import (
     aside,
     audiences,
     blobs,
+    branches,
     coverage,
     custody,
     figures,
@@ -40,6 +41,7 @@ from storage.shapes import (
     Counts,
     Custody,
     DocumentWork,
+    Forked,
     Holding,
     LaneStatus,
     Problem,
@@ -146,7 +148,7 @@ class SqlStore(SqlReader, ShedReading):
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
         """See `Store.entries`."""
         with reading(self.engine) as connection:
-            return admission.entries_of(connection, [document]).get(document, {})
+            return admission.stated(connection, document)
 
     def lanes(self, document: DocumentId) -> list[LaneStatus]:
         """See `Store.lanes`."""
@@ -203,6 +205,11 @@ class SqlStore(SqlReader, ShedReading):
         """See `Store.custody`."""
         with reading(self.engine) as connection:
             return custody.figures(connection, limit)
+
+    def forked(self) -> list[Forked]:
+        """See `Store.forked`."""
+        with reading(self.engine) as connection:
+            return branches.forked(connection)
 
     def set_aside_items(self) -> list[SetAsideRow]:
         """See `Store.set_aside_items`."""

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Sequence,
     Table,
     Text,
@@ -22,7 +21,8 @@ from sqlalchemy import (
     true,
 )
 
-metadata = MetaData()
+from storage.branch_table import branch
+from storage.metadata import metadata
 
 # --- truth -------------------------------------------------------------------------------------
 
@@ -396,4 +396,4 @@ Index(
     postgresql_where=blob_need.c.missing == true(),
 )
 
-CACHES = (document, lane, tally, sketch, projection, link, blob_need, audience, member)
+CACHES = (document, lane, branch, tally, sketch, projection, link, blob_need, audience, member)

@@ -6,7 +6,7 @@ transaction, so that a failed one leaves nothing behind.
 
 from alembic import context
 
-from storage.tables import metadata
+from storage.metadata import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()
