@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,13 @@ from sqlalchemy import make_url
 
 from node.demo.founding import Member, found
 from node.home import find_home, read_key
-from tests.cli.cli_lab import aidstation, made, running
+from tests.cli.cli_lab import aidstation, data_key, made, running
 
 TRIES = 20
 
 
 def introduce(home: Path, other: Path, name: str, address: str) -> None:
-    node = read_key(find_home(other)).node.hex()
+    node = read_key(find_home(other), data_key(other)).node.hex()
     with (home / "config.toml").open("a") as file:
         file.write(f'\n[[peers]]\nname = "{name}"\nnode = "{node}"\naddress = "{address}"\n')
 
@@ -124,12 +123,6 @@ def at(field: Path, garrison: Path) -> None:
     config.write_text("\n".join(lines) + "\n")
 
 
-def file_copy(store: Path, backup: Path) -> None:
-    """A consistent copy while the node runs."""
-    with closing(sqlite3.connect(store)) as one, closing(sqlite3.connect(backup)) as other:
-        one.backup(other)
-
-
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_a_garrison_restored_from_an_old_file_without_a_word_is_refilled(
     tmp_path: Path, elsewhere: bool
@@ -141,7 +134,9 @@ def test_a_garrison_restored_from_an_old_file_without_a_word_is_refilled(
             at(field, garrison)
             with running(field):
                 sync(field, "garrison")
-            file_copy(garrison / "store.db", tmp_path / "backup.db")
+        shutil.copy(garrison / "store.db", tmp_path / "backup.db")
+        with running(garrison):
+            at(field, garrison)
             second = record(field, "--new", "episode", "text=after the backup")
             with running(field):
                 sync(field, "garrison")
@@ -149,7 +144,7 @@ def test_a_garrison_restored_from_an_old_file_without_a_word_is_refilled(
         target = tmp_path / "new" if elsewhere else garrison
         if elsewhere:  # another machine: key and configuration, and the backup of the store
             target.mkdir()
-            for name in ("node.key", "config.toml"):
+            for name in ("node.key", "config.toml", "vault.json"):
                 shutil.copy(garrison / name, target / name)
         for name in ("store.db", "store.db-wal", "store.db-shm"):
             (target / name).unlink(missing_ok=True)
@@ -173,7 +168,7 @@ def test_a_field_node_restored_from_an_old_copy_gets_its_own_records_back(tmp_pa
     with party(tmp_path, garrison) as (_, field), running(garrison):
         at(field, garrison)
         document = record(field, "--new", "episode", "text=before the copy")
-        file_copy(field / "store.db", tmp_path / "backup.db")
+        shutil.copy(field / "store.db", tmp_path / "backup.db")
         record(field, document, "text=after the copy")
         with running(field):
             sync(field, "garrison")
