@@ -19,7 +19,7 @@ from sync.ports import Known, Summary
 SETTING_PREFIX = "peer/"
 _KEPT = (
     *("last_contact_ms", "equal_at_ms", "equal_documents", "equal_digest", "epoch"),
-    *("equal_arrival", "equal_own_epoch", "equal_scopes"),
+    *("equal_arrival", "equal_own_epoch", "equal_scopes", "twice_ms"),
     *("spent_day", "spent_bytes", "halted_day", "halted_code", "let_go"),
 )
 
@@ -39,7 +39,8 @@ class Acquaintance:
     `spent_bytes` both ways on `spent_day`; on `halted_day` it ended a link with `halted_code`, a
     code that asks not to be called again that day. `let_go`: documents whose content it is without,
     as it has told. `equal_scopes`: what both might hold when equality was proved, in hex; None:
-    everything.
+    everything. `twice_ms`: it last came in an earlier store epoch than it was met in before: two copies of
+    it are about, or its machine was rolled back.
     """
 
     node: NodeId
@@ -53,6 +54,7 @@ class Acquaintance:
     equal_own_epoch: str = ""
     equal_scopes: list[str] | None = None
     epoch: str = ""
+    twice_ms: int | None = None
     clock_ahead_ms: int = 0
     phase: Phase = Phase.CLOSED
     cause: str = ""
@@ -92,8 +94,10 @@ class Acquaintance:
         """Content has gone or come since: `known` would have it sent again."""
         self.equal_own_epoch = ""
 
-    def answers_in(self, epoch: bytes) -> None:
-        """The peer's store is of this epoch: what an earlier one held counts for nothing."""
+    def answers_in(self, epoch: bytes, now_ms: int) -> None:
+        """The peer's store is of this epoch: what another one held counts for nothing."""
+        if self.epoch > epoch.hex():
+            self.twice_ms = now_ms
         if self.epoch != epoch.hex():
             self.epoch = epoch.hex()
             self.equal_at_ms = None

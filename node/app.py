@@ -36,6 +36,7 @@ from node.home import (
     read_token,
     withdraw,
 )
+from node.lineage import Lineage, lately_lost, place_of
 from node.local_desk import LocalDesk
 from node.locker import Locker
 from node.reception import Reception, awake_s, system_user
@@ -130,6 +131,8 @@ def embedded(home: Home, settings: Settings) -> Path | None:
 def _engine(home: Home, settings: Settings, data: DataKey | None) -> Iterator[Engine]:
     key = read_key(home, data)
     store = open_store(home, settings, data)
+    place = place_of(settings.store.url or home.store)
+    lineage = Lineage(home.lineage, store, place, now_ms, secrets.token_bytes)
     engine = Engine(
         key=key,
         store=store,
@@ -137,10 +140,13 @@ def _engine(home: Home, settings: Settings, data: DataKey | None) -> Iterator[En
         now_ms=now_ms,
         entropy=secrets.token_bytes,
         belonging=Belonging(store, key),
+        epoch_began=lineage.new or lately_lost(store, now_ms()),
     )
+    engine.on_grown(lambda _: lineage.stirred())
     try:
         yield engine
     finally:
+        lineage.close()
         engine.close()
 
 

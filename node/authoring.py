@@ -112,6 +112,11 @@ class Author:
         self._closed.clear()
         self._new_actor()
 
+    def writes(self, actor: ActorId) -> bool:
+        """Whether this process still writes as this actor."""
+        open_ = {lane.actor for lane in self._lanes.values()}
+        return actor == self._actor or actor in open_ | {one for one, _ in self._closed.values()}
+
     def leave(self, documents: Iterable[DocumentId]) -> None:
         """Go on as a new actor in these: their content is about to be let go."""
         own = [one for one in documents if one in self._lanes or one in self._closed]

@@ -16,6 +16,7 @@ import structlog
 
 from conflict.identity import NodeId
 from conflict.signature import SigningKey
+from node.lineage import begin_epoch
 from node.listeners import Listeners
 from node.writing import Urgency, WriterThread
 from storage.ports import Store
@@ -90,14 +91,13 @@ class CustodyLogs:
         held = self._store.custody_positions().get(self._key.node, Position(epoch))
         if entry.position <= max(held, Position(epoch)):
             return CustodySaved(entry, Verdict.KNOWN, held)
-        log.warning("own custody log surpassed: new epoch", entry=entry.number, held=held.number)
+        log.warning("own custody log surpassed", entry=entry.number, held=held.number)
         self.renew(max(entry.epoch, epoch))
         return CustodySaved(entry, Verdict.SURPASSED, held)
 
     def renew(self, after: bytes) -> None:
-        """This store has lost something that it acknowledged: begin an epoch later than that one. On
-        the writer thread."""
-        self._store.renew_epoch(custody.new_epoch(self._now_ms(), self._entropy(16), after))
+        """Begin a new epoch: this store had lost something. On the writer thread."""
+        begin_epoch(self._store, "surpassed", self._now_ms(), self._entropy(16), after)
         self._news.tell(CustodyNews(None, renewed=True))
         self.stirred()
 

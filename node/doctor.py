@@ -357,6 +357,26 @@ def _people(patient: _Patient) -> Iterator[Check]:
         yield Check("people", OK, "accounts: without signing in nobody reads charts")
 
 
+def _twins(patient: _Patient) -> Iterator[Check]:
+    """Copies and rollbacks of this device and of others, as far as there are signs."""
+    if patient.store is None:
+        return
+    from node.belonging import Belonging
+    from node.lineage import began
+    from node.twins import signs
+
+    cause = began(patient.store)
+    yield Check("store epoch", WARN if cause else OK, cause or "this store was not restored", "")
+    found = list(
+        signs(patient.store, Belonging(patient.store, read_key(patient.home, _data(patient))).names)
+    )
+    cure = "keep one copy; have the other one enrolled as a device of its own"
+    for one in found:
+        yield Check("device", FAIL, one, cure)
+    if not found:
+        yield Check("device", OK, "no device is known to exist twice")
+
+
 _CHECKS: tuple[tuple[str, Callable[[_Patient], Iterator[Check]]], ...] = (
     ("python", _python),
     ("disk", _disk),
@@ -374,4 +394,5 @@ _CHECKS: tuple[tuple[str, Callable[[_Patient], Iterator[Check]]], ...] = (
     (INTEGRITY, _integrity),
     ("content", _content),
     ("people", _people),
+    ("device", _twins),
 )

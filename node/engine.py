@@ -35,6 +35,7 @@ from node.projecting import Projector
 from node.quarantine import Quarantine
 from node.receiving import Receiver
 from node.shedding import Shedding, ShedNews
+from node.twins import Twins
 from node.workers import FAULT, KILLED, Workers
 from node.writing import Urgency, WriterThread
 from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge, DiskFull
@@ -65,7 +66,8 @@ class Growth(NamedTuple):
 class Engine:
     """A node without its links. `now_ms` is wall-clock milliseconds, `entropy(n)` random bytes.
 
-    `workers` must fold with the same `catalogue`.
+    `workers` must fold with the same `catalogue`. `epoch_began`: this store is known to
+    be new or restored, so records of this device are expected from peers.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Engine:
         entropy: Callable[[int], bytes],
         catalogue: Catalogue = CATALOGUE,
         belonging: Belonging | None = None,
+        epoch_began: bool = False,
     ) -> None:
         self.key = key
         self.store = store
@@ -100,6 +103,8 @@ class Engine:
         self.quarantine = Quarantine(
             store, self._writer, self.belonging, key.node, self.projector.reopen
         )
+        self.twins = Twins(key.node, store, now_ms)
+        self._epoch_began, self._renewed = epoch_began, False
         self.shedding = Shedding(store, self._writer, self._author, now_ms)
         self._retry_killed()
         self.belonging.on_change(self._change)
@@ -257,6 +262,12 @@ class Engine:
         return self._receiver.hold(effect)
 
     def _held(self, effect: Hold, applied: Applied) -> None:
+        if any(self._author.writes(lane.actor) for lane in applied.forked):
+            self._author.retire()  # somebody else writes in its name
+        # after a restore that was noticed at the start they are what it had lost
+        if not self._epoch_began and self.twins.came(effect, applied) and not self._renewed:
+            self._renewed = True  # once in a life: a live copy would end every session
+            self.custody.renew(self.epoch)
         self._tell(Growth(applied.grown, effect.source, effect.precedence))
         if applied.grown or applied.refilled:
             self.projector.wake()

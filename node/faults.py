@@ -155,6 +155,9 @@ ROWS: dict[str, Row] = {
         EXIT_INTEGRITY,
         "Find the other copy of the authority's key: deploy/runbooks/authority.md.",
     ),
+    "sync.errors.DeviceTwice": Row(
+        502, EXIT_FAILURE, "Run one copy only, and have the other enrolled as a device of its own."
+    ),
     "storage.errors.StorageError": Row(500, EXIT_FAILURE, _REPORT),
     "storage.errors.DiskFull": Row(507, EXIT_FAILURE, _FREE_SPACE),
     "storage.errors.DatabaseLocked": Row(503, EXIT_LOCKED, _AGAIN),

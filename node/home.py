@@ -85,6 +85,11 @@ class Home:
         return self.root / "store.db"
 
     @property
+    def lineage(self) -> Path:
+        """What this machine knows of the store, kept beside it (`lineage.py`); never in a backup."""
+        return self.root / "lineage"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that owns the store; its content is that process's id."""
         return self.root / "lock"

@@ -240,7 +240,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, B
                 counts.review,
                 self._stopped(peers),
                 at_garrison_ms(self._store.custody(1)),
-                [*self._standing_words(), *self._hold_words(counts)],
+                [*self._standing_words(peers), *self._hold_words(counts)],
             ),
             "documents": summary.documents,
             "digest": summary.digest.hex(),

@@ -10,12 +10,14 @@ from conflict.statement import Json
 from node.errors import BadRequest
 from node.membership import LOG_PAGE_MAX
 from node.standing_words import stopped
+from node.twins import twin_words
 from sync import custody
 from sync.errors import BadFrame, FrameTooLarge
 from sync.ports import Position
 
 if TYPE_CHECKING:
     from conflict.identity import NodeId
+    from node.acquaintance import Acquaintance
     from node.engine import Engine
     from sync.trust.theatre import Device, Theatre
 
@@ -39,9 +41,11 @@ class MembershipDesk(ABC):
             "devices": [described(here.theatre, one) for one in here.theatre or ()],
         }
 
-    def _standing_words(self) -> list[str]:
-        """What keeps this node from the others, for the words of state."""
-        return stopped(self._engine.belonging.described())
+    def _standing_words(self, peers: Sequence[Acquaintance]) -> list[str]:
+        """What keeps this node from the others, and who exists twice, for the words of state."""
+        engine = self._engine
+        twins = twin_words(engine.store, peers, engine.now_ms())
+        return [*stopped(engine.belonging.described()), *twins]
 
     def authority_log(self, after: int = 0, limit: int = LOG_PAGE_MAX) -> list[bytes]:
         """See `Membership`."""

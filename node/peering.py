@@ -320,7 +320,7 @@ class Peering:
             rival.end(DUPLICATE)
         one = self.acquaintances.get(proven.node) or self._acquainted(proven.node)
         self.acquaintances[proven.node] = one
-        one.answers_in(proven.epoch)
+        one.answers_in(proven.epoch, self._now_ms())
         one.clock_ahead_ms = proven.clock_ahead_ms
         one.last_contact_ms = self._now_ms()
         self.table.connected(proven.node, now)

@@ -21,6 +21,7 @@ _ACTIONS = {
     "peer-unknown": "enrol it, or bring the newer log of the authority",
     "bad-signature": "ask the author's node for this record again",
     "equivocation": "two copies of one device write: stop one",
+    "too-many-branches": "a device signed very many histories: have it revoked",
     "budget-spent": "goes on after 00:00Z, or now with `aidstation sync`",
     "silent": "`aidstation silent off`, or set another link here or on that node, then restart",
 }

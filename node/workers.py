@@ -24,6 +24,7 @@ from typing import NamedTuple, Protocol
 
 import orjson
 
+from conflict.branches import spread
 from conflict.document import UNREADABLE, Entry, admit
 from conflict.errors import LaneRefused
 from conflict.fold import Catalogue
@@ -84,11 +85,11 @@ def open_document(work: DocumentWork, catalogue: Catalogue = CATALOGUE) -> Opene
     entries: dict[ActorId, tuple[Entry, ...]] = dict(work.entries)
     verdicts = []
     for lane in work.lanes:
-        verdict = _verdict(lane, catalogue)
+        verdict = _verdict(lane, work.actors.get(lane.actor, lane.actor), catalogue)
         verdicts.append(verdict)
         if not verdict.code:
             entries[lane.actor] = verdict.entries
-    row = present(work.document, entries, catalogue)
+    row = present(work.document, spread(entries, work.actors), catalogue)
     awaited = {lane.actor for lane in work.lanes}
     earlier = tuple(
         (actor, lane_urgency(known, catalogue))
@@ -98,12 +99,12 @@ def open_document(work: DocumentWork, catalogue: Catalogue = CATALOGUE) -> Opene
     return Opened(work.document, tuple(verdicts), row, earlier)
 
 
-def _verdict(lane: LaneWork, catalogue: Catalogue) -> LaneVerdict:
+def _verdict(lane: LaneWork, actor: ActorId, catalogue: Catalogue) -> LaneVerdict:
     length = len(lane.changes)
     try:
-        admitted = admit(lane.actor, lane.changes, lane.known)
+        admitted = admit(actor, lane.changes, lane.known)
         if lane.shown is not None and lane.shown < length:
-            shown = admit(lane.actor, lane.changes[: lane.shown]).entries if lane.shown else ()
+            shown = admit(actor, lane.changes[: lane.shown]).entries if lane.shown else ()
             admitted = admitted._replace(entries=shown)
     except LaneRefused as fault:
         return LaneVerdict(lane.actor, length, (), fault.code, str(fault))

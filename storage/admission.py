@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneState
-from storage import limits, shed_lanes, suspects
+from storage import branches, limits, shed_lanes, suspects
 from storage.framing import unframe, unpack_entries
 from storage.shapes import DocumentWork, LaneStatus, LaneWork, Refusal
 from storage.tables import document, lane, run, shed_lane
@@ -163,9 +163,11 @@ def work(
     due = [one for one in waiting(connection, limit + len(skip)) if one not in skip][:limit]
     for part in chunks(due):
         awaiting = suspects.limited(connection, _awaiting(connection, part))
-        admitted = entries_of(connection, part)
+        admitted, whose = entries_of(connection, part), branches.actors(connection, part)
         for one in part:
-            found.append(DocumentWork(one, tuple(awaiting.get(one, ())), admitted.get(one, {})))
+            mine = {lane.actor: actor for lane, actor in whose.items() if lane.document == one}
+            opened = admitted.get(one, {})
+            found.append(DocumentWork(one, tuple(awaiting.get(one, ())), opened, mine))
             size += sum(len(raw) for each in found[-1].lanes for raw in each.changes)
             if size > limits.WORK_BYTES_MAX:
                 return found
@@ -190,11 +192,17 @@ def _awaiting(
 def entries_of(
     connection: Connection, documents: Sequence[DocumentId]
 ) -> dict[DocumentId, dict[ActorId, tuple[Entry, ...]]]:
-    """Admitted entries of documents, by actor ascending."""
+    """Admitted entries of documents, by lane ascending."""
     found: dict[DocumentId, dict[ActorId, tuple[Entry, ...]]] = {}
     for one, actor, entries in connection.execute(_ENTRIES, {"documents": documents}):
         found.setdefault(one, {})[actor] = unpack_entries(entries)
     return found
+
+
+def stated(connection: Connection, one: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
+    """Admitted entries of a document, by the name that their statements have (`Store.entries`)."""
+    found = entries_of(connection, [one]).get(one, {})
+    return branches.spread_out(connection, one, found)
 
 
 def lanes(connection: Connection, one: DocumentId) -> list[LaneStatus]:

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from conflict.errors import LaneRefused
-from conflict.identity import ActorId, DocumentId, Lane, NodeId, document_text
+from conflict.identity import ActorId, DocumentId, Lane, NodeId, actor_id, document_text
 from conflict.lane import CheckedRun, LaneState, check_run
 from storage.errors import DatabaseCorrupt
 from storage.framing import unframed
@@ -34,13 +34,20 @@ class LetGo(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """One lane as its sound runs show it; `broken` are stored rows that do not continue it."""
+    """One lane as its sound runs show it; `broken` are stored rows that do not continue it. `hashes`:
+    of its changes that are here."""
 
     lane: Lane
     author: NodeId
     nonce: bytes
     state: LaneState
     broken: tuple[Any, ...]
+    hashes: tuple[bytes, ...] = ()
+
+    @property
+    def actor(self) -> ActorId:
+        """Who wrote it: of a branch the lane has another name."""
+        return actor_id(self.author, self.nonce)
 
 
 @dataclass(slots=True)
@@ -77,19 +84,23 @@ def _chain(lane: Lane, rows: Sequence[Any]) -> Chain:
     first = rows[0]
     if isinstance(first, LetGo):
         state, rows = LaneState(first.length, first.head), rows[1:]
+    hashes: list[bytes] = []
     for place, row in enumerate(rows):
         checked = _checked(lane, row)
         follows = row.first_seq == state.length + 1
         if checked is None or not follows or (checked.dependency or b"") != state.head:
-            return Chain(lane, NodeId(first.author), first.nonce, state, tuple(rows[place:]))
+            broken = tuple(rows[place:])
+            return Chain(lane, NodeId(first.author), first.nonce, state, broken, tuple(hashes))
+        hashes += checked.hashes
         state = LaneState(row.last_seq, row.head)
-    return Chain(lane, NodeId(first.author), first.nonce, state, ())
+    return Chain(lane, NodeId(first.author), first.nonce, state, (), tuple(hashes))
 
 
 def _checked(lane: Lane, row: Any) -> CheckedRun | None:
     """The run's own chain, None when it is damaged."""
     try:
-        run = unframed(lane, row, row.signature)
+        actor = actor_id(NodeId(row.author), row.nonce)  # of a branch the lane has another name
+        run = unframed(lane._replace(actor=actor), row, row.signature)
         return check_run(run) if run.last_seq == row.last_seq else None
     except (LaneRefused, DatabaseCorrupt):
         return None

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, exists, false, func, insert, select, 
 
 from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
 from conflict.lane import HEAD_SHORT_BYTES, ShortState
-from storage import coverage, receipts, shed_lanes
+from storage import branches, coverage, receipts, shed_lanes
 from storage.locks import lock_everything, lock_rows
 from storage.settings import CUSTODY_CURSOR as CURSOR
 from storage.shapes import Custody, Uncovered
@@ -195,7 +195,8 @@ def save_receipts(
             coverage.recount(connection)
     documents = [claim.lane.document for claim in claims]
     lock_rows(connection, documents)
-    receipts.save(connection, node, epoch, claims, receipts.Source(now_ms))
+    mine = branches.at_lanes(connection, claims)
+    receipts.save(connection, node, epoch, mine, receipts.Source(now_ms))
     if counts and claims:
         receipts.mark_told(connection, node, now_ms)
         coverage.settle(connection, documents)

@@ -114,6 +114,7 @@ NOT_SHED = {
     "blob-not-at-garrison": "No garrison is known to hold its attachments: sync, then try again.",
     "waiting": "It has not been opened yet: wait until `aidstation status` shows nothing waiting.",
     "refused": "A part of it could not be opened, so what it names is unknown: see `aidstation doctor`.",
+    "branches": "Its author signed two histories of it, and both must stay: see `aidstation doctor`.",
     "staged": "A part of it is just coming in: let that finish, then try again.",
     "wanted": "It is being fetched.",
     "review": "It waits for a person's decision: see `aidstation review list`.",  # the node's rule

@@ -1,27 +1,33 @@
 """What holding runs means, as a pure plan: which tails are new, what waits, what is a branch.
 
 Every store executes the same plan, so that order, grouping and duplication of deliveries cannot
-make two stores differ. A run here has passed `check_run` (its own chain is sound) and, if signed,
-its signature; this file judges it against what is held.
+make two stores differ. A branch is a lane (`branching.py`), but where the beginning was let go. A run
+here has passed `check_run` (its own chain is sound) and, if signed, its signature; this file judges it
+against what is held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
+from conflict.branches import Chain
 from conflict.change import read_header
 from conflict.identity import ActorId, DocumentId, Lane
 from conflict.lane import LaneRun, LaneState, set_item, state_digest
 from storage import limits
+from storage.branching import Branch, Branching, Family, Fit, hashes_of
 from storage.refilling import Base, Refill, Taken
 from sync.ports import Applied, HeldLane, SetAside
 
 EQUIVOCATION = "equivocation"
 _BRANCH_DETAIL = (
-    "its author signed two different changes at one place; the first that arrived is held"
+    "its author signed two different changes at one place, and what was held there was let go: "
+    "fetch the document"
 )
+TOO_MANY_BRANCHES = "too-many-branches"
+_TOO_MANY_DETAIL = f"its author signed over {limits.BRANCHES_MAX} histories of one lane"
 _MODULUS = 1 << 64
 
 
@@ -42,6 +48,14 @@ class Held(Protocol):
 
     def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
         """Lanes of these documents whose content was let go."""
+        ...
+
+    def branches(self, documents: Sequence[DocumentId]) -> dict[Lane, dict[ActorId, Chain]]:
+        """By lane of an actor that has branches in these documents: their names and hashes."""
+        ...
+
+    def stored(self, lane: Lane) -> Sequence[LaneRun]:
+        """The stored runs of a lane, by its name here."""
         ...
 
 
@@ -65,10 +79,11 @@ class Plan:
     documents: list[DocumentPlan]
     documents_added: int
     digest_delta: int
-    branches: list[tuple[SetAside, LaneRun]]
+    aside: list[tuple[SetAside, LaneRun]]
     stage: dict[Lane, LaneRun]
     unstage: tuple[Lane, ...]
     refill: Refill
+    branching: Branching
 
 
 @dataclass(slots=True)
@@ -78,13 +93,15 @@ class _Draft:
     held: Held
     lanes: dict[DocumentId, dict[ActorId, LaneState]]
     bases: dict[Lane, Base]
+    families: dict[Lane, Family]
     refill: Refill = field(default_factory=Refill)
+    branching: Branching = field(default_factory=Branching)
     tails: list[LaneRun] = field(default_factory=list)
     fresh: dict[Lane, list[LaneRun]] = field(default_factory=dict)
     read: dict[Lane, list[LaneRun]] = field(default_factory=dict)
     grown: dict[Lane, int] = field(default_factory=dict)
     gaps: dict[Lane, None] = field(default_factory=dict)
-    branches: list[tuple[SetAside, LaneRun]] = field(default_factory=list)
+    aside: list[tuple[SetAside, LaneRun]] = field(default_factory=list)
     stage: dict[Lane, LaneRun] = field(default_factory=dict)
     unstage: dict[Lane, None] = field(default_factory=dict)
 
@@ -115,9 +132,12 @@ def plan(runs: Sequence[LaneRun], held: Held) -> Plan:
     documents = sorted({run.lane.document for run in runs})
     before = held.states(documents)
     lanes = {one: dict(before.get(one, {})) for one in documents}
-    draft = _Draft(held, lanes, held.bases(documents))
+    families = {lane: Family.of(lane, one) for lane, one in held.branches(documents).items()}
+    draft = _Draft(held, lanes, held.bases(documents), families)
     for run in _in_order(runs):
-        if run.signature is None:
+        if run.lane in draft.families:
+            _take_branch(draft, run)
+        elif run.signature is None:
             _stage(draft, run)
         else:
             _take(draft, run)
@@ -170,6 +190,27 @@ def _take(draft: _Draft, run: LaneRun) -> None:
     _grow(draft, tail, tail.first_seq)
 
 
+def _take_branch(draft: _Draft, run: LaneRun) -> None:
+    """Hold what is new of a run by an actor that has branches."""
+    lane, family = run.lane, draft.families[run.lane]
+    fit = family.take(run, draft.held.stored)
+    if fit is Fit.GAP and (joined := _join(draft.staged(lane), run)) is not None:
+        run = joined
+        fit = family.take(run, draft.held.stored)
+    if fit is Fit.GAP:
+        draft.gaps[lane] = None
+    elif fit is Fit.FULL:
+        item = SetAside(lane, run.first_seq, TOO_MANY_BRANCHES, _TOO_MANY_DETAIL)
+        draft.aside.append((item, run))
+    elif run.signature is not None:
+        draft.stage.pop(lane, None)
+        draft.unstage[lane] = None
+    elif run.size > limits.STAGED_BYTES_MAX_PER_PEER:
+        draft.gaps[lane] = None
+    elif fit is Fit.NEW:
+        draft.stage[lane] = run
+
+
 def _grow(draft: _Draft, tail: LaneRun, first_new: int) -> None:
     lane = tail.lane
     draft.lanes[lane.document][lane.actor] = tail.state
@@ -188,7 +229,7 @@ def _refill(draft: _Draft, run: LaneRun, base: Base) -> bool:
     first_new = base.state.length + 1
     taken = draft.refill.take(base, tail, length, lambda: draft.held.run_at(lane, first_new))
     if taken is Taken.BRANCH:
-        draft.branches.append((SetAside(lane, tail.first_seq, EQUIVOCATION, _BRANCH_DETAIL), tail))
+        draft.aside.append((SetAside(lane, tail.first_seq, EQUIVOCATION, _BRANCH_DETAIL), tail))
         return True
     if taken is Taken.PART:
         return True
@@ -229,14 +270,26 @@ def _join(staged: LaneRun | None, run: LaneRun) -> LaneRun | None:
 
 
 def _branch(draft: _Draft, run: LaneRun, length: int) -> None:
-    """Set aside a run that contradicts a held change, from the first change that differs."""
+    """A run that contradicts a held change begins a branch. Where nobody can tell what was held, it is
+    set aside from the first change that differs."""
+    if run.lane not in draft.bases:
+        fresh = draft.fresh.pop(run.lane, [])
+        draft.tails = [one for one in draft.tails if one.lane != run.lane]
+        draft.grown.pop(run.lane, None)
+        stored = draft.held.stored(run.lane)
+        kept = run.lane.actor if stored else None
+        family = Family(run.lane, {hashes_of((*stored, *fresh)): Branch(kept, fresh)})
+        family.changed = bool(fresh)
+        draft.families[run.lane] = family
+        _take_branch(draft, run)
+        return
     seqs = range(run.first_seq, min(run.last_seq, length) + 1)
     mine = (read_header(chunk).hash for chunk in run.changes)
     pairs = zip(seqs, mine, strict=False)
     differing = (seq for seq, one in pairs if draft.hash_at(run.lane, seq) not in {one, None})
     first = next(differing, max(run.first_seq, length + 1))
     item = SetAside(run.lane, first, EQUIVOCATION, _BRANCH_DETAIL)
-    draft.branches.append((item, run.since(first)))
+    draft.aside.append((item, run.since(first)))
 
 
 def _finish(
@@ -245,6 +298,7 @@ def _finish(
     runs: Sequence[LaneRun],
 ) -> Plan:
     documents, added, delta = [], 0, 0
+    _settle(draft)
     for lane in (*draft.grown, *draft.refill.whole):
         staged = draft.staged(lane)
         if staged and staged.last_seq <= _length(draft.state(lane)):
@@ -267,25 +321,48 @@ def _finish(
         documents=documents,
         documents_added=added,
         digest_delta=delta % _MODULUS,
-        branches=draft.branches,
+        aside=draft.aside,
         stage=draft.stage,
         unstage=tuple(draft.unstage),
         refill=draft.refill,
+        branching=draft.branching,
     )
+
+
+def _settle(draft: _Draft) -> None:
+    """Name the branches of actors that grew."""
+    for lane, family in draft.families.items():
+        if not family.changed:
+            continue
+        lanes = draft.lanes[lane.document]
+        lanes.pop(lane.actor, None)
+        for first_new, runs in family.settle(lanes, draft.branching):
+            draft.grown[runs[0].lane] = first_new
+            draft.tails += runs
 
 
 def _applied(draft: _Draft, runs: Sequence[LaneRun]) -> Applied:
     named = dict.fromkeys(run.lane for run in runs)
-    states = ((lane, draft.state(lane)) for lane in named if lane not in draft.bases)
+    refused = {item.lane for item, _ in draft.aside} | draft.gaps.keys()
+    states = ((lane, _durable(draft, lane, refused)) for lane in named if lane not in draft.bases)
     away = {lane.document for lane in draft.bases}
     back = dict.fromkeys(lane.document for lane in draft.refill.whole)
     return Applied(
         held=tuple(HeldLane(lane, state) for lane, state in states if state),
         grown=tuple(draft.grown.items()),
-        set_aside=tuple(item for item, _ in draft.branches),
+        set_aside=tuple(item for item, _ in draft.aside),
         gaps=tuple(draft.gaps),
         refilled=tuple(one for one in back if one not in away),
+        forked=tuple(draft.branching.rows),
     )
+
+
+def _durable(draft: _Draft, lane: Lane, refused: Set[Lane]) -> LaneState | None:
+    """How far a lane is held; of an actor with branches the longest, if every run of it is."""
+    if (family := draft.families.get(lane)) is None:
+        return draft.state(lane)
+    longest = max(family.chains, key=len)
+    return None if lane in refused else LaneState(len(longest), longest[-1])
 
 
 def digest_of(document: DocumentId, lanes: Mapping[ActorId, LaneState]) -> bytes:

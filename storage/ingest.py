@@ -11,12 +11,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from conflict.branches import Chain
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
 from conflict.scope import NOBODY
 from storage import (
     aside,
     audiences,
+    branches,
     counting,
     coverage,
     holding,
@@ -51,6 +53,12 @@ class _Lookup:
     def run_at(self, one: Lane, seq: int) -> LaneRun:
         return lanes.run_at(self._connection, one, seq)
 
+    def branches(self, documents: Sequence[DocumentId]) -> dict[Lane, dict[ActorId, Chain]]:
+        return branches.of(self._connection, documents)
+
+    def stored(self, one: Lane) -> list[LaneRun]:
+        return lanes.stored(self._connection, one)
+
     def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
         return shed_lanes.of(self._connection, documents)
 
@@ -68,7 +76,7 @@ def hold(
         claims = settings.writes_custody(connection)
         shed_lanes.bring_back(connection, plan.refill, now_ms, claims=claims)
     staging.store(connection, source, lookup.sizes, plan, now_ms)
-    kept = {item: pack_evidence(branch) for item, branch in plan.branches}
+    kept = {item: pack_evidence(one) for item, one in plan.aside}
     aside.keep(connection, list(kept), kept, source, now_ms)
     return plan.applied
 
@@ -76,6 +84,7 @@ def hold(
 def _write(connection: Connection, plan: holding.Plan, now_ms: int) -> None:
     held = [one.document for one in plan.documents if one.before is not None]
     new = [one.document for one in plan.documents if one.before is None]
+    branches.write(connection, plan.branching)
     counted = counting.count(connection, plan, audiences.of(connection, held, new))
     numbered = list(zip(counted.arrivals, plan.tails, strict=True))
     rows = [_run_row(tail, at, now_ms) for at, tail in numbered]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, Vector
-from storage import reaching, shed_lanes, shipping, staging
+from storage import branches, reaching, shed_lanes, shipping, staging
 from storage.framing import framed_size, unframe
 from storage.reaching import Part, Standing
 from storage.sharing import Audiences, of, within
@@ -165,6 +165,12 @@ def news(
         before = rows[-1].arrival
 
 
+def stored(connection: Connection, one: Lane) -> list[LaneRun]:
+    """All stored runs of a lane."""
+    query = select(run).where(run.c.document == one.document, run.c.actor == one.actor)
+    return [as_run(row) for row in connection.execute(query.order_by(run.c.first_seq))]
+
+
 class Shelf:
     """Stored runs as `reaching.reach` asks for them."""
 
@@ -181,6 +187,10 @@ class Shelf:
             part = Part(Lane(one, actor), first_seq, last_seq, head, size)
             found.setdefault(part.lane, []).append(part)
         return found
+
+    def actors(self, some: Sequence[Lane]) -> dict[Lane, ActorId]:
+        """See `reaching.Shelf`."""
+        return branches.actors(self._connection, {one.document for one in some})
 
     def read(self, parts: Sequence[Part]) -> list[LaneRun]:
         """See `reaching.Shelf`."""
@@ -205,8 +215,12 @@ def runs(
     if not wanted:
         return [], beyond
     stored = _stored(connection, one, wanted, everything=len(wanted) == len(held))
-    found, branches = shipping.missing(stored, have, bytes_max)
-    return found, beyond or branches
+    found, apart = shipping.missing(stored, have, bytes_max)
+    if apart:  # all of these, from the beginning
+        rest = {actor: state for actor, state in have.items() if actor not in apart}
+        return runs(connection, one, rest, bytes_max)[0], True
+    whose = branches.actors(connection, [one])
+    return [reaching.as_written(each, whose) for each in found], beyond
 
 
 def _stored(
@@ -230,7 +244,9 @@ def runs_from(connection: Connection, one: Lane, first_seq: int, bytes_max: int)
         .where(run.c.last_seq >= first_seq)
         .order_by(run.c.first_seq)
     )
-    return list(shipping.join([as_run(row) for row in connection.execute(query)], bytes_max))
+    found = shipping.join([as_run(row) for row in connection.execute(query)], bytes_max)
+    whose = branches.actors(connection, [one.document])
+    return [reaching.as_written(each, whose) for each in found]
 
 
 def run_at(connection: Connection, one: Lane, seq: int) -> LaneRun:

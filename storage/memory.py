@@ -14,9 +14,9 @@ from dataclasses import replace
 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
-from conflict.lane import set_item
+from conflict.lane import ShortState, set_item
 from conflict.scope import Scopes
-from storage import chains, figures, limits, memory_lanes, sketches
+from storage import branches, chains, figures, limits, memory_branches, memory_lanes, sketches
 from storage.memory_custody import recount
 from storage.memory_reader import EPOCH, MemoryReader, scopes_of, suspects_of
 from storage.memory_rows import LaneRow, Rows
@@ -25,6 +25,7 @@ from storage.memory_writes import MemoryTransaction
 from storage.shapes import (
     Counts,
     DocumentWork,
+    Forked,
     LaneStatus,
     LaneWork,
     Problem,
@@ -111,11 +112,19 @@ class MemoryStore(MemoryReader, MemoryShedding):
             for actor in memory_lanes.awaiting(self._rows, document)
         ]
         suspects = suspects_of(self._rows)
-        limited = (
-            limit(document, one, suspects, lambda lane: self._rows.covers.get(lane, ()))
-            for one in awaiting
+        whose = memory_branches.actors(self._rows, [document])
+        covers = self._rows.covers
+
+        def of(lane: Lane) -> list[ShortState]:
+            return [*covers.get(lane, ()), *covers.get(branches.unforked(lane, whose), ())]
+
+        limited = (limit(document, one, suspects, of) for one in awaiting)
+        return DocumentWork(
+            document,
+            tuple(limited),
+            memory_lanes.entries(self._rows, document),
+            {lane.actor: actor for lane, actor in whose.items()},
         )
-        return DocumentWork(document, tuple(limited), self.entries(document))
 
     def suspected(self, limit: int) -> list[Suspected]:
         """See `Store.suspected`."""
@@ -226,6 +235,11 @@ class MemoryStore(MemoryReader, MemoryShedding):
             row = self._rows.projections.get(document)
             named = set(row.links) if row else set()
             return tuple(sorted(named | self._rows.named_by.get(document, frozenset())))
+
+    def forked(self) -> list[Forked]:
+        """See `Store.forked`."""
+        with self._lock:
+            return memory_branches.forked(self._rows)
 
     def set_aside_items(self) -> list[SetAsideRow]:
         """See `Store.set_aside_items`."""

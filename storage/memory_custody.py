@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from conflict.identity import ActorId, DocumentId, NodeId
 from conflict.lane import LaneState
-from storage import coverage
+from storage import branches, coverage
 from storage.coverage import COVERED, Lack
 from storage.custody import Log, judge
 from storage.memory_rows import Rows
@@ -134,7 +134,8 @@ def save_receipts(
         _enter(rows, node, epoch)
         if counts and known is not None:
             recount(rows)
-    _grow(rows, node, claims, now_ms, 0)
+    mine = [branches.located(one, rows.branches.get(one.lane, {})) for one in claims]
+    _grow(rows, node, mine, now_ms, 0)
     if counts and claims:
         rows.told_by[node] = now_ms
         settle(rows, {claim.lane.document for claim in claims}, 0)

@@ -9,9 +9,18 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from conflict.change import read_header
+from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, Vector
-from storage import holding, memory_shedding, reaching, shed_lanes, shipping, sketches
+from storage import (
+    holding,
+    memory_branches,
+    memory_shedding,
+    reaching,
+    shed_lanes,
+    shipping,
+    sketches,
+)
 from storage.bases import certain
 from storage.memory_rows import DocumentCache, Rows
 from storage.reaching import Part, Standing
@@ -30,6 +39,12 @@ def states(rows: Rows, document: DocumentId) -> dict[ActorId, LaneState]:
 def stored(rows: Rows, lane: Lane) -> list[LaneRun]:
     """The stored runs of a lane."""
     return [one.run for one in rows.runs.get(lane, ())]
+
+
+def entries(rows: Rows, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
+    """Admitted entries of each lane, ascending."""
+    lanes = sorted(rows.lanes.get(document, {}).items())
+    return {actor: row.entries for actor, row in lanes if row.admitted}
 
 
 def awaiting(rows: Rows, document: DocumentId) -> list[ActorId]:
@@ -158,8 +173,12 @@ def runs(
         for run in stored(rows, Lane(document, actor))
         if run.last_seq >= seq
     ]
-    found, branches = shipping.missing(due, have, bytes_max)
-    return found, beyond or branches
+    found, apart = shipping.missing(due, have, bytes_max)
+    if apart:  # all of these, from the beginning
+        rest = {actor: state for actor, state in have.items() if actor not in apart}
+        return runs(rows, document, rest, bytes_max)[0], True
+    whose = memory_branches.actors(rows, [document])
+    return [reaching.as_written(run, whose) for run in found], beyond
 
 
 def lacking(
@@ -193,6 +212,10 @@ class Shelf:
     def parts(self, lanes: Sequence[Lane]) -> dict[Lane, list[Part]]:
         """See `reaching.Shelf`."""
         return {lane: [_part(run) for run in stored(self._rows, lane)] for lane in lanes}
+
+    def actors(self, some: Sequence[Lane]) -> dict[Lane, ActorId]:
+        """See `reaching.Shelf`."""
+        return memory_branches.actors(self._rows, {lane.document for lane in some})
 
     def read(self, parts: Sequence[Part]) -> list[LaneRun]:
         """See `reaching.Shelf`."""

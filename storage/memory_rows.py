@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar
 
+from conflict.branches import Chain
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState, ShortState
@@ -155,6 +156,7 @@ class Rows:
     audit_logs: Table[tuple[NodeId, int], tuple[AuditLog, int]] = field(default_factory=Table)
     audit_acks: Table[NodeId, AuditAck] = field(default_factory=Table)
     came: Table[DocumentId, int] = field(default_factory=Table)
+    branches: Table[Lane, dict[ActorId, Chain]] = field(default_factory=Table)
     lanes: Table[DocumentId, Mapping[ActorId, LaneRow]] = field(default_factory=Table)
     documents: Table[DocumentId, DocumentCache] = field(default_factory=Table)
     dirty: Table[DocumentId, int] = field(default_factory=Table)

@@ -167,6 +167,7 @@ def _cause(rows: Rows, one: DocumentId, blobs: Sequence[bytes]) -> str:
         "wanted": one in rows.shed and rows.shed[one].wanted_ms > 0,
         "staged": any(lane.document == one for _, lane in rows.staged),
         "waiting": one in rows.dirty,
+        "branches": any(lane.document == one for lane in rows.branches),
         "refused": any(row.refusal for row in rows.lanes.get(one, {}).values()),
         "not-at-garrison": rows.lacks.get(one, coverage.COVERED).changes > 0,
         "blob-not-at-garrison": any(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 
+from conflict.branches import Chain, spread
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
@@ -15,6 +16,7 @@ from storage import (
     holding,
     limits,
     memory_audit,
+    memory_branches,
     memory_custody,
     memory_lanes,
     memory_shedding,
@@ -55,6 +57,12 @@ class _Lookup:
         stored = (one.run for one in self._rows.runs[lane])
         return next(run for run in stored if run.last_seq >= seq)
 
+    def branches(self, documents: Sequence[DocumentId]) -> dict[Lane, dict[ActorId, Chain]]:
+        return memory_branches.of(self._rows, documents)
+
+    def stored(self, lane: Lane) -> list[LaneRun]:
+        return memory_lanes.stored(self._rows, lane)
+
     def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
         return memory_shedding.of(self._rows, documents)
 
@@ -70,6 +78,7 @@ class MemoryTransaction:
     def hold(self, runs: Sequence[LaneRun], source: NodeId | None, now_ms: int) -> Applied:
         """See `Transaction.hold`."""
         plan = holding.plan(runs, _Lookup(self._rows, source))
+        memory_branches.write(self._rows, plan.branching)
         arrivals = {tail.lane.document: self._append(tail, now_ms) for tail in plan.tails}
         for one in plan.documents:
             before = self._rows.documents.get(one.document)
@@ -87,7 +96,7 @@ class MemoryTransaction:
         self._rows.tally["digest"] = digest % _MODULUS
         memory_shedding.bring_back(self._rows, plan.refill, now_ms)
         self._stage(plan, source, now_ms)
-        kept = {item: pack_evidence(branch) for item, branch in plan.branches}
+        kept = {item: pack_evidence(one) for item, one in plan.aside}
         self.set_aside(list(kept), kept, source, now_ms)
         return plan.applied
 
@@ -144,8 +153,10 @@ class MemoryTransaction:
 
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
         """See `Transaction.entries`."""
-        lanes = sorted(self._rows.lanes.get(document, {}).items())
-        return {actor: row.entries for actor, row in lanes if row.admitted}
+        whose = memory_branches.actors(self._rows, [document])
+        found = memory_lanes.entries(self._rows, document)
+        told = spread(found, {lane.actor: actor for lane, actor in whose.items()})
+        return {actor: tuple(some) for actor, some in told.items()}
 
     def save_admission(
         self,
@@ -293,7 +304,8 @@ class MemoryTransaction:
             known = self._rows.covers.get(lane, ())
             if not any(one.length == state.length for one in known):
                 self._rows.covers[lane] = (*known, state)
-                self._open_again(*lane)
+                for actor in (lane.actor, *self._rows.branches.get(lane, ())):
+                    self._open_again(lane.document, actor)
                 news = True
         return news
 

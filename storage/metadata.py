@@ -1,4 +1,4 @@
-"""What all tables of the schema belong to."""
+"""Where every table of the schema is declared (`tables.py`)."""
 
 from __future__ import annotations
 

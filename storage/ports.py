@@ -21,6 +21,7 @@ from storage.shapes import (
     Counts,
     Custody,
     DocumentWork,
+    Forked,
     Freed,
     Holding,
     Idle,
@@ -44,8 +45,8 @@ class Transaction(Protocol):
         """Make runs durable that passed `check_run` and, if signed, their signature check.
 
         Duplicates and overlaps are fine; an unsigned run is staged until a signed one of its lane
-        joins it; a branch of a held lane is set aside (`equivocation`); a run beyond what is held
-        is named in `gaps` and not kept.
+        joins it; a branch of a held lane is a lane too (`conflict/branches.py`); a run beyond what
+        is held is named in `gaps` and not kept.
         """
         ...
 
@@ -64,7 +65,8 @@ class Transaction(Protocol):
         ...
 
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
-        """Admitted entries by actor, this transaction's own writes included."""
+        """Admitted entries by the actor that their statements name, this transaction's own writes
+        included."""
         ...
 
     def save_admission(
@@ -241,7 +243,7 @@ class Store(LaneReader, Protocol):
         ...
 
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
-        """Admitted entries by actor, ascending."""
+        """Admitted entries by the actor that their statements name, ascending."""
         ...
 
     def lanes(self, document: DocumentId) -> list[LaneStatus]:
@@ -322,6 +324,10 @@ class Store(LaneReader, Protocol):
 
     def used_bytes(self) -> int:
         """How much of the database is in use, without free pages."""
+        ...
+
+    def forked(self) -> list[Forked]:
+        """Actors that have several histories in a document, ascending: their device exists twice."""
         ...
 
     def set_aside_items(self) -> list[SetAsideRow]:

@@ -7,7 +7,7 @@ is bounded by what was asked for, however many lanes are named.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from conflict.identity import ActorId, DocumentId, Lane
@@ -84,6 +84,16 @@ class Shelf(Protocol):
         """These runs, in this order."""
         ...
 
+    def actors(self, some: Sequence[Lane]) -> Mapping[Lane, ActorId]:
+        """Who wrote those of these lanes that are branches; may name others."""
+        ...
+
+
+def as_written(run: LaneRun, actors: Mapping[Lane, ActorId]) -> LaneRun:
+    """A stored run as its author signed it: of a branch the lane has a name of its own."""
+    actor = actors.get(run.lane)
+    return run if actor is None else replace(run, lane=run.lane._replace(actor=actor))
+
 
 @dataclass(slots=True)
 class _Chosen:
@@ -115,13 +125,20 @@ def reach(lanes: Sequence[LaneHad], shelf: Shelf, bytes_max: int) -> Reach:
     chosen = _Chosen(bytes_max)
     rest = _choose(lanes, shelf, chosen)
     runs: list[LaneRun] = []
+    apart: dict[Lane, ShortState] = {}
     read = iter(shelf.read(chosen.parts))
     for have, count in chosen.lanes:
         after, branch = shipping.after([next(read) for _ in range(count)], have)
         if branch:
-            chosen.behind[after[0].lane] = None
-        runs += shipping.join(after, RUN_BYTES_MAX, RUN_CHANGES_MAX)
-    return Reach(tuple(runs), tuple(rest), tuple(chosen.behind))
+            apart[after[0].lane] = NOTHING  # the peer is to have all of it
+        else:
+            runs += shipping.join(after, RUN_BYTES_MAX, RUN_CHANGES_MAX)
+    actors = shelf.actors([run.lane for run in runs])
+    said = tuple(as_written(run, actors) for run in runs)
+    written = {run.lane: as_.lane for run, as_ in zip(runs, said, strict=True) if run is not as_}
+    again = {lane: have for lane, have in rest if lane not in apart}
+    left = (*apart.items(), *again.items())
+    return Reach(said, left, tuple(chosen.behind), tuple(apart), written)
 
 
 def _choose(lanes: Sequence[LaneHad], shelf: Shelf, chosen: _Chosen) -> Sequence[LaneHad]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select
 
 from conflict.identity import document_text
 from conflict.lane import set_item
-from storage import aside, audiences, chains, counting, coverage, holding, lanes, sketches
+from storage import aside, audiences, branches, chains, counting, coverage, holding, lanes, sketches
 from storage.chains import Chain, DocumentChains, LetGo
 from storage.database import is_sqlite
 from storage.locks import lock_everything
@@ -106,6 +106,10 @@ def _write(connection: Connection, batch: list[DocumentChains], cells: Sketch) -
     found = [(one, chain) for one in batch for chain in one.chains if chain.state.length]
     connection.execute(insert(lane), [_lane_row(chain) for _, chain in found])
     connection.execute(insert(document), [_document_row(one, cells) for one in batch])
+    for _, chain in found:
+        if chain.actor != chain.lane.actor:
+            actor = chain.lane._replace(actor=chain.actor)
+            branches.insert_rows(connection, actor, {chain.lane.actor: chain.hashes})
 
 
 def _lane_row(chain: Chain) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from storage.errors import DatabaseTooNew
 from storage.tables import setting
 from storage.upsert import upsert
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """The schema that this code needs: the number of the newest migration."""
 
-SCHEMA_OLDEST = 7
+SCHEMA_OLDEST = 8
 """The oldest schema number whose code may open what this code writes."""
 
 VERSION_KEY = "schema.version"

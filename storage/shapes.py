@@ -75,11 +75,15 @@ class LaneWork(NamedTuple):
 
 
 class DocumentWork(NamedTuple):
-    """A document to admit and fold: lanes that await it, entries admitted so far by actor."""
+    """A document to admit and fold: lanes that await it, entries admitted so far by lane.
+
+    `actors`: who wrote the lanes that are branches of an actor (`conflict/branches.py`).
+    """
 
     document: DocumentId
     lanes: tuple[LaneWork, ...]
     entries: Mapping[ActorId, tuple[Entry, ...]]
+    actors: Mapping[ActorId, ActorId] = {}
 
 
 class SetAsideRow(NamedTuple):
@@ -192,6 +196,14 @@ class Custody(NamedTuple):
     blobs: int
     staged: int
     set_aside: int
+
+
+class Forked(NamedTuple):
+    """An actor with several histories in one document: who signed them, and the head of each."""
+
+    lane: Lane
+    author: NodeId
+    heads: tuple[bytes, ...]
 
 
 class Problem(NamedTuple):

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, exists, false, func, null, select, tr
 
 from conflict.identity import DocumentId, DocumentKind, NodeId, document_kind
 from storage import coverage, projections, settings
+from storage.branch_table import branch
 from storage.errors import NotShed
 from storage.locks import lock_rows
 from storage.shapes import Freed
@@ -92,6 +93,7 @@ def _cause(connection: Connection, one: DocumentId, blobs: Sequence[_Blob]) -> s
         "wanted": any_of(shed, shed.c.wanted_ms > 0),
         "staged": any_of(staged),
         "waiting": row is not None and row.dirty,
+        "branches": any_of(branch),
         "refused": any_of(lane, lane.c.refused > 0),
         "not-at-garrison": row is not None and row.lacking > 0,
         "blob-not-at-garrison": any(not each.claimed for each in blobs),

@@ -43,19 +43,19 @@ def lacking(
 
 def missing(
     runs: Sequence[LaneRun], have: Mapping[ActorId, ShortState], bytes_max: int
-) -> tuple[list[LaneRun], bool]:
+) -> tuple[list[LaneRun], set[ActorId]]:
     """Runs for a peer with vector `have`, from stored ones ascending by (actor, seq).
 
-    True when a lane of the peer's is a branch of ours: then it gets the stored run that holds its
-    length, as evidence, and what follows.
+    Second: actors of lanes of which the peer has another branch: it is to get all of ours.
     """
     out: list[LaneRun] = []
-    branches = False
+    apart: set[ActorId] = set()
     for actor, group in groupby(runs, key=lambda run: run.lane.actor):
         due, branch = after(list(group), have.get(actor, NOTHING))
-        branches = branches or branch
+        if branch:
+            apart.add(actor)
         out += join(due, bytes_max)
-    return out, branches
+    return out, apart
 
 
 def after(runs: Sequence[LaneRun], have: ShortState) -> tuple[list[LaneRun], bool]:

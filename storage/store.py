@@ -22,6 +22,7 @@ from storage import (
     audiences,
     audit,
     blobs,
+    branches,
     coverage,
     custody,
     figures,
@@ -42,6 +43,7 @@ from storage.shapes import (
     Counts,
     Custody,
     DocumentWork,
+    Forked,
     Holding,
     LaneStatus,
     Problem,
@@ -158,7 +160,7 @@ class SqlStore(SqlReader, ShedReading):
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
         """See `Store.entries`."""
         with reading(self.engine) as connection:
-            return admission.entries_of(connection, [document]).get(document, {})
+            return admission.stated(connection, document)
 
     def lanes(self, document: DocumentId) -> list[LaneStatus]:
         """See `Store.lanes`."""
@@ -225,6 +227,11 @@ class SqlStore(SqlReader, ShedReading):
         """See `Store.audit_acks`."""
         with reading(self.engine) as connection:
             return audit.acks(connection)
+
+    def forked(self) -> list[Forked]:
+        """See `Store.forked`."""
+        with reading(self.engine) as connection:
+            return branches.forked(connection)
 
     def set_aside_items(self) -> list[SetAsideRow]:
         """See `Store.set_aside_items`."""

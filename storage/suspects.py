@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, func, null, select, update
 from conflict.change import read_header
 from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import HEAD_SHORT_BYTES, ShortState
-from storage import coverage, settings
+from storage import branches, coverage, settings
 from storage.locks import lock_everything
 from storage.shapes import LaneWork, Suspected
 from storage.tables import cover, document, lane
@@ -76,7 +76,10 @@ def save_covers(connection: Connection, claims: Sequence[Receipt]) -> bool:
     if not fresh:
         return False
     connection.execute(insert_new(connection, cover), fresh)
-    keys = [{"its_document": one["document"], "its_actor": one["actor"]} for one in fresh]
+    named = {Lane(DocumentId(place[0]), ActorId(place[1])) for place in new if place not in known}
+    whose = branches.actors(connection, {one.document for one in named})
+    named |= {one for one in whose if branches.unforked(one, whose) in named}
+    keys = [{"its_document": one, "its_actor": actor} for one, actor in sorted(named)]
     connection.execute(_RESET, keys)
     for some in chunks(sorted({place[0] for place in new if place not in known})):
         dirty = update(document).where(document.c.document.in_(some))
@@ -117,10 +120,12 @@ def limited(
         query = select(cover).where(cover.c.document.in_(part))
         for one, actor, length, head in connection.execute(query):
             covers.setdefault(Lane(one, actor), []).append(ShortState(length, head))
-    return {
-        one: [limit(one, each, suspects, lambda lane: covers.get(lane, ())) for each in lanes]
-        for one, lanes in work.items()
-    }
+    whose = branches.actors(connection, list(work))
+
+    def of(lane: Lane) -> list[ShortState]:
+        return covers.get(lane, []) + covers.get(branches.unforked(lane, whose), [])
+
+    return {one: [limit(one, each, suspects, of) for each in lanes] for one, lanes in work.items()}
 
 
 def limit(one: DocumentId, work: LaneWork, suspects: frozenset[NodeId], covers: Covers) -> LaneWork:

@@ -1,8 +1,7 @@
 """The schema, once, for SQLite and PostgreSQL: truth first, then caches that a rebuild recreates.
 
-Large tables start with the document id, so that a distributed PostgreSQL can shard them. One row
-holds a lane's run of changes: few rows are what makes a cold ingest fast. Changing this file means
-a new file in migrations/versions (a test compares the two).
+Large tables start with the document id, so that a distributed PostgreSQL can shard them. Few rows make
+a cold ingest fast. A change here is a new file in migrations/versions, too (a test compares the two).
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from sqlalchemy import (
 )
 
 from storage.audit_tables import audit_ack, audit_branch, audit_entry
+from storage.branch_table import branch
 from storage.metadata import metadata
 
 # --- truth -------------------------------------------------------------------------------------
@@ -397,4 +397,4 @@ Index(
     postgresql_where=blob_need.c.missing == true(),
 )
 
-CACHES = (document, lane, tally, sketch, projection, link, blob_need, audience, member)
+CACHES = (document, lane, branch, tally, sketch, projection, link, blob_need, audience, member)

@@ -87,7 +87,7 @@ class SqlTransaction:
     def entries(self, document: DocumentId) -> dict[ActorId, tuple[Entry, ...]]:
         """See `Transaction.entries`."""
         self.flush()
-        return admission.entries_of(self._connection, [document]).get(document, {})
+        return admission.stated(self._connection, document)
 
     def save_admission(
         self,

@@ -91,6 +91,13 @@ class SamePeer(PeerFault):
     retryable = False
 
 
+class DeviceTwice(PeerFault):
+    """The peer proved to be this very device, with another store: a copy of it is live."""
+
+    code = "device-twice"
+    retryable = False
+
+
 class Stalled(PeerFault):
     """Nothing came in time."""
 

@@ -20,7 +20,7 @@ from sync.ports import Keyring, Precedence, Signer, Terms
 from sync.receipts import check_receipts, refusal
 from sync.relays import Relays
 from sync.shed_exchange import Withheld
-from sync.vectors import said
+from sync.vectors import NOTHING, said
 
 Say = Callable[[Message], None]
 
@@ -51,6 +51,7 @@ class Exchange:
         self._say = say
         self._vector_reads = 0
         self._answered: set[DocumentId] = set()  # documents whose vectors both sides have said
+        self._apart: set[Lane] = set()  # of which the peer was asked for its other branch
         self._refusals = 0
         self._number, self._whole = 0, False
 
@@ -63,6 +64,7 @@ class Exchange:
         """Nothing has been said yet. `whole`: vectors are neither cut nor count what is staged."""
         self.progress, self._number, self._whole = False, number, whole
         self._answered.clear()
+        self._apart.clear()
         self.outbox.next_round()
 
     @property
@@ -120,7 +122,7 @@ class Exchange:
 
     def lacking(self, answer: effects.LackingRead) -> None:
         """What the peer lacks of what it asked for; where it has more than we, we ask in turn: once a
-        round for each document, because of a branch both sides are behind for ever."""
+        round for each document."""
         self.outbox.found(answer)
         self.withheld.ours.update(answer.withheld)
         for at in range(0, len(answer.withheld), limits.RELEASED_DOCUMENTS_MAX):
@@ -135,13 +137,17 @@ class Exchange:
         self._say_vectors(ask)
 
     def reached(self, answer: effects.ReachRead) -> Iterator[Effect]:
-        """A burst of content has been read."""
+        """A burst of content has been read. Of a lane of which the peer has another branch we ask for
+        all of its own, once a round, and it gets all of ours."""
         for content in self.outbox.read(answer):
             self._say(content)
             yield from self._move()
         behind = [one for one in answer.reach.behind if one.document not in self._answered]
         self._answered.update(one.document for one in behind)
         yield from self._read_vectors(tuple(behind))
+        apart = [one for one in answer.reach.apart if one not in self._apart]
+        self._apart.update(apart)
+        self._say_vectors([(one.document, {one.actor: NOTHING}) for one in apart])
 
     def _move(self) -> Iterator[Effect]:
         if not self.moved:
@@ -171,8 +177,8 @@ class Exchange:
         """The peer says what is durable there."""
         receipts = self.outbox.receipted(message.frames, message.refused)
         check_receipts(message, receipts, peer, self._keyring)
+        self.progress = self.outbox.news(receipts) or self.progress
         if receipts:
-            self.progress = True
             yield effects.SaveReceipts(peer.node, peer.epoch, receipts)
 
     def refused(self, refused: messages.Refused) -> Iterator[Effect]:

@@ -15,6 +15,7 @@ from sync import messages
 from sync.authority_effects import NO_LOG, LogHead
 from sync.effects import Proven
 from sync.errors import (
+    DeviceTwice,
     OutOfTurn,
     PeerUnknown,
     ProofFailed,
@@ -87,7 +88,7 @@ class Handshake:
                 f"this node speaks protocol {messages.VERSION_MIN} to {messages.VERSION_MAX}, "
                 f"the peer {hello.version_min} to {hello.version_max}: update the older one"
             )
-        if hello.node == self._signer.node:
+        if hello.node == self._signer.node and hello.epoch == self.greeting.epoch:
             raise SamePeer("the peer carries this node's own id")
         if self._certified not in {None, hello.node}:
             raise WrongCertificate(
@@ -116,6 +117,8 @@ class Handshake:
             )
         if not verdict:
             raise ProofFailed("the peer does not hold the key of the node it names")
+        if hello.node == self._signer.node:
+            raise DeviceTwice("a copy of this device is live: it has the key, and another store")
         self._proven = True
         ahead_ms = hello.clock_ms - self.greeting.clock_ms
         told = None if proof.scopes is None else frozenset(proof.scopes)

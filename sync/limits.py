@@ -20,6 +20,7 @@ VECTOR_LANES_MAX = 32_768  # 852 kB when whole
 VECTOR_LANES_SAID = 64  # of a vector said in a round; for more a sketch of the lanes is less
 LANE_CELLS = 26  # shown first of a document's lanes: ten differences, at p95
 LANE_SKETCHES_MAX = 512  # documents whose lanes are sketched in one round, others in the next
+RECEIPTS_REMEMBERED = 16_384  # heads: what is sent and receipted again is no progress
 RECEIPT_FRAMES_MAX = 1024
 RECEIPT_FRAMES = 8  # receipted together while more content waits to be held
 LOOKUP_DOCUMENTS = 512  # documents looked up at once for what the peer lacks of them

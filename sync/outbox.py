@@ -56,6 +56,8 @@ class Outbox:
         self._reading: Precedence | None = None  # of the burst under way
         self._last_frame = 0
         self._refused: set[Lane] = set()  # at most one for each run sent
+        self._written: dict[Lane, set[Lane]] = {}  # branches sent, by lane of their actor
+        self._claimed: set[bytes] = set()  # heads of which receipts came
         self._unheld: set[Lane] = set()  # of these the peer did not have what comes before
 
     def ask(
@@ -113,7 +115,7 @@ class Outbox:
 
     def refused(self, lane: Lane) -> None:
         """The peer set it aside: not sent again in this session when a round finds it lacking."""
-        self._refused.add(lane)
+        self._refused |= {lane} | self._written.get(lane, set())
 
     @property
     def sent(self) -> bool:
@@ -192,6 +194,8 @@ class Outbox:
         for lane, have in reversed(answer.reach.rest):
             now = self._queue(lane, have, precedence)
             self._due[now].move_to_end(lane, last=False)
+        for lane, written in answer.reach.written.items():
+            self._written.setdefault(written, set()).add(lane)
         for group in grouped(answer.reach.runs, self._profile.content_raw_bytes):
             self._last_frame += 1
             self.runs_sent += len(group)
@@ -203,6 +207,15 @@ class Outbox:
             yield Content(self._last_frame, precedence, pack(group, continued))
 
     # Receipts ---------------------------------------------------------------------------------
+
+    def news(self, receipts: Iterable[Receipt]) -> bool:
+        """Whether any of these is the first of its kind: what is sent again is no progress."""
+        heads = {claim.state.head for claim in receipts}
+        fresh = heads - self._claimed
+        if len(self._claimed) >= limits.RECEIPTS_REMEMBERED:
+            self._claimed.clear()
+        self._claimed |= heads
+        return bool(fresh)
 
     def receipted(
         self, frames: Sequence[int], refused: Iterable[tuple[int, int]]

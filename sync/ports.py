@@ -64,8 +64,9 @@ class Applied(NamedTuple):
 
     `held`: every lane named, as durable after commit. `grown`: lanes that are longer than before,
     with the number of their first new change. `gaps`: lanes whose run starts beyond what is held.
-    `refilled`: documents whose content was let go here and is whole again. A lane whose content is
-    not all here is in none but `grown`: nothing durable is claimed of it.
+    `refilled`: documents whose content was let go here and is whole again. `forked`: lanes
+    of actors that have branches, each a lane of its own in `grown` (`conflict/branches.py`), where any
+    is new. A lane whose content is not all here is in none but `grown`: nothing durable is claimed of it.
     """
 
     held: tuple[HeldLane, ...]
@@ -73,6 +74,7 @@ class Applied(NamedTuple):
     set_aside: tuple[SetAside, ...]
     gaps: tuple[Lane, ...]
     refilled: tuple[DocumentId, ...] = ()
+    forked: tuple[Lane, ...] = ()
 
 
 class Release(NamedTuple):
@@ -164,12 +166,16 @@ class Reach(NamedTuple):
     """What was read of lanes to send: signed runs, and what is left of the lanes asked for.
 
     `rest`: lanes not read to their end, with how far they were. `behind`: lanes of which the peer
-    holds something that we do not, or another branch.
+    holds something that we do not. `apart`: lanes of which it holds another branch; they are in
+    `rest` from the beginning. Runs name the actor that wrote them; `written`: of lanes that are branches
+    the lane of that actor.
     """
 
     runs: tuple[LaneRun, ...]
     rest: tuple[tuple[Lane, ShortState], ...]
     behind: tuple[Lane, ...]
+    apart: tuple[Lane, ...] = ()
+    written: Mapping[Lane, Lane] = {}
 
 
 class Position(NamedTuple):

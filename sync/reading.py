@@ -97,8 +97,8 @@ def _vectors(read: effects.ReadVectors, store: LaneReader) -> effects.VectorsRea
     documents = [*dict.fromkeys(lane.document for lane in read.lanes)]
     ours = store.vectors(documents, read.source)
     found: dict[DocumentId, dict[ActorId, ShortState]] = {one: {} for one in documents}
-    for document, actor in read.lanes:
-        alike = [one for one in ours[document] if one.startswith(actor)]
+    for document, actor in sorted(read.lanes, key=lambda lane: -len(lane.actor)):  # cut ones last
+        alike = [one for one in {**ours[document], **found[document]} if one.startswith(actor)]
         for one in alike or (actor,):
             found[document][one] = ours[document].get(one, NOTHING)
     return effects.VectorsRead(tuple(found.items()))

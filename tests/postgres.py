@@ -30,11 +30,11 @@ class Postgres:
         self._free: list[str] = []
         self._made: list[str] = []
 
-    def create(self) -> str:
-        """URL of a new, empty database."""
+    def create(self, copied: str = "template1") -> str:
+        """URL of a new database, empty or a copy of another one that nobody has open."""
         name = f"aidstation_test_{os.getpid()}_{next(_NUMBERS)}"
         with self._admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {copied}"))
         self._made.append(self._url.set(database=name).render_as_string(hide_password=False))
         return self._made[-1]
 

@@ -140,7 +140,7 @@ def running(home: Path) -> Iterator[subprocess.Popen[str]]:
     )
     assert process.stderr is not None
     try:
-        said = process.stderr.readline()
+        said = next((one for one in process.stderr if not one.startswith("{")), "")  # no log line
         assert said.startswith("Running as process"), said
         yield process
     finally:

@@ -68,11 +68,11 @@ def sample_lane(seed: int, at: DocumentId, changes: int, text: str = "") -> Samp
     return SampleLane(key, nonce, Lane(at, actor), written)
 
 
-def branch_of(lane: SampleLane, after: int, changes: int) -> SampleLane:
-    """The same actor's lane with other changes from number `after` + 1: an equivocation."""
+def branch_of(lane: SampleLane, after: int, changes: int, salt: int = 7) -> SampleLane:
+    """The same actor's lane with other changes from number `after` + 1, others for each `salt`."""
     writer = LaneWriter(lane.lane.actor, [one.raw for one in lane.written[:after]])
     rest = tuple(
-        writer.write([(_draft(number, "branch"), Stamp(NOW_MS + number, 7))])
+        writer.write([(_draft(number, "branch"), Stamp(NOW_MS + number, salt))])
         for number in range(after + 1, after + changes + 1)
     )
     return SampleLane(lane.key, lane.nonce, lane.lane, lane.written[:after] + rest)
@@ -114,7 +114,8 @@ def admit_all(store: Store) -> None:
     for work in store.work(1000):
         with store.write() as transaction:
             for lane in work.lanes:
-                entries = admit(lane.actor, lane.changes, lane.known).entries
+                actor = work.actors.get(lane.actor, lane.actor)
+                entries = admit(actor, lane.changes, lane.known).entries
                 length = len(lane.changes)
                 transaction.save_admission(work.document, lane.actor, length, entries)
             transaction.save_projection(ProjectionRow(work.document, "shown", 0, b"body"))

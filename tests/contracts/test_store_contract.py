@@ -1,4 +1,4 @@
-"""Holding, branches, staging, sending: storage/INVARIANTS.md against every store."""
+"""Holding, staging, sending: storage/INVARIANTS.md against every store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from storage import (
     Store,
     limits,
 )
-from storage.framing import unpack_evidence
 from sync.ports import SetAside, Summary
 from tests.contracts.conftest import EPOCH, Place
 from tests.contracts.store_samples import (
@@ -142,36 +141,7 @@ def test_a_broken_transaction_changes_nothing(store: Store) -> None:
     assert store.summary().documents == 2
 
 
-# --- branches and what is set aside --------------------------------------------------------------
-
-
-def test_a_branch_is_set_aside_with_its_bytes_and_blocks_nothing(store: Store) -> None:
-    lane, other = sample_lane(1, document(1), 5), sample_lane(2, document(1), 2)
-    branch = branch_of(lane, 3, 3)
-    hold(store, lane.whole())
-    with store.write() as transaction:
-        applied = transaction.hold([branch.whole(), other.whole()], PEER, NOW_MS)
-    assert [(one.lane, one.first_seq, one.code) for one in applied.set_aside] == [
-        (lane.lane, 4, "equivocation")
-    ]
-    assert applied.grown == ((other.lane, 1),)
-    [row] = store.set_aside_items()
-    assert (row.source, row.at_ms) == (PEER, NOW_MS)
-    assert unpack_evidence(row.item.lane, row.item.first_seq, row.kept) == branch.cut(4, 6)
-    assert store.vectors([document(1)])[document(1)][lane.lane.actor].length == 5
-
-
-@pytest.mark.parametrize(("first", "last"), [(4, 4), (5, 6), (2, 5), (6, 6)])
-def test_a_branch_is_seen_however_it_is_cut(store: Store, first: int, last: int) -> None:
-    lane = sample_lane(1, document(1), 5)
-    branch = branch_of(lane, 3, 3)
-    hold(store, lane.cut(1, 2), lane.cut(3, 5))
-    hold(store, branch.cut(first, last))
-    [row] = store.set_aside_items()
-    assert (row.item.code, row.item.first_seq) == ("equivocation", max(4, first))
-    hold(store, branch.cut(first, last))
-    assert len(store.set_aside_items()) == 1
-    assert store.check() == []
+# --- what is set aside -----------------------------------------------------------------------------
 
 
 def test_set_aside_items_are_kept_once_and_cleared_by_lane(store: Store) -> None:
@@ -228,10 +198,10 @@ def test_a_prefix_of_a_branch_is_judged_when_it_is_signed(store: Store) -> None:
     branch = branch_of(lane, 2, 4)
     hold(store, lane.whole())
     hold(store, branch.cut(3, 5, signed=False))
-    assert store.set_aside_items() == []
+    assert store.forked() == []
     hold(store, branch.cut(6, 6))
-    [row] = store.set_aside_items()
-    assert unpack_evidence(lane.lane, row.item.first_seq, row.kept) == branch.cut(3, 6)
+    [forked] = store.forked()
+    assert {*forked.heads} == {lane.written[-1].hash, branch.written[-1].hash}
     assert store.counts().staged == 0
 
 
@@ -296,13 +266,13 @@ def test_a_store_says_when_a_peer_has_more(store: Store) -> None:
 
 
 @pytest.mark.parametrize("length", [4, 5, 6])
-def test_a_peer_on_a_branch_gets_the_evidence(store: Store, length: int) -> None:
+def test_a_peer_on_a_branch_gets_the_other_one_whole(store: Store, length: int) -> None:
     lane = sample_lane(1, document(1), 6)
     branch = branch_of(lane, 3, 3)
     hold(store, lane.cut(1, 3))
     hold(store, lane.cut(4, 6))
     vector = {lane.lane.actor: LaneState(length, branch.written[length - 1].hash).short}
-    assert store.runs(document(1), vector, 1 << 20) == ([lane.cut(4, 6)], True)
+    assert store.runs(document(1), vector, 1 << 20) == ([lane.whole()], True)
 
 
 def test_listings_page_in_id_order(store: Store) -> None:

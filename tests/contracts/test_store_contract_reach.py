@@ -118,7 +118,7 @@ def test_a_vector_from_the_wire_may_cut_actors_and_heads(store: Store) -> None:
     parted = {**equal, _cut(lane): _cut_state(branch, 3)}
     [lacking], _ = store.lacking([(document(1), parted)], 0)
     found = store.reach([(lacking.lane, lacking.have)], PLENTY)
-    assert found == Reach((lane.whole(),), (), (lane.lane,))
+    assert found == Reach((), ((lane.lane, NOTHING),), (), (lane.lane,))
     unheld = {**equal, ActorId(b"somebody"): ShortState(1, b"head")}
     assert store.lacking([(document(1), unheld)], 0) == ([], [document(1)])
 
@@ -334,25 +334,26 @@ def test_a_lane_named_twice_comes_twice(store: Store) -> None:
 
 
 @pytest.mark.parametrize("length", [4, 5, 6])
-def test_reaching_for_a_peer_on_a_branch_brings_the_evidence(store: Store, length: int) -> None:
+def test_reaching_for_a_peer_on_a_branch_begins_at_the_beginning(store: Store, length: int) -> None:
     lane = sample_lane(1, document(1), 8)
     branch = branch_of(lane, 3, 3)
     hold(store, lane.cut(1, 3))
     hold(store, lane.cut(4, 6))
     hold(store, lane.cut(7, 8))
     found = store.reach([(lane.lane, had(branch, length))], 1)
-    rest = ((lane.lane, had(lane, 6)),)
-    assert found == Reach((lane.cut(4, 6),), rest, (lane.lane,))
-    assert store.reach(found.rest, 1) == Reach((lane.cut(7, 8),), (), ())
+    assert found == Reach((), ((lane.lane, NOTHING),), (), (lane.lane,))
+    assert store.reach(found.rest, PLENTY).runs == (lane.whole(),)
 
 
-def test_a_branch_as_long_as_what_is_held_brings_its_last_run(store: Store) -> None:
-    lane = sample_lane(1, document(1), 6)
+def test_reaching_for_peers_on_branches_goes_on_with_what_is_left(store: Store) -> None:
+    lane, other = sample_lane(1, document(1), 6), sample_lane(2, document(2), 3)
     branch = branch_of(lane, 5, 1)
-    hold(store, lane.cut(1, 4))
-    hold(store, lane.cut(5, 6))
-    found = store.reach([(lane.lane, had(branch, 6))], PLENTY)
-    assert found == Reach((lane.cut(5, 6),), (), (lane.lane,))
+    hold(store, lane.whole(), other.cut(1, 1), other.cut(2, 3))
+    asked = [(lane.lane, had(branch, 6)), (other.lane, NOTHING)]
+    found = store.reach(asked, size(lane.whole()) + 1)
+    assert found.apart == (lane.lane,)
+    assert found.rest[0] == (lane.lane, NOTHING)
+    assert {run.lane for run in store.reach(found.rest, PLENTY).runs} == {lane.lane, other.lane}
 
 
 def test_a_peer_that_has_more_gets_nothing_and_is_named(store: Store) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy import inspect, text, update
 
 from storage import DatabaseTooNew, DatabaseUnreachable, SqlStore, schema
 from storage.database import connect, reading, writing
-from storage.tables import CACHES, TRUTH, metadata, setting
+from storage.metadata import metadata
+from storage.tables import CACHES, TRUTH, setting
 from tests.contracts.conftest import EPOCH
 from tests.contracts.store_samples import document, hold, sample_lane
 
@@ -59,14 +60,14 @@ def test_opening_again_migrates_nothing_and_keeps_the_epoch(url: str) -> None:
 def test_a_database_from_newer_software_is_refused_and_untouched(url: str) -> None:
     store = SqlStore.open(url, entropy=EPOCH)
     hold(store, sample_lane(1, document(1), 2).whole())
-    numbers = {schema.VERSION_KEY: b"9", schema.OLDEST_KEY: b"8"}
+    numbers = {schema.VERSION_KEY: b"99", schema.OLDEST_KEY: b"98"}
     with writing(store.engine) as connection:
         for key, value in numbers.items():
             connection.execute(update(setting).where(setting.c.key == key).values(value=value))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0099'"))
     store.close()
     before = Path(url).read_bytes() if Path(url).exists() else b""
-    with pytest.raises(DatabaseTooNew, match=r"schema 9.*Nothing was changed.*Install"):
+    with pytest.raises(DatabaseTooNew, match=r"schema 99.*Nothing was changed.*Install"):
         SqlStore.open(url, entropy=EPOCH)
     assert not before or Path(url).read_bytes() == before
     assert DatabaseTooNew.code == "database-too-new"
@@ -77,7 +78,7 @@ def test_a_newer_database_that_older_code_may_open_is_opened(url: str) -> None:
     with writing(store.engine) as connection:
         mine = setting.c.key == schema.VERSION_KEY
         connection.execute(update(setting).where(mine).values(value=b"9"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0099'"))
     store.close()
     store = SqlStore.open(url, entropy=EPOCH)
     hold(store, sample_lane(1, document(1), 2).whole())

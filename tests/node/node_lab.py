@@ -78,6 +78,7 @@ def running(
     seed: int = 1,
     clock: Callable[[], int] | None = None,
     workers: Workers | None = None,
+    epoch_began: bool = False,
 ) -> Iterator[Engine]:
     """An engine, closed at the end with its store."""
     engine = Engine(
@@ -86,6 +87,7 @@ def running(
         workers=workers or InlineWorkers(),
         now_ms=clock or Clock(),
         entropy=random.Random(seed).randbytes,
+        epoch_began=epoch_began,
     )
     try:
         yield engine

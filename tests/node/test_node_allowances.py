@@ -149,14 +149,14 @@ def test_the_profile_has_one_json_form() -> None:
 
 def test_the_last_proof_counts_while_neither_store_lost_anything() -> None:
     one, ours, theirs = Acquaintance(A), b"o" * 16, b"t" * 16
-    one.answers_in(theirs)
+    one.answers_in(theirs, 1)
     assert one.known(ours) is None
     one.equal(Known(theirs, 41, HELD), ours, NOON)
     again = Acquaintance(A)
     again.recall(one.remembered())
     assert again.known(ours) == Known(theirs, 41, HELD)
     assert again.known(b"x" * 16) is None, "our store was restored: its arrival numbers start anew"
-    again.answers_in(b"y" * 16)
+    again.answers_in(b"y" * 16, 1)
     assert again.known(ours) is None, "theirs was"
 
 

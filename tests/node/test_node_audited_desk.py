@@ -12,7 +12,7 @@ from conflict.identity import DocumentId, DocumentKind
 from conflict.statement import Draft
 from node.acting import Acting, acting_as
 from node.audited_desk import AuditedDesk
-from node.desk import Desk, Move, Relation, Resolve, Save
+from node.desk import AccountChange, Desk, Move, Relation, Resolve, Save
 from node.engine import Engine
 from node.errors import BadRequest, NoPeer
 from node.local_desk import LocalDesk
@@ -79,6 +79,10 @@ ASKS: dict[str, tuple[Ask, Action, set[DocumentId]]] = {
     "new_casualty": (lambda d: d.new_casualty("Ruiz", "W-4711"), Action.WRITE, set()),
     "shed": (lambda d: d.shed([], 1.0, dry_run=True), Action.SEARCH, set()),
     "fetch": (lambda d: d.fetch(PERSON), Action.FETCH, {PERSON}),
+    "accounts": (lambda d: d.accounts(), Action.READ, set()),
+    "uncosigned": (lambda d: d.uncosigned(), Action.READ, set()),
+    "break_glass": (lambda d: d.break_glass("mass casualty"), Action.OVERRIDE, set()),
+    "retry_set_aside": (lambda d: d.retry_set_aside(), Action.SETTINGS, set()),
     "audit_rows": (lambda d: d.audit_rows(), Action.READ, set()),
     "audit_verify": (lambda d: d.audit_verify(), Action.READ, set()),
 }
@@ -92,6 +96,10 @@ REFUSED: dict[str, tuple[Ask, Action]] = {
     "shed": (lambda d: d.shed([], None), Action.SHED),
     "sync": (lambda d: d.sync("role3", 1.0), Action.SYNC),
     "pause": (lambda d: d.pause(paused=True), Action.SETTINGS),
+    "silence": (lambda d: d.silence(silent=True), Action.SETTINGS),
+    "set_account": (lambda d: d.set_account(AccountChange("x")), Action.SETTINGS),
+    "set_passphrase": (lambda d: d.set_passphrase("", ""), Action.SETTINGS),
+    "cosign": (lambda d: d.cosign(EPISODE, ["none"]), Action.WRITE),
     "bundle_export": (lambda d: d.bundle_export(None, "/no/where"), Action.EXPORT),
     "bundle_import": (lambda d: d.bundle_import("/no/where"), Action.IMPORT),
     "bundle_inspect": (lambda d: d.bundle_inspect("/no/where"), Action.READ),

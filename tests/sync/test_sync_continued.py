@@ -264,7 +264,7 @@ def test_what_came_short_in_vain_is_said_whole_the_next_time_and_short_again_aft
     assert length(b, a) == 3
 
 
-def test_a_branch_is_set_aside_as_evidence_although_its_runs_go_on_from_the_other_one() -> None:
+def test_a_branch_arrives_although_its_runs_go_on_from_the_other_one() -> None:
     keys = Keys()
     a, b, one, other = Node(1, keys), Node(2, keys), Node(3, keys), Node(3, keys)
     first = one.run(HERE, 1), other.run(HERE, 1)
@@ -278,7 +278,10 @@ def test_a_branch_is_set_aside_as_evidence_although_its_runs_go_on_from_the_othe
     link.ends[0].perform(link.ends[0].session.grown(((theirs.lane, 3),), link.now))
     assert [goes_on(sent) for sent in contents(link.ends[0])] == [[True]]
     link.quiet()
-    assert {row.item.code for row in b.store.set_aside_items()} == {"equivocation"}
+    link.settle()
+    assert b.store.set_aside_items() == []
+    assert len(b.store.forked()) == 1
+    assert a.store.summary() == b.store.summary()
     assert Phase.CLOSED not in link.phases
 
 
