@@ -25,26 +25,30 @@ class Quotas:
     def __init__(self, store: Store, own: NodeId | None) -> None:
         self._store, self._own = store, own
         self._changes: dict[NodeId, int] | None = None
+        self._refused: Mapping[NodeId, int] = {}
+
+    def look(self) -> None:
+        """Read what is known of authors, before a commit."""
+        if self._changes is None:
+            self._changes = self._store.authored()
+        self._refused = self._store.refused_authors()
 
     def sort(
         self, runs: Sequence[LaneRun]
     ) -> tuple[Sequence[LaneRun], list[tuple[SetAside, LaneRun]]]:
         """Those to hold, and those whose author may not bring more, with the reason."""
-        if self._changes is None:
-            self._changes = self._store.authored()
-        refused = self._store.refused_authors()
-        full = {run.author: self._reason(run.author, refused) for run in runs}
+        full = {run.author: self._reason(run.author) for run in runs}
         if not any(full.values()):
             return runs, []
         kept = [run for run in runs if not full[run.author]]
         over = [run for run in runs if full[run.author]]
         return kept, [(_aside(run, full[run.author]), run) for run in over]
 
-    def _reason(self, author: NodeId, refused: Mapping[NodeId, int]) -> str:
-        assert self._changes is not None  # noqa: S101  counted before anything is judged
+    def _reason(self, author: NodeId) -> str:
+        assert self._changes is not None  # noqa: S101  looked at before anything is judged
         if author == self._own:
             return ""
-        if refused.get(author, 0) >= REFUSED_LANES_MAX_PER_AUTHOR:
+        if self._refused.get(author, 0) >= REFUSED_LANES_MAX_PER_AUTHOR:
             most = REFUSED_LANES_MAX_PER_AUTHOR
             return f"{most} of its lanes could not be opened (REFUSED_LANES_MAX_PER_AUTHOR)"
         if self._changes.get(author, 0) >= HELD_CHANGES_MAX_PER_AUTHOR:

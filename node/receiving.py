@@ -63,6 +63,7 @@ class Receiver:
 
     def _hold_together(self, some: Sequence[Waiting]) -> None:
         try:
+            self._quotas.look()
             with self._store.write() as transaction:
                 applied = [self._apply(transaction, effect) for effect, _ in some]
         except BaseException as fault:  # noqa: BLE001  the waiter gets it, whatever it is

@@ -176,7 +176,7 @@ def test_a_spent_budget_is_said_with_its_code_and_what_to_do() -> None:
 
 def test_silence_is_said_as_stopped_and_a_manual_link_as_waiting() -> None:
     (_, silent) = words(Acquaintance(A, "bas"), SILENT)
-    assert silent.startswith("Stopped: silent with bas → set another link")
+    assert silent.startswith("Stopped: silent with bas → `aidstation silent off`")
     (_, manual) = words(Acquaintance(A, "bas"))
     assert manual == "Waiting: no link to bas yet"
 

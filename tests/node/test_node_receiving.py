@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from conflict.clock import Stamp
 from node import receiving
@@ -32,8 +32,8 @@ class Desk:
         self.receiver = Receiver(store, self.writer, lambda: NOW_MS, self._held)
         event.listen(store.engine, "commit", self._committed)
 
-    def _committed(self, _connection: object) -> None:
-        self.commits += threading.current_thread().name == "writer"
+    def _committed(self, connection: Connection) -> None:
+        self.commits += connection.get_execution_options().get("aidstation_writes", False)
 
     def _held(self, effect: Hold, _applied: Applied) -> None:
         self.told.append(effect.ticket)

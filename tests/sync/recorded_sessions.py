@@ -76,10 +76,11 @@ class Victim:
     """One node with one session; whoever calls speaks for its peer."""
 
     def __init__(self, scene: Scene, which: int) -> None:
-        self.node = scene.prepare()[which]
+        pair = scene.prepare()
+        self.node, peer = pair[which], pair[1 - which]
         self.now = 0.0
         self.profiles = (scene.profile, scene.profile)  # what an endpoint asks of its link
-        self.end = Endpoint(self.node, self, leader=which == 0)  # type: ignore[arg-type]
+        self.end = Endpoint(self.node, self, peer.key.node, leader=not which)  # type: ignore[arg-type]
         self.end.perform(self.end.session.start())
 
     def hear(self, one: Heard) -> None:
@@ -140,6 +141,14 @@ def _stranger() -> tuple[Node, Node]:
         with node.store.write() as transaction:
             transaction.hold([stranger.run(document(7), 70)], None, 1)
     return one, other
+
+
+def _audit() -> tuple[Node, Node]:
+    device, garrison = _pair((1,), (1,))
+    for node in (device, garrison):
+        node.store.trust([garrison.key.node])
+    device.note(40)
+    return device, garrison
 
 
 def _blob() -> tuple[Node, Node]:
@@ -264,6 +273,7 @@ SCENES = (
     Scene("a fetch", _shed, _refill),
     Scene("a fetch in vain", _nowhere, _refill),
     Scene("the authority's log", _logs),
+    Scene("an audit log", _audit),
     Scene("ended", lambda: _pair((1,)), _ended),
 )
 
