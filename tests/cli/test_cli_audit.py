@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from node.errors import EXIT_INTEGRITY, EXIT_USAGE
-from tests.cli.cli_lab import aidstation, made, running
+from storage.database import writing
+from tests.cli.cli_lab import aidstation, made, running, store_of
 
 WORDS = ("triage", "--new", "episode", "category=immediate", "--by", "Ruiz", "--json")
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -36,7 +36,7 @@ def test_what_was_done_is_listed_with_who_did_it(home: Path) -> None:
     kinds = [one["action"] for one in found]
     assert {"write", "read", "search"} <= set(kinds)
     assert [one["number"] for one in found] == list(range(1, len(found) + 1))
-    assert all(one["person"].startswith("os:") for one in found)
+    assert all(one["person"] and one["role"] == "setup" for one in found)
     assert "Okafor" not in json.dumps(found)
     assert len(rows(home, "--last", "2")) == 2
     text = aidstation(home, "audit", "list").out
@@ -72,9 +72,10 @@ def test_a_whole_log_verifies(home: Path) -> None:
 def test_damage_is_told_with_its_place_and_exits_6(
     home: Path, damage: str, number: int, code: str
 ) -> None:
-    with sqlite3.connect(home / "store.db") as database:
-        database.execute(damage)
-    database.close()
+    store = store_of(home)
+    with writing(store.engine) as database:
+        database.exec_driver_sql(damage)
+    store.close()
     answer = aidstation(home, "audit", "verify", "--json")
     assert answer.code == EXIT_INTEGRITY
     (found,) = answer.result["broken"]
