@@ -145,7 +145,7 @@ FOREIGN_DEPENDENCY = lab.automerge_changes(
         (run_of([LANE[0], LANE[2]]), "sequence-gap"),
         (run_of(LANE[::-1]), "sequence-gap"),
         (run_of([LANE[0], LANE[0]]), "sequence-gap"),
-        (run_of([lab.SEQ_ZERO]), "wrong-actor"),
+        (run_of([lab.SEQ_ZERO]), "hollow-operations"),
         (run_of([lab.forge(ME.actor, lab.runs_of_puts("a", 1), seq=0)]), "sequence-gap"),
         (
             run_of([lab.forge(ME.actor, lab.runs_of_puts("a", 1), dependencies=[bytes(32)])]),
