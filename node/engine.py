@@ -85,7 +85,6 @@ class Engine:
         self.key = key
         self.store = store
         self.belonging = belonging or Belonging(store, key)
-        self.grants = Grants()
         self._grant()
         self.epoch = store.epoch()
         self.now_ms = now_ms
@@ -111,6 +110,11 @@ class Engine:
         self._grown: Listeners[Growth] = Listeners()
         self.belonging.on_change(self._enrolled)
 
+    @property
+    def grants(self) -> Grants:
+        """What this node and its peers may hold now."""
+        return self.belonging.grants
+
     def _enrolled(self, _: None) -> None:
         self.audit.note(Action.ENROLMENT, purpose=f"authority log {self.belonging.head.number}")
 
@@ -120,7 +124,6 @@ class Engine:
 
     def _grant(self) -> None:
         """What the authority's log says of scopes, garrisons and the theatre's secret holds from now on."""
-        self.grants = self.belonging.grants
         self.store.sketch_with(self.belonging.secret)
         self.store.trust(self.grants.garrisons)
 
