@@ -1,4 +1,4 @@
-"""This node's place in its theatre: nothing is visible before it is durable, and certificates count at once."""
+"""This node's place in its theatre: what is seen is durable, and newer certificates count at once."""
 
 from __future__ import annotations
 
