@@ -99,14 +99,15 @@ class Belonging:
         return here is not None and here.standing(node) in {Standing.ENROLLED, Standing.EXPIRED}
 
     def described(self) -> dict[str, Json]:
-        """For status: `{"theatre", "standing", "log", "now_ms", "issued_ms", "expires_ms", "scopes",
-        "forked"}`; `log`: number of the last entry here; `now_ms`: the latest time that the authority
-        signed; `scopes`: documents, None: everything."""
+        """For status: `{"theatre", "standing", "role", "log", "now_ms", "issued_ms", "expires_ms",
+        "scopes", "forked"}`; `role`: as certified; `log`: number of the last entry here; `now_ms`: the
+        latest time that the authority signed; `scopes`: documents, None: everything."""
         own = self.certificate
         scopes = self.grants.own
         return {
             "theatre": self.theatre.id.hex() if self.theatre else "",
             "standing": str(self.standing),
+            "role": own.grant.role.name.lower() if own else "",
             "log": self.head.number,
             "now_ms": self.theatre.now_ms if self.theatre else 0,
             "issued_ms": own.grant.issued_ms if own else None,

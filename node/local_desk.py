@@ -37,6 +37,7 @@ from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
 from node.identity_desk import IdentityDesk
+from node.locker import Locker
 from node.membership_desk import MembershipDesk
 from node.peering import Peering
 from node.people_desk import PeopleDesk, roster_of, without_verifiers
@@ -75,6 +76,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, B
         self._called = dict(called or {})
         self._custody = CustodyView(engine.store, self._names, engine.audit_sync.unheld)
         self.silencing: Silence | None = None
+        self.locker: Locker | None = None
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
         self._policy = policy
         self.roster = roster_of(engine)
@@ -255,6 +257,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, B
             "accounts": len(self.roster.people(self._engine.now_ms()).accounts),
             "bytes_in": received,
             "bytes_out": sent,
+            "locked": bool(self.locker and self.locker.locked),
             "silent": bool(self._peering and self._peering.allowances.silent),
             "paused": bool(self._peering and self._peering.paused),
             "link": self._link_body(None),
