@@ -15,7 +15,15 @@ from typing import NamedTuple, TypeVar
 from conflict import slot
 from conflict.catalogue import fingerprint
 from conflict.fold import Catalogue
-from conflict.identity import DocumentId, DocumentKind, Lane, NodeId, document_kind
+from conflict.identity import (
+    DocumentId,
+    DocumentKind,
+    Lane,
+    NodeId,
+    StatementId,
+    document_kind,
+    statement_id,
+)
 from conflict.membership import joining, naming
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
@@ -173,11 +181,17 @@ class Engine:
         for save in saves:
             for draft in save.drafts:
                 check(save.document, draft, self.catalogue)
-        saves = attributed(saves, acting.get())
+        saves = attributed(saves, acting.get(), self._slots)
         rows = self.audit.boarding(save.document for save in saves)
         return self._writer.submit(
             urgency, partial(self._save, saves, blobs, written, rows)
         ).result()
+
+    def _slots(self, document: DocumentId) -> dict[StatementId, str]:
+        held = self.store.entries(document).items()
+        return {
+            statement_id(actor, one.number): one.slot for actor, entries in held for one in entries
+        }
 
     def save_all(self, saves: Iterable[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
         """Bulk: transactions of `BULK_SAVES`, each behind every waiting local save.

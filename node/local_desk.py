@@ -25,6 +25,7 @@ from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
 from node import set_aside
 from node.acquaintance import Acquaintance
+from node.acting import acting
 from node.audit_desk import AuditDesk
 from node.bundles.desk import BundleDesk
 from node.charting import Charts
@@ -33,6 +34,7 @@ from node.custody_view import CustodyView
 from node.desk import Resolve, Save
 from node.engine import Engine
 from node.errors import NoPeer, NotFound
+from node.guarded_desk import allow
 from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
@@ -41,6 +43,7 @@ from node.locker import Locker
 from node.membership_desk import MembershipDesk
 from node.peering import Peering
 from node.people_desk import PeopleDesk, roster_of, without_verifiers
+from node.permissions import May
 from node.proving import prove
 from node.review import finding_body, saves_for
 from node.silence import Silence
@@ -213,6 +216,8 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, B
 
     def set_aside(self, *, with_bytes: bool = False) -> list[Json]:
         """See `Desk`."""
+        if with_bytes and (who := acting.get()) is not None:
+            allow(who, (May.EXPORT,))  # bytes may be records
         return set_aside.listed(self._store, with_bytes=with_bytes)
 
     def retry_set_aside(self) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -416,3 +417,46 @@ def test_a_cosignature_of_somebody_who_is_no_provider_counts_for_nothing(founded
 def test_the_table_in_the_docs_is_current() -> None:
     shipped = Path(__file__).parents[2] / "deploy" / "PERMISSIONS.md"
     assert shipped.read_text() == permissions_text(), "run make docs"
+
+
+# Ways round the table -----------------------------------------------------------------------------
+
+
+def test_a_mark_of_error_takes_what_writing_in_the_struck_slot_takes(founded: Post) -> None:
+    for place, draft, other in (
+        (EPISODE, note("given", "Ruiz"), "link"),
+        (PERSON, ALLERGY, "name"),
+    ):
+        ((given,),) = founded.open.save([Save(place, (draft,))])
+        void = Draft(slot=other, void="not so", supersedes=(StatementId(given),))
+        with founded.by("doe") as desk, pytest.raises(NotPermitted):
+            desk.save([Save(place, (void,))])
+        assert len(readings(founded.open, place, draft.slot)) == 1
+        with founded.by("ruiz") as desk:
+            desk.save([Save(place, (replace(void, slot=draft.slot),))])
+
+
+@pytest.mark.parametrize("name", [OWNER, "ruiz", "chen", "doe"])
+def test_nobody_strikes_an_account_by_breaking_the_glass(founded: Post, name: str) -> None:
+    ids = founded.people().accounts["ada"].ids
+    void = Draft(slot="override", void="gone", supersedes=ids)
+    with founded.by(name) as desk, pytest.raises(NotPermitted):
+        desk.save([Save(STAFF, (void,))])
+    founded.engine.save([Save(STAFF, (void,))])  # as other software might
+    assert founded.people().accounts["ada"].active
+
+
+def test_what_is_not_here_yet_is_not_struck_in_advance(founded: Post) -> None:
+    ids = (StatementId("ab" * 16 + ".1"),)
+    with founded.by("doe") as desk, pytest.raises(NotPermitted):
+        desk.save([Save(PERSON, (Draft(slot="identifier", void="x", supersedes=ids),))])
+
+
+def test_bytes_of_what_was_set_aside_are_for_who_may_export(founded: Post) -> None:
+    with founded.by(OWNER) as desk:
+        assert desk.set_aside() == []
+        with pytest.raises(NotPermitted):
+            desk.set_aside(with_bytes=True)
+    for name in NAMES:
+        with founded.by(name) as desk:
+            desk.set_aside(with_bytes=True)
