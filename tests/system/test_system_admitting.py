@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from functools import partial
 from pathlib import Path
 
 from conflict.identity import DocumentId, DocumentKind, new_document
 from conflict.statement import Draft
 from discovery import Address
 from sync.trust.authority import Revoke, Time
+from sync.trust.theatre import Standing
 from tests.system.node_lab import LOOPBACK, Node, equal, nodes, until
 from tests.theatre import NOW_MS, YEAR_MS, Authority
 
@@ -88,3 +91,40 @@ async def test_an_expired_device_stays_linked_and_gets_nothing_new(tmp_path: Pat
         await b.peering.pause(paused=False)
         await until(lambda: proofs(b, a) > 0, "linked, and equal over what both may hold")
         assert b.engine.store.summary().documents == 0
+
+
+def knows(node: Node, number: int) -> bool:
+    return node.engine.belonging.head.number == number
+
+
+async def test_an_expired_device_hands_its_own_upward_gets_nothing_new_and_says_so(
+    tmp_path: Path,
+) -> None:
+    authority = Authority()
+    urls = [tmp_path / f"{one}.db" for one in range(3)]
+    async with nodes(urls, garrisons=[0], authority=authority) as (garrison, old, field):
+        await save(garrison, "before")
+        await equal([garrison, old, field])
+        authority.enrol(old.engine.key, "n1", lifetime_ms=1000)
+        authority.say(Time(), NOW_MS + 2000)
+        await asyncio.to_thread(garrison.engine.belonging.add, authority.entries)
+        for node in (old, field):
+            await until(partial(knows, node, 5), "the log")
+        assert old.engine.belonging.standing is Standing.EXPIRED
+        assert field.engine.belonging.standing is Standing.ENROLLED
+        field.peering.table.static(Address(LOOPBACK, old.peering.port), old.engine.key.node)
+        await field.peering.pause(paused=True)
+        await field.peering.pause(paused=False)
+        known = {one.document for one in old.engine.store.listing(None, 9)}
+        mine = await save(old, "care goes on")
+        await save(garrison, "new at the garrison")
+        await save(field, "new in the field")
+        summary = garrison.engine.store.summary
+        await until(lambda: bool(garrison.engine.store.lanes(mine)), "its own, at the garrison")
+        await until(lambda: summary().documents == 4, "all at the garrison")
+        await until(lambda: field.engine.store.summary().documents == 4, "and at the field peer")
+        await until(lambda: proofs(old, garrison) > 0 and proofs(old, field) > 0, "equal again")
+        held = {one.document for one in old.engine.store.listing(None, 9)}
+        assert held == known | {mine}
+        assert "Stopped: certificate expired" in state(old)
+        assert old.engine.store.lanes(mine)
