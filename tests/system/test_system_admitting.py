@@ -7,6 +7,8 @@ import secrets
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from conflict.identity import DocumentId, DocumentKind, new_document
 from conflict.statement import Draft
 from discovery import Address
@@ -128,3 +130,24 @@ async def test_an_expired_device_hands_its_own_upward_gets_nothing_new_and_says_
         assert held == known | {mine}
         assert "Stopped: certificate expired" in state(old)
         assert old.engine.store.lanes(mine)
+
+
+@pytest.mark.parametrize("wall_ms", [0, 4_070_908_800_000], ids=["1970", "2099"])
+async def test_a_clock_that_is_years_off_keeps_nobody_out(tmp_path: Path, wall_ms: int) -> None:
+    authority = Authority()
+    async with (
+        nodes([tmp_path / "a.db"], authority=authority) as (right,),
+        nodes([tmp_path / "b.db"], authority=authority, clock=lambda: wall_ms) as (wrong,),
+    ):
+        mine, theirs = await save(wrong, "its clock is off"), await save(right, "care")
+        wrong.peering.table.static(Address(LOOPBACK, right.peering.port), right.engine.key.node)
+        await wrong.peering.pause(paused=True)
+        await wrong.peering.pause(paused=False)
+        await equal([right, wrong])
+        for node in (right, wrong):
+            theatre = node.engine.belonging.theatre
+            assert theatre is not None
+            assert {theatre.standing(one.node) for one in theatre} == {Standing.ENROLLED}
+            assert theatre.now_ms == NOW_MS
+            assert node.engine.store.lanes(mine)
+            assert node.engine.store.lanes(theirs)
