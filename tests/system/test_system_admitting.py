@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from conflict.identity import DocumentId, DocumentKind, new_document
+from conflict.membership import naming
+from conflict.scope import scope_id
+from conflict.signature import SigningKey
 from conflict.statement import Draft
 from discovery import Address
 from sync.trust.authority import Revoke, Time
@@ -151,3 +156,41 @@ async def test_a_clock_that_is_years_off_keeps_nobody_out(tmp_path: Path, wall_m
             assert theatre.now_ms == NOW_MS
             assert node.engine.store.lanes(mine)
             assert node.engine.store.lanes(theirs)
+
+
+class Waiting:
+    """A key that has something happen before it proves itself for the first time."""
+
+    def __init__(self, key: SigningKey, happen: Callable[[], object]) -> None:
+        self.node, self.public, self.private = key.node, key.public, key.private
+        self._key, self._happen = key, happen
+
+    def sign(self, message: bytes) -> bytes:
+        happen, self._happen = self._happen, lambda: None
+        happen()
+        return self._key.sign(message)
+
+
+async def test_who_loses_a_scope_between_its_hello_and_its_proof_gets_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    authority, unit = Authority(), scope_id("BAS-2")
+    async with nodes(
+        [tmp_path / "a.db", tmp_path / "b.db"],
+        authority=authority,
+        static=False,
+        scopes={1: ["BAS-2"]},
+    ) as (a, b):
+        await a.save(unit, naming("BAS-2"))
+
+        def regrant() -> None:
+            authority.enrol(b.engine.key, "n1", codes=["ROLE2"])
+            a.engine.belonging.add(authority.entries)
+
+        b.engine.key = cast(SigningKey, Waiting(b.engine.key, regrant))
+        b.peering.table.static(Address(LOOPBACK, a.peering.port), a.engine.key.node)
+        await b.peering.pause(paused=True)
+        await b.peering.pause(paused=False)
+        await until(lambda: b.engine.belonging.head.number == 3, "the log")
+        await until(lambda: proofs(b, a) > 0, "equal over what both may hold")
+        assert b.engine.store.summary().documents == 0
