@@ -20,6 +20,7 @@ from node.acquaintance import introduced
 from node.acting import acting_as
 from node.audited_desk import AuditedDesk
 from node.belonging import Belonging
+from node.bundles.arriving import take_kept
 from node.desk import Desk
 from node.engine import Engine
 from node.errors import Locked
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
     from discovery import Address
     from node.audit import Audit
     from node.config import Settings
-    from node.http.lock import LockRoutes
     from node.peering import Peering
     from node.vault import DataKey
 
@@ -160,8 +160,6 @@ def run(
 
     Raises `AlreadyRunning`, `PortBusy`, `StorageError`, `WrongSecret`.
     """
-    from node.http.lock import LockRoutes
-
     forbid_core_dumps()
     with hold_lock(home):
         try:
@@ -174,19 +172,19 @@ def run(
         with _engine(home, settings, data) as engine:
             idle_ms = settings.lock.idle_ms
             locker = Locker(engine.store, home, data, now_ms, idle_ms, engine.audit)
-            lock = LockRoutes(locker, OwnEnd(home))
-            asyncio.run(_run(settings, home, engine, lock, on_ready))
+            asyncio.run(_run(settings, home, engine, locker, on_ready))
 
 
 async def _run(
     settings: Settings,
     home: Home,
     engine: Engine,
-    lock: LockRoutes,
+    locker: Locker,
     on_ready: Callable[[Running], None] | None,
 ) -> None:
     from node.http.app import Readiness, make_app
     from node.http.listening import serve
+    from node.http.lock import LockRoutes
     from node.silence import Silence
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -204,11 +202,13 @@ async def _run(
         failed = engine.projector.failed
         return Readiness(failed is None, (getattr(failed, "code", "internal"),) if failed else ())
 
-    desk.silencing = Silence(home, peering, settings.sync.address)
+    desk.silencing, desk.locker = Silence(home, peering, settings.sync.address), locker
     try:
         await _listen(settings, peering)
         reception, audited = _reception(desk, home, engine.audit), AuditedDesk(desk, engine.audit)
+        lock = LockRoutes(locker, OwnEnd(home))
         app = make_app(audited, reception, ready, lock, engine.audit.unauthorised)
+        heed_lock(locker, reception.sessions, partial(take_kept, home.root, audited), loop)
         runner, port = await serve(app, settings.api.address)
         try:
             api = str(settings.api.address._replace(port=port))
@@ -225,6 +225,21 @@ async def _run(
         withdraw(home)
         await asyncio.to_thread(desk.hold.stop)
         await peering.close()
+
+
+def heed_lock(
+    locker: Locker, sessions: Sessions, take: Callable[[], None], loop: asyncio.AbstractEventLoop
+) -> None:
+    """The lock ends sessions; what waits for it to be opened is taken then, and now."""
+
+    def moved(locked: bool) -> None:  # on any thread
+        if locked:
+            sessions.lock()
+        else:
+            loop.call_soon_threadsafe(loop.run_in_executor, None, take)
+
+    locker.on_change(moved)
+    moved(locked=False)
 
 
 def _reception(desk: LocalDesk, home: Home, audit: Audit) -> Reception:

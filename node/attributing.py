@@ -7,10 +7,10 @@ entry, because care is never blocked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from conflict.identity import DocumentId, DocumentKind, document_kind
+from conflict.identity import DocumentId, DocumentKind, StatementId, document_kind
 from conflict.statement import Draft
 from node.acting import Acting
 from node.desk import Save
@@ -33,18 +33,37 @@ EMERGENCY = "emergency"
 _CASUALTY = "casualty"
 
 
-def attributed(saves: Iterable[Save], who: Acting | None) -> list[Save]:
+SlotsOf = Callable[[DocumentId], Mapping[StatementId, str]]
+
+
+def attributed(saves: Iterable[Save], who: Acting | None, slots_of: SlotsOf) -> list[Save]:
     """The saves as they are written, all or nothing. Raises `NotPermitted`.
 
-    None and `setup`: unchanged, for nobody has an account.
+    None and `setup`: unchanged, for nobody has an account. `slots_of`: slots of what a document holds.
     """
     if who is None or who.role == SETUP:
         return list(saves)
     may = granted(who)
-    return [
-        Save(save.document, tuple(_draft(save.document, one, who, may) for one in save.drafts))
-        for save in saves
-    ]
+    made = []
+    for save in saves:
+        for draft in save.drafts:
+            _may_strike(save.document, draft, who, slots_of)
+        drafts = tuple(_draft(save.document, one, who, may) for one in save.drafts)
+        made.append(Save(save.document, drafts))
+    return made
+
+
+def _may_strike(document: DocumentId, draft: Draft, who: Acting, slots_of: SlotsOf) -> None:
+    """A mark of error reaches into every slot, so it takes what writing there takes; of what is not
+    held here nobody knows the slot: that takes `CARE`."""
+    if draft.void is None:
+        return
+    held = slots_of(document)
+    for name in draft.supersedes:
+        slot = held.get(name)
+        needs = needed(document, replace(draft, slot=slot)) if slot else OTHER_SLOTS
+        if not granted(who) & set(needs):
+            raise NotPermitted(refusal(who, needs))
 
 
 def _draft(document: DocumentId, draft: Draft, who: Acting, may: frozenset[May]) -> Draft:

@@ -42,6 +42,7 @@ class Belonging:
         self._key = key
         self._verifying = VerifyingKey(key.public)
         self._own: Device | None = None
+        self._granted: tuple[tuple[Theatre, int], Grants] | None = None
         self._lock = threading.Lock()
         self._changed: Listeners[None] = Listeners()
         self._load()
@@ -98,14 +99,15 @@ class Belonging:
         return here is not None and here.standing(node) in {Standing.ENROLLED, Standing.EXPIRED}
 
     def described(self) -> dict[str, Json]:
-        """For status: `{"theatre", "standing", "log", "now_ms", "issued_ms", "expires_ms", "scopes",
-        "forked"}`; `log`: number of the last entry here; `now_ms`: the latest time that the authority
-        signed; `scopes`: documents, None: everything."""
+        """For status: `{"theatre", "standing", "role", "log", "now_ms", "issued_ms", "expires_ms",
+        "scopes", "forked"}`; `role`: as certified; `log`: number of the last entry here; `now_ms`: the
+        latest time that the authority signed; `scopes`: documents, None: everything."""
         own = self.certificate
         scopes = self.grants.own
         return {
             "theatre": self.theatre.id.hex() if self.theatre else "",
             "standing": str(self.standing),
+            "role": own.grant.role.name.lower() if own else "",
             "log": self.head.number,
             "now_ms": self.theatre.now_ms if self.theatre else 0,
             "issued_ms": own.grant.issued_ms if own else None,
@@ -116,10 +118,15 @@ class Belonging:
 
     @property
     def grants(self) -> Grants:
-        """What this node and its peers may hold."""
-        if self.theatre is None:
+        """What this node and its peers may hold, also by certificates that are newer than the log here."""
+        theatre = self.theatre
+        if theatre is None:
             return Grants(others=NOTHING)
-        return granted(self.theatre, self._key.node, self.device.codes if self.device else ())
+        state = theatre, theatre.changes  # first: what changes meanwhile is looked at again
+        if self._granted is None or self._granted[0] != state:
+            codes = self.device.codes if self.device else ()
+            self._granted = state, granted(theatre, self._key.node, codes)
+        return self._granted[1]
 
     def verifies(self, node: NodeId, message: bytes, signature: bytes) -> bool | None:
         """See `sync.ports.Keyring`. One's own words are one's own before anybody was enrolled."""
@@ -157,7 +164,9 @@ class Belonging:
             theatre = Theatre(public)
             for entry in _stored(self._store):
                 theatre.trusted(entry)
-            new = _take(theatre, entries)
+            new, fault = _taken(theatre, entries)
+            if fault is not None:
+                raise fault
             if theatre.meet(own).grant.public != self._key.public:
                 raise BadEnrolment("the certificate is another device's. Nothing was changed")
             with self._store.write() as transaction:
@@ -165,8 +174,8 @@ class Belonging:
                     transaction.set_setting(name, value)
                 transaction.set_setting(CODES, "\n".join(codes).encode())
                 _keep(transaction, theatre.head.number, new)
-            self.root, self.secret, self.theatre = root, secret, theatre
             self._own = Device(theatre.meet(own), codes=tuple(codes))
+            self.root, self.secret, self.theatre = root, secret, theatre
         self._changed.tell(None)
 
     def add(self, entries: Sequence[bytes]) -> int:
@@ -179,15 +188,18 @@ class Belonging:
         if theatre is None:
             raise BadEnrolment("this node is in no theatre yet: `aidstation enrol request`")
         with self._lock:
-            new: list[bytes] = []
-            try:
-                for data in entries:
-                    new += _take(theatre, [data])
-            except AuthorityForked as fault:
-                self.differs(fault.code)
-                raise
-            finally:
-                self._save(theatre, new)
+            new, fault = _taken(theatre.copy(), entries)
+            if new:
+                with self._store.write() as transaction:
+                    _keep(transaction, theatre.head.number + len(new), new)
+                for data in new:  # nobody reads of them before they are durable
+                    theatre.trusted(authority.from_bytes(data))
+        if new:
+            self._changed.tell(None)
+        if isinstance(fault, AuthorityForked):
+            self.differs(fault.code)
+        if fault is not None:
+            raise fault
         return len(new)
 
     def differs(self, code: str) -> None:
@@ -209,17 +221,6 @@ class Belonging:
         head = self.head
         return LogHead(head.number, head.link[:LINK_SHORT_BYTES])
 
-    def _save(self, theatre: Theatre, new: Sequence[bytes]) -> None:
-        if not new:
-            return
-        try:
-            with self._store.write() as transaction:
-                _keep(transaction, theatre.head.number, new)
-        except BaseException:
-            self._load()  # as far as it is durable
-            raise
-        self._changed.tell(None)
-
 
 def _stored(store: Store) -> Iterator[AuthorityEntry]:
     after = 0
@@ -228,15 +229,20 @@ def _stored(store: Store) -> Iterator[AuthorityEntry]:
         after += len(page)
 
 
-def _take(theatre: Theatre, entries: Sequence[bytes]) -> list[bytes]:
-    """Those that were new."""
-    new = []
-    for data in entries:
-        entry = authority.from_bytes(data)
-        if theatre.same(entry.number, entry.link) is not True:
-            theatre.take(entry)
-            new.append(data)
-    return new
+def _taken(
+    theatre: Theatre, entries: Sequence[bytes]
+) -> tuple[list[bytes], TrustError | PeerFault | None]:
+    """Those that were new, up to the first that does not belong, and why it does not."""
+    new: list[bytes] = []
+    try:
+        for data in entries:
+            entry = authority.from_bytes(data)
+            if theatre.same(entry.number, entry.link) is not True:
+                theatre.take(entry)
+                new.append(data)
+    except (TrustError, PeerFault) as fault:
+        return new, fault
+    return new, None
 
 
 def _keep(transaction: Transaction, number: int, new: Sequence[bytes]) -> None:

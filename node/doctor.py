@@ -317,7 +317,8 @@ def _theatre(patient: _Patient) -> Iterator[Check]:
         return
     here = Belonging(patient.store, read_key(patient.home, _data(patient))).described()
     wall_ms = int(datetime.now(UTC).timestamp() * 1000)
-    yield from (Check(*one) for one in verdicts(here, wall_ms))
+    role = patient.settings.node.role if patient.settings else ""
+    yield from (Check(*one) for one in verdicts(here, wall_ms, role))
 
 
 def _integrity(patient: _Patient) -> Iterator[Check]:

@@ -43,10 +43,14 @@ class Enforcing:
         for node, link in list(self._links.items()):
             if bar := self.bars(node):
                 link.end(bar)
-            elif self._engine.grants.shared_with(node) != self._calls[link].shared:
+            elif self.regranted(node, self._calls[link]):
                 link.end(REGRANTED)  # both sides agree anew on what they may both hold
             else:
                 link.authority_grown()
+
+    def regranted(self, node: NodeId, call: Call) -> bool:
+        """Whether the two may both hold something else now than this link was offered."""
+        return self._engine.grants.shared_with(node) != call.shared
 
     def bars(self, node: NodeId) -> str:
         """Why there may be no link with a node; empty: there may."""

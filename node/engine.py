@@ -15,7 +15,15 @@ from typing import NamedTuple, TypeVar
 from conflict import slot
 from conflict.catalogue import fingerprint
 from conflict.fold import Catalogue
-from conflict.identity import DocumentId, DocumentKind, Lane, NodeId, document_kind
+from conflict.identity import (
+    DocumentId,
+    DocumentKind,
+    Lane,
+    NodeId,
+    StatementId,
+    document_kind,
+    statement_id,
+)
 from conflict.membership import joining, naming
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
@@ -85,7 +93,6 @@ class Engine:
         self.key = key
         self.store = store
         self.belonging = belonging or Belonging(store, key)
-        self.grants = Grants()
         self._grant()
         self.epoch = store.epoch()
         self.now_ms = now_ms
@@ -111,6 +118,11 @@ class Engine:
         self._grown: Listeners[Growth] = Listeners()
         self.belonging.on_change(self._enrolled)
 
+    @property
+    def grants(self) -> Grants:
+        """What this node and its peers may hold now."""
+        return self.belonging.grants
+
     def _enrolled(self, _: None) -> None:
         self.audit.note(Action.ENROLMENT, purpose=f"authority log {self.belonging.head.number}")
 
@@ -120,7 +132,6 @@ class Engine:
 
     def _grant(self) -> None:
         """What the authority's log says of scopes, garrisons and the theatre's secret holds from now on."""
-        self.grants = self.belonging.grants
         self.store.sketch_with(self.belonging.secret)
         self.store.trust(self.grants.garrisons)
 
@@ -170,11 +181,17 @@ class Engine:
         for save in saves:
             for draft in save.drafts:
                 check(save.document, draft, self.catalogue)
-        saves = attributed(saves, acting.get())
+        saves = attributed(saves, acting.get(), self._slots)
         rows = self.audit.boarding(save.document for save in saves)
         return self._writer.submit(
             urgency, partial(self._save, saves, blobs, written, rows)
         ).result()
+
+    def _slots(self, document: DocumentId) -> dict[StatementId, str]:
+        held = self.store.entries(document).items()
+        return {
+            statement_id(actor, one.number): one.slot for actor, entries in held for one in entries
+        }
 
     def save_all(self, saves: Iterable[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
         """Bulk: transactions of `BULK_SAVES`, each behind every waiting local save.

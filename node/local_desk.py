@@ -25,6 +25,7 @@ from conflict.statement import Json
 from discovery import Address, BadStaticPeer, parse_peer
 from node import set_aside
 from node.acquaintance import Acquaintance
+from node.acting import acting
 from node.audit_desk import AuditDesk
 from node.bundles.desk import BundleDesk
 from node.charting import Charts
@@ -33,13 +34,16 @@ from node.custody_view import CustodyView
 from node.desk import Resolve, Save
 from node.engine import Engine
 from node.errors import NoPeer, NotFound
+from node.guarded_desk import allow
 from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
 from node.identity_desk import IdentityDesk
+from node.locker import Locker
 from node.membership_desk import MembershipDesk
 from node.peering import Peering
 from node.people_desk import PeopleDesk, roster_of, without_verifiers
+from node.permissions import May
 from node.proving import prove
 from node.review import finding_body, saves_for
 from node.silence import Silence
@@ -75,6 +79,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, B
         self._called = dict(called or {})
         self._custody = CustodyView(engine.store, self._names, engine.audit_sync.unheld)
         self.silencing: Silence | None = None
+        self.locker: Locker | None = None
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
         self._policy = policy
         self.roster = roster_of(engine)
@@ -211,6 +216,8 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, B
 
     def set_aside(self, *, with_bytes: bool = False) -> list[Json]:
         """See `Desk`."""
+        if with_bytes and (who := acting.get()) is not None:
+            allow(who, (May.EXPORT,))  # bytes may be records
         return set_aside.listed(self._store, with_bytes=with_bytes)
 
     def retry_set_aside(self) -> Json:
@@ -255,6 +262,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, B
             "accounts": len(self.roster.people(self._engine.now_ms()).accounts),
             "bytes_in": received,
             "bytes_out": sent,
+            "locked": bool(self.locker and self.locker.locked),
             "silent": bool(self._peering and self._peering.allowances.silent),
             "paused": bool(self._peering and self._peering.paused),
             "link": self._link_body(None),

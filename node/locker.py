@@ -18,6 +18,7 @@ from node import vault as vaults
 from node.audit import Audit
 from node.errors import BadRequest, Locked, NoVault, TryLater, WrongSecret
 from node.home import Home
+from node.listeners import Listeners
 from node.locking import PIN_DIGITS_MAX, PIN_DIGITS_MIN, Attempts, Lock, is_pin
 from node.unlocking import iterations_here, passphrase_bytes, read_vault
 from node.vault import PASSPHRASE, DataKey
@@ -50,6 +51,7 @@ class Locker:
         self._guard = threading.Lock()
         self._trying = threading.Lock()  # one attempt at a time: guesses do not run side by side
         self._idle_ms = idle_ms
+        self._changed: Listeners[bool] = Listeners()
         self._lock = Lock(self._idle_here(), now_ms())
         self._attempts = {
             way: Attempts.decode(store.setting(ATTEMPTS_SETTING + way)) for way in WAYS
@@ -68,12 +70,19 @@ class Locker:
         """Whether a PIN is set."""
         return bool(self._store.setting(PIN_SETTING))
 
+    def on_change(self, listener: Callable[[bool], None]) -> Callable[[], None]:
+        """Tell `listener` whether it is locked now, on any thread; undo by calling."""
+        return self._changed.add(listener)
+
     @property
     def locked(self) -> bool:
         """Whether nothing is shown."""
         with self._guard:
-            self._lock = self._lock.at(self._now_ms())
-            return self._lock.locked
+            before, self._lock = self._lock.locked, self._lock.at(self._now_ms())
+            found = self._lock.locked
+        if found and not before:
+            self._moved(Action.LOCK, "idle")
+        return found
 
     def check(self, *, use: bool) -> None:
         """Let a question pass; `use`: it reads or writes records. Raises `Locked`."""
@@ -89,7 +98,7 @@ class Locker:
             raise NoVault("This node is not encrypted, so it has no secret to be locked with")
         with self._guard:
             self._lock = self._lock.lock()
-        self._note(Action.LOCK)
+        self._moved(Action.LOCK)
 
     def unlock(self, way: str, secret: str) -> None:
         """Show again, by passphrase, PIN or a key file's content in hexadecimal.
@@ -99,7 +108,15 @@ class Locker:
         self.prove(way, secret)
         with self._guard:
             self._lock = self._lock.unlock(self._now_ms())
-        self._note(Action.UNLOCK, way)
+        self._moved(Action.UNLOCK, way)
+
+    def end(self) -> None:
+        """The keys are about to be destroyed: peers that are linked may still learn of it."""
+        self._note(Action.ZEROIZE)
+
+    def _moved(self, action: Action, purpose: str = "") -> None:
+        self._note(action, purpose)
+        self._changed.tell(action is Action.LOCK)
 
     def _note(self, action: Action, purpose: str = "", outcome: str = "") -> None:
         if self._audit and outcome:
@@ -170,6 +187,7 @@ class Locker:
         with self._store.write() as transaction:
             transaction.set_setting(PIN_SETTING, _verifier(pin, iterations) if pin else b"")
             transaction.set_setting(ATTEMPTS_SETTING + PIN, Attempts().encode())
+        self._note(Action.SETTINGS, "PIN of the lock")
         self._attempts[PIN] = Attempts()
         with self._guard:
             self._lock = self._lock._replace(idle_ms=self._idle_here())

@@ -23,7 +23,7 @@ from node.acquaintance import SETTING_PREFIX, Acquaintance
 from node.admitting import Admitting, certified
 from node.allowances import BUDGET_SPENT, SILENT, Allowances
 from node.dialling import Dialling
-from node.enforcing import Enforcing
+from node.enforcing import REGRANTED, Enforcing
 from node.engine import Engine
 from node.fetching import Fetching
 from node.herald import Air, Herald
@@ -310,6 +310,9 @@ class Peering:
         bar = self._enforcing.bars(proven.node) or self._meter.bars(link, call, proven.node)
         if bar:
             link.end(bar)
+            return
+        if self._enforcing.regranted(proven.node, call):  # since it said HELLO
+            link.end(REGRANTED)
             return
         rival = self._links.get(proven.node)
         if rival is not None and not self._prevails(link, rival):

@@ -299,7 +299,7 @@ COMMANDS: Mapping[str, Needs] = {
     "silent": METHODS["silence"],
     **dict.fromkeys(("audit list", "audit verify", "audit export"), (May.AUDIT,)),
     "set-aside list": METHODS["set_aside"],
-    "set-aside export": METHODS["set_aside"],
+    "set-aside export": (May.EXPORT,),
     "set-aside retry": METHODS["retry_set_aside"],
 }
 """By command. `ANYBODY`: reads no record (the machine, the configuration, the store's checksums), or asks

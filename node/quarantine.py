@@ -65,13 +65,11 @@ class Quarantine:
         return not {device.node for device in self._suspects()}.isdisjoint(authors)
 
     def _suspects(self) -> list[Device]:
-        """Revoked, and not released altogether."""
+        """Revoked, and not released altogether since."""
         return [
             device
             for device in self._belonging.theatre or ()
-            if device.revoked is not None
-            and device.node != self._own
-            and not any(one.released and not one.lanes for one in device.judged)
+            if device.revoked is not None and device.node != self._own and not _released(device)
         ]
 
     def _cover(self) -> None:
@@ -120,3 +118,9 @@ class Quarantine:
         for one in self._store.suspected(_LANES_MAX):
             hidden[one.author] = hidden.get(one.author, 0) + one.changes - one.covered
         return [{"node": node.hex(), "changes": count} for node, count in hidden.items() if count]
+
+
+def _released(device: Device) -> bool:
+    """What was last decided of all that it wrote."""
+    whole = [one.released for one in device.judged if not one.lanes]
+    return bool(whole) and whole[-1]

@@ -164,8 +164,8 @@ class Roster:
                 continue
             if author == self._own or self._honoured(author):
                 some, _ = statements_of({actor: people}, document)
-                held += some
-                own += some if author == self._own else []
+                held += (one for one in some if one.slot == ACCOUNT.name)
+                own += (one for one in some if one.slot == OVERRIDE.name and author == self._own)
         folded = fold_statements(document, held, catalogue=self._catalogue)
         mine = fold_statements(document, own, catalogue=self._catalogue)
         return folded, list(_overrides(mine.readings(OVERRIDE.name)))

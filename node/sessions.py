@@ -130,16 +130,18 @@ class Sessions:
             if found := self._sessions.pop(_hashed(token), None):
                 self._pins.pop(found.opened.account, None)
 
-    def end_all(self, account: str | None = None) -> None:
-        """Every session and PIN, or one person's: the node was locked, or their account changed."""
+    def end_all(self, account: str) -> None:
+        """Every session of one person, and their PIN: their account changed."""
         with self._lock:
-            gone = [
-                key for key, one in self._sessions.items() if account in (None, one.opened.account)
-            ]
+            gone = [key for key, one in self._sessions.items() if one.opened.account == account]
             for key in gone:
                 del self._sessions[key]
-            for name in [one for one in self._pins if account in (None, one)]:
-                del self._pins[name]
+            self._pins.pop(account, None)
+
+    def lock(self) -> None:
+        """The node was locked: who unlocks it is not who was signed in. PINs open sessions again."""
+        with self._lock:
+            self._sessions.clear()
 
     def _live(self, token: str, now_s: float) -> _Session | None:
         key = _hashed(token)

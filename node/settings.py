@@ -144,7 +144,9 @@ class DiscoverySettings(_Section):
 class StoreSettings(_Section):
     """`url`: empty for a SQLite file in the home, else `postgresql://…`."""
 
-    url: str = Field(default="", pattern=r"^($|postgres(ql)?(\+psycopg)?://|sqlite:///)")
+    url: str = Field(
+        default="", repr=False, pattern=r"^($|postgres(ql)?(\+psycopg)?://|sqlite:///)"
+    )
 
 
 class HoldSettings(_Section):

@@ -55,12 +55,16 @@ def stopped(here: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def verdicts(here: Mapping[str, Any], wall_ms: int) -> Iterator[Verdict]:
-    """What the doctor says. `wall_ms`: this machine's clock."""
+def verdicts(here: Mapping[str, Any], wall_ms: int, role: str) -> Iterator[Verdict]:
+    """What the doctor says. `wall_ms`: this machine's clock; `role`: as it is configured."""
     yield _enrolment(here)
     if here["forked"]:
         cure = "tell the authority: deploy/runbooks/authority.md"
         yield Verdict("authority", "fail", here["forked"], cure)
+    if here["role"] and role and here["role"] != role:
+        cause = f"configured as {role}, certified as {here['role']}: others go by the certificate"
+        cure = "set [node] role, or have the authority grant the other: `aidstation enrol grant`"
+        yield Verdict("role", "warn", cause, cure)
     if here["theatre"] and here["issued_ms"]:
         yield _clock(here, wall_ms)
 

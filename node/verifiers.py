@@ -26,6 +26,9 @@ class Verifier(NamedTuple):
     iterations: int
     key: bytes
 
+    def __repr__(self) -> str:
+        return f"Verifier({self.iterations} iterations)"
+
     def fits(self, secret: str) -> bool:
         """Whether it is the one; takes as long either way."""
         return hmac.compare_digest(_derived(secret, self.salt, self.iterations), self.key)

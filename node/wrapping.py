@@ -1,25 +1,23 @@
-"""A secret under a passphrase: PBKDF2-HMAC-SHA512 and AES-256-GCM. Pure: no files, no clock, no dice."""
+"""A secret under a passphrase, stretched as for the vault. Pure: no files, no clock, no dice."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from node.errors import BadRequest, WrongSecret
-
-ITERATIONS_MIN = 600_000
-"""Never below; OWASP asks for 210,000 (2023)."""
-
-ITERATIONS_MAX = 100_000_000
-PASSPHRASE_BYTES_MIN = 12
-PASSPHRASE_BYTES_MAX = 1024
-SALT_BYTES, NONCE_BYTES, KEY_BYTES = 16, 12, 32
-
-Entropy = Callable[[int], bytes]
+from node.vault import (
+    ITERATIONS_MAX,
+    ITERATIONS_MIN,
+    NONCE_BYTES,
+    PASSPHRASE_BYTES_MAX,
+    PASSPHRASE_BYTES_MIN,
+    SALT_BYTES,
+    Entropy,
+    stretched,
+)
 
 
 class Wrapped(NamedTuple):
@@ -63,4 +61,4 @@ def unwrap(wrapped: Wrapped, passphrase: bytes, bound: bytes) -> bytes:
 
 
 def _stretched(passphrase: bytes, salt: bytes, iterations: int) -> bytes:
-    return hashlib.pbkdf2_hmac("sha512", passphrase, salt, iterations, KEY_BYTES)
+    return stretched(passphrase, {"salt": salt.hex(), "iterations": iterations})

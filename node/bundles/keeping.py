@@ -91,11 +91,19 @@ class Folder:
         return one
 
     def apply(self, take: Callable[[Path], Json]) -> list[Json]:
-        """`take` each bundle and remove it once that has returned; what it raises ends it there."""
-        answers = []
+        """`take` each bundle and remove it once that has returned. One that cannot be taken stays and
+        keeps no other out; what it raised first is raised when all were tried."""
+        answers: list[Json] = []
+        fault: Exception | None = None
         for one in self.kept():
-            answers.append(take(one.path))
-            one.path.unlink()
+            try:
+                answers.append(take(one.path))
+            except Exception as found:  # noqa: BLE001  raised below
+                fault = fault or found
+            else:
+                one.path.unlink()
+        if fault is not None:
+            raise fault
         return answers
 
     def _place(self, name: str) -> Path:

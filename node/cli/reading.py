@@ -64,6 +64,8 @@ def _say_status(desk: Desk, *, as_json: bool) -> Any:
     say(f"{known}, link {link}" if link else known)
     if found.get("membership"):
         say(plain(line(found["membership"])))
+    if found.get("locked"):
+        say("Locked: it receives and relays, and shows nothing until `aidstation unlock`.")
     if not found.get("accounts"):
         say("No accounts: who owns this home may do everything (`aidstation account add`).")
     if found.get("peers"):

@@ -41,6 +41,9 @@ class Gate(Protocol):
     def set_pin(self, pin: str) -> None:
         """See `Locker.set_pin`."""
 
+    def end(self) -> None:
+        """See `Locker.end`."""
+
 
 class Zeroize(Protocol):
     """How this process ends itself for good."""
@@ -100,6 +103,7 @@ class LockRoutes:
 
     async def zeroize(self, _request: web.Request) -> web.Response:
         """Destroy the keys, answer, remove the rest, end."""
+        self._gate.end()
         return await _zeroized(self._zeroize)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from conflict.errors import BadIdentity
@@ -88,7 +88,7 @@ class Accepted:
 
     request: Request
     approval: Approval
-    secret: bytes
+    secret: bytes = field(repr=False)
 
 
 # Making ------------------------------------------------------------------------------------------

@@ -60,6 +60,8 @@ class Theatre:
         self.id = theatre_id(root_public)
         self.root_public = root_public
         self.head = Head()
+        self.changes = 0
+        """Counts up when anything that is said below may have changed."""
         self._root = VerifyingKey(root_public)
         self._devices: dict[NodeId, Device] = {}
         self._keys: dict[NodeId, VerifyingKey] = {}
@@ -84,6 +86,16 @@ class Theatre:
             self._apply(entry)
             self.head = entry.head
             self._links.append(entry.link)
+            self.changes += 1
+
+    def copy(self) -> Theatre:
+        """Another one that says the same, to try entries on."""
+        made = Theatre(self.root_public)
+        with self._changing:
+            made.head, made.changes, made._issued_ms = self.head, self.changes, self._issued_ms
+            made._devices, made._keys = dict(self._devices), dict(self._keys)
+            made._links = list(self._links)
+        return made
 
     def same(self, number: int, link: bytes) -> bool | None:
         """Whether entry `number` here begins with this link; None: it is not here."""
@@ -138,6 +150,7 @@ class Theatre:
             if before is None or before.certificate.grant.number < grant.number:
                 known = before or Device(certificate)
                 self._put(replace(known, certificate=certificate))
+                self.changes += 1
         return certificate
 
     # What it says -----------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def guarded(tmp_path: Path, clock: Clock, ends: Ends) -> Iterator[Lab]:
     init(home, None, fresh)
 
     def lock(own: Engine) -> LockRoutes:
-        locker = Locker(own.store, home, fresh.data, clock, 15 * MINUTE_MS)
+        locker = Locker(own.store, home, fresh.data, clock, 15 * MINUTE_MS, own.audit)
         locker.set_pin(PIN, 2)
         return LockRoutes(locker, ends)
 
@@ -171,6 +171,34 @@ def test_a_locked_node_can_be_zeroized(guarded: Lab, ends: Ends) -> None:
     guarded.remote.lock()
     assert guarded.allowed("POST", "/api/zeroize", {}).status == 200
     assert ends.destroyed == 1
+
+
+def noted(found: Lab) -> list[tuple[str, str, str]]:
+    """Action, purpose and outcome of each row about the lock."""
+    rows = found.local.audit_rows()
+    kinds = {"lock", "unlock", "settings", "zeroize"}
+    return [
+        (row["action"], row["purpose"], row["outcome"]) for row in rows if row["action"] in kinds
+    ]
+
+
+def test_what_the_lock_does_is_noted(guarded: Lab, clock: Clock) -> None:
+    guarded.remote.lock()
+    with pytest.raises(WrongSecret):
+        guarded.remote.unlock("pin", "4712")
+    guarded.remote.unlock("pin", PIN)
+    clock.ms += 15 * MINUTE_MS
+    with pytest.raises(Locked):
+        guarded.remote.find("")
+    assert guarded.allowed("POST", "/api/zeroize", {}).status == 200
+    assert noted(guarded) == [
+        ("settings", "PIN of the lock", "ok"),
+        ("lock", "", "ok"),
+        ("unlock", "", "wrong-secret"),
+        ("unlock", "pin", "ok"),
+        ("lock", "idle", "ok"),
+        ("zeroize", "", "ok"),
+    ]
 
 
 def test_a_real_node_ends_itself_and_leaves_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 import threading
@@ -13,11 +14,18 @@ import pytest
 
 from conflict.scope import scope_id
 from conflict.statement import Draft
+from node.app import heed_lock
+from node.audited_desk import AuditedDesk
 from node.bundles import files, keeping
+from node.bundles.arriving import take_kept
 from node.bundles.exporting import Export
 from node.custody import at_garrison_ms
 from node.desk import BundleOrder, Save
 from node.errors import BadRequest, NotFound
+from node.home import find_home, init
+from node.locker import Locker
+from node.sessions import Sessions
+from node.unlocking import by_passphrase, fresh_vault
 from sync import bundle
 from sync.ports import Position
 from sync.trust.authority import Revoke
@@ -414,6 +422,62 @@ def test_a_bundle_that_cannot_be_taken_stays_in_the_inbox(
     with pytest.raises(NotForThisNode):
         inbox.apply(lambda path: third.desk.bundle_import(str(path)))
     assert len(inbox.kept()) == 1
+
+
+def test_one_that_cannot_be_taken_keeps_no_other_out(
+    pair: tuple[Member, Member], authority: Authority, tmp_path: Path, stack: ExitStack
+) -> None:
+    one, other = pair
+    third = stack.enter_context(member(tmp_path, authority, "third"))
+    one.engine.belonging.add(authority.entries)
+    inbox = keeping.inbox(tmp_path)
+    for number, whom in enumerate((other, third) * 4):
+        fill(one, number, 1)
+        given = tmp_path / f"{number}.bundle"
+        given.write_bytes(one.seal_to(whom))
+        inbox.add(given)
+    take_kept(tmp_path, third.desk)
+    assert third.digest == one.digest
+    assert len(inbox.kept()) == 4
+
+
+async def test_what_came_while_locked_is_taken_when_unlocked_and_noted(
+    pair: tuple[Member, Member], tmp_path: Path
+) -> None:
+    one, other = pair
+    home = find_home(tmp_path / "home")
+    fresh = fresh_vault([by_passphrase(b"correct horse battery", 2)])
+    init(home, None, fresh)
+    engine = other.engine
+    locker = Locker(engine.store, home, fresh.data, other.clock, 0, engine.audit)
+    sessions, loop = Sessions(random.Random(1).randbytes), asyncio.get_running_loop()
+    taken = asyncio.Event()
+
+    def take() -> None:
+        take_kept(home.root, AuditedDesk(other.desk, engine.audit))
+        loop.call_soon_threadsafe(taken.set)
+
+    heed_lock(locker, sessions, take, loop)
+    await taken.wait()
+    taken.clear()
+    other.desk.locker = locker
+    locker.lock()
+    assert other.desk.status()["locked"]
+    fill(one, 0, 2, "shrapnel")
+    given = tmp_path / "given.bundle"
+    given.write_bytes(one.seal_to(other))
+    keeping.inbox(home.root).add(given)
+    await asyncio.to_thread(locker.unlock, "passphrase", "correct horse battery")
+    await taken.wait()
+    assert not other.desk.status()["locked"]
+    assert other.digest == one.digest
+    assert keeping.inbox(home.root).kept() == []
+    rows = other.desk.audit_rows()
+    assert [row["action"] for row in rows if row["action"] != "enrolment"] == [
+        "lock",
+        "unlock",
+        "import",
+    ]
 
 
 def test_reading_a_file_again_gives_its_sender(pair: tuple[Member, Member], tmp_path: Path) -> None:

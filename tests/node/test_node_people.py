@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from conflict.statement import Draft, StatementId
 from node.desk import AccountChange, Desk, Move, Resolve, Save
 from node.engine import Engine
 from node.errors import BadRequest, NotPermitted
-from node.grants import Grants
 from node.guarded_desk import guarded
 from node.local_desk import LocalDesk
 from node.people_desk import OVERRIDE_S, OVERRIDE_S_MAX
@@ -32,9 +32,11 @@ from node.permissions import (
 )
 from node.roster import STAFF
 from sync.effects import HoldDone
+from sync.trust.authority import Revoke
 from tests.conflict.conflict_lab import LabAuthor
 from tests.node.node_lab import document, hold, idle
 from tests.node.people_lab import NAMES, Post, account, post
+from tests.theatre import Authority
 
 PERSON, EPISODE = document(1, DocumentKind.PERSON), document(2)
 ALLERGY = Draft(slot="allergy", value={"substance": "morphine", "status": "active"})
@@ -45,6 +47,15 @@ AT = "2026-11-20T13:58Z"
 def _founded() -> Iterator[Post]:
     with post() as found:
         yield found
+
+
+def theatre(node: Post, garrison: LabAuthor) -> Authority:
+    """The node's, with this garrison in it."""
+    authority = Authority()
+    authority.enrol(node.engine.key)
+    authority.enrol(garrison.key, "garrison", "garrison")
+    authority.admit(node.engine.belonging, node.engine.key)
+    return authority
 
 
 def wrote(engine: Engine, author: LabAuthor, *drafts: Draft) -> HoldDone:
@@ -70,7 +81,7 @@ def readings(desk: Desk, of: Any, slot: str) -> list[dict[str, Any]]:
 def test_only_a_garrison_and_this_device_make_accounts() -> None:
     with post(founded=False) as node:
         stranger, garrison = LabAuthor(1), LabAuthor(2)
-        node.engine.grants = Grants(garrisons=frozenset({garrison.node}))
+        theatre(node, garrison)
         wrote(node.engine, stranger, account("mallory", "admin"))
         assert node.people().accounts == {}
         assert node.acting(OWNER).role == "setup"
@@ -83,7 +94,7 @@ def test_only_a_garrison_and_this_device_make_accounts() -> None:
 def test_a_stranger_changes_no_account_by_replacing_what_the_garrison_wrote() -> None:
     with post(founded=False) as node:
         garrison, stranger = LabAuthor(2), LabAuthor(1)
-        node.engine.grants = Grants(garrisons=frozenset({garrison.node}))
+        theatre(node, garrison)
         wrote(node.engine, garrison, account("ruiz", "medic"))
         own = node.people().accounts["ruiz"].ids
         wrote(node.engine, stranger, account("ruiz", "admin", replaces=own))
@@ -94,7 +105,7 @@ def test_a_stranger_changes_no_account_by_replacing_what_the_garrison_wrote() ->
 def test_where_devices_differ_the_lesser_role_holds_and_it_is_a_finding() -> None:
     with post(founded=False) as node:
         garrison = LabAuthor(2)
-        node.engine.grants = Grants(garrisons=frozenset({garrison.node}))
+        theatre(node, garrison)
         wrote(node.engine, garrison, account("ruiz", "medic"))
         node.engine.save([Save(STAFF, (account("ruiz", "admin"), account("ada", "admin")))])
         assert node.people().accounts["ruiz"].role == "medic"
@@ -109,7 +120,7 @@ def test_where_devices_differ_the_lesser_role_holds_and_it_is_a_finding() -> Non
 
 def test_disabled_by_one_device_is_disabled(founded: Post) -> None:
     garrison = LabAuthor(2)
-    founded.engine.grants = Grants(garrisons=frozenset({garrison.node}))
+    theatre(founded, garrison)
     wrote(founded.engine, garrison, account("ruiz", "medic", active=False))
     people = founded.people()
     assert not people.accounts["ruiz"].active
@@ -119,11 +130,11 @@ def test_disabled_by_one_device_is_disabled(founded: Post) -> None:
 def test_a_garrison_that_counts_no_more_does_not_give_the_owner_everything() -> None:
     with post(founded=False) as node:
         garrison = LabAuthor(2)
-        node.engine.grants = Grants(garrisons=frozenset({garrison.node}))
+        authority = theatre(node, garrison)
         wrote(node.engine, garrison, account("chen", "provider"))
         assert node.acting(OWNER).role == OWNER
-        node.engine.grants = Grants()
-        node.open.roster.forget()
+        authority.say(Revoke(garrison.node, "lost"))
+        node.engine.belonging.add(authority.entries[-1:])
         assert node.people().accounts == {}
         assert node.acting(OWNER).role == OWNER
         node.engine.set_setting("behind", b"").result()
@@ -135,7 +146,7 @@ def test_a_garrison_that_counts_no_more_does_not_give_the_owner_everything() -> 
 def test_an_account_that_cannot_be_read_gives_nobody_everything(odd: dict[str, Any]) -> None:
     with post(founded=False) as node:
         garrison = LabAuthor(2)
-        node.engine.grants = Grants(garrisons=frozenset({garrison.node}))
+        theatre(node, garrison)
         whole = account("ruiz", "admin")
         wrote(node.engine, garrison, Draft(slot="account", value=whole.value | odd))
         assert node.acting(OWNER).role == OWNER
@@ -356,7 +367,7 @@ def test_broken_glass_lifts_limits_for_a_while_and_waits_for_review(
 
 def test_glass_broken_for_one_is_not_broken_for_others_or_on_other_devices(founded: Post) -> None:
     garrison = LabAuthor(2)
-    founded.engine.grants = Grants(garrisons=frozenset({garrison.node}))
+    theatre(founded, garrison)
     with founded.by("ada") as desk:
         desk.break_glass("mascal")
     assert founded.acting(OWNER).purpose == ""
@@ -406,3 +417,46 @@ def test_a_cosignature_of_somebody_who_is_no_provider_counts_for_nothing(founded
 def test_the_table_in_the_docs_is_current() -> None:
     shipped = Path(__file__).parents[2] / "deploy" / "PERMISSIONS.md"
     assert shipped.read_text() == permissions_text(), "run make docs"
+
+
+# Ways round the table -----------------------------------------------------------------------------
+
+
+def test_a_mark_of_error_takes_what_writing_in_the_struck_slot_takes(founded: Post) -> None:
+    for place, draft, other in (
+        (EPISODE, note("given", "Ruiz"), "link"),
+        (PERSON, ALLERGY, "name"),
+    ):
+        ((given,),) = founded.open.save([Save(place, (draft,))])
+        void = Draft(slot=other, void="not so", supersedes=(StatementId(given),))
+        with founded.by("doe") as desk, pytest.raises(NotPermitted):
+            desk.save([Save(place, (void,))])
+        assert len(readings(founded.open, place, draft.slot)) == 1
+        with founded.by("ruiz") as desk:
+            desk.save([Save(place, (replace(void, slot=draft.slot),))])
+
+
+@pytest.mark.parametrize("name", [OWNER, "ruiz", "chen", "doe"])
+def test_nobody_strikes_an_account_by_breaking_the_glass(founded: Post, name: str) -> None:
+    ids = founded.people().accounts["ada"].ids
+    void = Draft(slot="override", void="gone", supersedes=ids)
+    with founded.by(name) as desk, pytest.raises(NotPermitted):
+        desk.save([Save(STAFF, (void,))])
+    founded.engine.save([Save(STAFF, (void,))])  # as other software might
+    assert founded.people().accounts["ada"].active
+
+
+def test_what_is_not_here_yet_is_not_struck_in_advance(founded: Post) -> None:
+    ids = (StatementId("ab" * 16 + ".1"),)
+    with founded.by("doe") as desk, pytest.raises(NotPermitted):
+        desk.save([Save(PERSON, (Draft(slot="identifier", void="x", supersedes=ids),))])
+
+
+def test_bytes_of_what_was_set_aside_are_for_who_may_export(founded: Post) -> None:
+    with founded.by(OWNER) as desk:
+        assert desk.set_aside() == []
+        with pytest.raises(NotPermitted):
+            desk.set_aside(with_bytes=True)
+    for name in NAMES:
+        with founded.by(name) as desk:
+            desk.set_aside(with_bytes=True)

@@ -195,3 +195,17 @@ def test_others_in_the_same_document_are_not_touched(engine: Engine, authority: 
     add(engine, authority)
     assert shown(engine) == []
     assert sum(map(len, engine.store.entries(ONE).values())) == 1
+
+
+def test_what_was_decided_last_holds(engine: Engine, authority: Authority) -> None:
+    hold(engine, run(1, 2))
+    authority.say(Revoke(LOST.node, "lost"))
+    authority.say(Judge(LOST.node, released=True))
+    add(engine, authority)
+    assert shown(engine) == ["note 1", "note 2"]
+    authority.say(Judge(LOST.node, released=False))
+    add(engine, authority)
+    assert shown(engine) == []
+    authority.say(Judge(LOST.node, released=True))
+    add(engine, authority)
+    assert shown(engine) == ["note 1", "note 2"]

@@ -166,3 +166,12 @@ def test_signing_out_forgets_the_pin() -> None:
     found.end(token)
     with pytest.raises(SignInRefused):
         found.reopen("ruiz", "4711", 1)
+
+
+def test_a_lock_ends_sessions_and_a_pin_opens_one_again() -> None:
+    found = sessions()
+    token = opened(found, 0)
+    found.set_pin(token, "4711", 0)
+    found.lock()
+    assert found.of(token, 1) is None
+    assert found.of(found.reopen("ruiz", "4711", 2), 3) == ("ruiz", RUIZ)

@@ -15,6 +15,7 @@ def here(**fields: Any) -> dict[str, Any]:
     given = {
         "theatre": "ab" * 16,
         "standing": "enrolled",
+        "role": "field",
         "log": 7,
         "now_ms": NOW_MS,
         "issued_ms": NOW_MS - DAY_MS,
@@ -26,7 +27,7 @@ def here(**fields: Any) -> dict[str, Any]:
 
 
 def grades(standing: dict[str, Any], wall_ms: int = NOW_MS) -> dict[str, str]:
-    found = list(verdicts(standing, wall_ms))
+    found = list(verdicts(standing, wall_ms, ""))
     assert all(one.cure for one in found if one.grade != "ok")
     return {one.name: one.grade for one in found}
 
@@ -35,6 +36,13 @@ def test_all_is_well() -> None:
     assert grades(here()) == {"enrolment": "ok", "theatre clock": "ok"}
     assert stopped(here()) == []
     assert "expires in 200 days by the authority's time" in line(here())
+
+
+def test_a_role_that_differs_from_the_certificates_is_warned_of() -> None:
+    found = {one.name: one for one in verdicts(here(), NOW_MS, "garrison")}
+    assert found["role"].grade == "warn"
+    assert "certified as field" in found["role"].cause
+    assert "role" not in {one.name for one in verdicts(here(), NOW_MS, "field")}
 
 
 def test_a_certificate_that_runs_out_is_warned_of_by_the_authoritys_time() -> None:
@@ -48,7 +56,7 @@ def test_a_certificate_that_runs_out_is_warned_of_by_the_authoritys_time() -> No
 def test_an_expired_node_is_told_what_it_still_does_and_what_to_do() -> None:
     over = here(standing="expired", expires_ms=NOW_MS - 3 * DAY_MS)
     (words,) = stopped(over)
-    (verdict, _) = verdicts(over, NOW_MS)
+    (verdict, _) = verdicts(over, NOW_MS, "")
     for text in (words, verdict.cause):
         for part in ("expired", "records", "upward", "receives nothing new"):
             assert part in text
@@ -91,6 +99,6 @@ def test_a_fork_is_never_silent() -> None:
     ids=["1970", "before it was issued", "behind", "a year on", "more than that", "2099"],
 )
 def test_a_clock_that_is_years_off_is_told(wall_ms: int, grade: str) -> None:
-    found = {one.name: one for one in verdicts(here(), wall_ms)}
+    found = {one.name: one for one in verdicts(here(), wall_ms, "")}
     assert found["theatre clock"].grade == grade
     assert "2027-01-15" in found["theatre clock"].cause  # what the authority says beside it

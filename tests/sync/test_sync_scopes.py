@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ from sync.messages import Message
 from sync.payload import read_payload
 
 X, Y = scope_id("BAS-2"), scope_id("ROLE2-A")
+INSIDER = "custody logs tell ids, and whoever knows an id may say that it is its unit's (THREATS)"
 PERSON = new_document(DocumentKind.PERSON, bytes(14) + b"p")
 
 
@@ -226,3 +228,29 @@ def test_an_own_lane_goes_on_at_the_garrison_in_a_document_of_which_the_two_may_
     live.settle()
     assert garrison.holds(*one.acknowledged[-1])
     assert live.said["Vectors"] == before
+
+
+@pytest.mark.xfail(strict=True, reason=INSIDER)
+def test_an_insider_cannot_say_itself_into_the_records_of_another_unit() -> None:
+    """It knows ids of records and people from custody logs, which everybody holds."""
+    garrison, one, _ = theatre()
+    theirs = document(2)
+    garrison.hold(garrison.saying(PERSON, [Draft(slot="name", value={"family": "DOE"})]))
+    garrison.save(theirs)
+    garrison.joins(Y, theirs)
+    one.joins(X, theirs)
+    meet(one, garrison)
+    meet(one, garrison)
+    assert theirs not in one.documents()
+
+
+@pytest.mark.xfail(strict=True, reason=INSIDER)
+def test_an_insider_cannot_link_itself_to_a_person_of_another_unit() -> None:
+    garrison, one, _ = theatre()
+    own, told = document(1), {"document": document_text(PERSON), "relation": "casualty"}
+    garrison.hold(garrison.saying(PERSON, [Draft(slot="name", value={"family": "DOE"})]))
+    one.hold(one.saying(own, [Draft(slot="link", value=told)]))
+    one.joins(X, own)
+    meet(one, garrison)
+    meet(one, garrison)
+    assert PERSON not in one.documents()
