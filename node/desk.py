@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from conflict.identity import DocumentId
 from conflict.statement import Draft, Json
+from node.departing import Departing
 from node.membership import Membership
 
 API_VERSION = 1
@@ -89,7 +90,7 @@ class AccountChange(NamedTuple):
     by: str = ""
 
 
-class Desk(Membership, Protocol):
+class Desk(Membership, Departing, Protocol):
     """Every method raises `NodeError` leaves."""
 
     def save(self, saves: Sequence[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:

@@ -30,6 +30,7 @@ from node.bundles.desk import BundleDesk
 from node.charting import Charts
 from node.custody import at_garrison_ms
 from node.custody_view import CustodyView
+from node.departing_desk import DepartingDesk
 from node.desk import Resolve, Save
 from node.engine import Engine
 from node.errors import NoPeer, NotFound
@@ -52,7 +53,9 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, BundleDesk):
+class LocalDesk(
+    HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, BundleDesk, DepartingDesk
+):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
