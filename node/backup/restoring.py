@@ -132,8 +132,8 @@ def _alone(home: Home) -> Iterator[None]:
 def _unpacked(home: Home, inside: Opened, data: DataKey, step: Step) -> Restored:
     manifest = inside.manifest
     _refuse_small(home, manifest)
-    step("unpack")
     home.restoring.mkdir(mode=0o700)
+    step("unpack")
     for name, content in inside.files():
         target = home.restoring / name
         target.parent.mkdir(mode=0o700, exist_ok=True)

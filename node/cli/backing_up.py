@@ -136,7 +136,7 @@ def _say_made(made: Made, *, as_json: bool) -> None:
     if as_json:
         say_json({"path": str(made.path), "bytes": made.size, **_facts(made.manifest)})
         return
-    say(f"Written and read back: {plain(made.path)}, {made.size / 1e6:,.1f} MB")
+    say(f"Written and read back: {plain(made.path)}, {made.size / 1000:,.0f} kB")
     _say_parts(made.manifest)
 
 

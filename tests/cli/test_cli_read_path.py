@@ -50,6 +50,8 @@ CALLS: dict[str, str] = {
     "bundle inspect": "bundle inspect {bundle}",
     "bundle carry": "bundle carry {bundle}",
     "bundle carried": "bundle carried",
+    "handover": "handover --to Cole",
+    "close-out": "close-out",
     "cosign": f"cosign {PERSON}",
     "account add": "account add mallory --role admin",
     "account list": "account list",
