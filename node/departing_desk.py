@@ -47,6 +47,10 @@ class DepartingDesk(ABC):
         self._engine.set_setting(BACKUP_SETTING, str(at_ms).encode()).result()
         return {"at_ms": at_ms}
 
+    def _backed_up_ms(self) -> int | None:
+        """When the last backup was made; None: never by this device."""
+        return int(self._store.setting(BACKUP_SETTING) or b"0") or None
+
     def hand_over(self, to: str, by: str) -> Json:
         """See `Departing`."""
         to, by = to.strip(), by.strip()

@@ -227,7 +227,7 @@ class Desk(Membership, Departing, Protocol):
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
         "changes", "blobs_wanted", "membership", "bytes_in", "bytes_out", "link", "shed", "wanted",
-        "fetching", "quarantined", "accounts", "silent"}`. `membership`: of a theatre, as
+        "fetching", "quarantined", "accounts", "silent", "backed_up_ms"}`. `membership`: of a theatre, as
         `Belonging.described` says; `quarantined`: as `Quarantine.described` does.
 
         `link` as in `peers`, for peers that describe none; None where no links are open.

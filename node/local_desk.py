@@ -255,6 +255,7 @@ class LocalDesk(
             "findings": counts.review,
             "blobs_wanted": counts.blobs_wanted,
             **self._hold_status(counts),
+            "backed_up_ms": self._backed_up_ms(),
             "accounts": len(self.roster.people(self._engine.now_ms()).accounts),
             "bytes_in": received,
             "bytes_out": sent,

@@ -115,7 +115,8 @@ def restore(
 
 @contextmanager
 def _alone(home: Home) -> Iterator[None]:
-    """Make the folder, and be the only one who restores into it; a folder left empty goes again."""
+    """Make the folder, and be the only one who restores into it; one left empty goes again."""
+    fresh = not home.root.exists()
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(home.root, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -125,8 +126,9 @@ def _alone(home: Home) -> Iterator[None]:
         raise AlreadyRunning(f"Another process restores into {home.root}.") from fault
     finally:
         os.close(handle)
-        with suppress(OSError):
-            home.root.rmdir()
+        if fresh:
+            with suppress(OSError):  # it holds a node now
+                home.root.rmdir()
 
 
 def _unpacked(home: Home, inside: Opened, data: DataKey, step: Step) -> Restored:
@@ -197,6 +199,7 @@ def _place(home: Home, places: list[tuple[Path, Path]], step: Step) -> None:
         _move(at, to)
     _sync({place.parent for _, place in places})
     step("tidy")
+    home.logs.mkdir(mode=0o700, exist_ok=True)
     shutil.rmtree(home.restoring, ignore_errors=True)
 
 
@@ -220,7 +223,8 @@ def parts(manifest: Manifest) -> Iterator[str]:
     if manifest.server:
         yield "no store: it is on a database server"
     elif manifest.rows:
-        yield f"the store ({sum(manifest.rows.values()):,} rows)"
+        place = f", which goes to {manifest.store}" if manifest.store else ""
+        yield f"the store ({sum(manifest.rows.values()):,} rows){place}"
     for folder in ("carried", "inbox", "requests"):
         count = sum(name.startswith(f"{folder}/") for name, _ in manifest.files)
         if count:

@@ -156,7 +156,7 @@ def _facts(manifest: Manifest) -> dict[str, Json]:
 def _say_parts(manifest: Manifest) -> None:
     from node.backup.restoring import parts
 
-    say(f"In it: {', '.join(parts(manifest))}.")
+    say(f"In it: {plain(', '.join(parts(manifest)))}.")
     if manifest.server:
         tell("Back up the database with its own tools (pg_dump), together with this file.")
 

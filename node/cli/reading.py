@@ -64,6 +64,8 @@ def _say_status(desk: Desk, *, as_json: bool) -> Any:
     say(f"{known}, link {link}" if link else known)
     if found.get("membership"):
         say(plain(line(found["membership"])))
+    if found.get("backed_up_ms"):
+        say(f"Last backup: {at_ms(found['backed_up_ms'], now())}")
     if not found.get("accounts"):
         say("No accounts: who owns this home may do everything (`aidstation account add`).")
     if found.get("peers"):

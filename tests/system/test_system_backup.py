@@ -126,6 +126,7 @@ def test_a_backup_of_a_running_node_that_is_written_in_holds_all_that_came_befor
         assert writer.wait() == 0
         rows = aidstation(home, "audit", "list", "--json").result["rows"]
         assert "backup" in {row["action"] for row in rows}
+        assert "Last backup" in aidstation(home, "status").out
     assert made_of["rows"]["run"] >= 1
     assert restore(tmp_path / "other", tmp_path / "b", home).code == 0
     assert "0" in shown(tmp_path / "other", document)
@@ -215,3 +216,18 @@ def test_close_out_names_what_is_left_and_zeroizes_only_what_a_garrison_has(tmp_
         assert not (field / "node.key").exists()
         notes = json.dumps(aidstation(garrison, "find", "", "--json").result)
         assert "Okafor" in notes
+
+
+def test_a_node_on_postgresql_is_backed_up_without_its_store(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres").create()
+    garrison = as_garrison(made(tmp_path / "g", "garrison"), url)
+    record(garrison, "--new", "episode", "text=on the server")
+    answer = aidstation(garrison, "backup", str(tmp_path / "b"))
+    assert answer.code == 0, answer.err
+    assert "pg_dump" in answer.err
+    other = tmp_path / "other"
+    assert restore(other, tmp_path / "b", garrison).code == 0
+    assert status(other)["documents"] == 1
+    assert not (other / "store.db").exists()
