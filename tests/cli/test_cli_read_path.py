@@ -58,6 +58,13 @@ CALLS: dict[str, str] = {
     "account role": "account role ada medic",
     "account disable": "account disable ada",
     "account passphrase": "account passphrase",
+    "audit list": "audit list",
+    "audit verify": "audit verify",
+    "audit export": "audit export --out {bundle}.audit",
+    "set-aside list": "set-aside list",
+    "set-aside export": "set-aside export --out {bundle}.aside",
+    "set-aside retry": "set-aside retry",
+    "silent": "silent on",
     "break-glass": "break-glass --reason mascal",
 }
 """How each command that needs something is called; the last one lifts the limits of reading."""
