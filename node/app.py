@@ -102,6 +102,13 @@ def open_engine(home: Home, settings: Settings, given: Secrets = NOTHING) -> Ite
         yield engine
 
 
+@contextmanager
+def engine_with(home: Home, settings: Settings, data: DataKey | None) -> Iterator[Engine]:
+    """The same where the caller has opened the home already."""
+    with hold_lock(home), _engine(home, settings, data) as engine:
+        yield engine
+
+
 def data_key(home: Home, settings: Settings, given: Secrets = NOTHING) -> DataKey | None:
     """The data key of a home that the caller owns; None: a plain one. Raises `NodeError`."""
     return _settled(home, settings, unlock(home, given))

@@ -276,6 +276,25 @@ class AuditedDesk:
         with self._noted(Action.ENROLMENT, purpose="joined a theatre"):
             return self._desk.join(root, own, secret, entries, codes)
 
+    # A device that changes hands or goes home -----------------------------------------------------
+
+    def backed_up(self, size: int) -> Json:
+        """See `Departing`."""
+        with self._noted(Action.BACKUP, purpose=f"{size} B"):
+            return self._desk.backed_up(size)
+
+    def hand_over(self, to: str, by: str) -> Json:
+        """See `Departing`."""
+        with self._noted(Action.SETTINGS, purpose="device handed over"):
+            return self._desk.hand_over(to, by)
+
+    def close_out(self) -> Json:
+        """See `Departing`."""
+        found = self._desk.close_out()
+        if found["casualties"]:  # their labels
+            self._audit.note(Action.SEARCH, purpose="close-out")
+        return found
+
     # The node -----------------------------------------------------------------------------------
 
     def sync(self, peer: str, timeout_s: float) -> Json:

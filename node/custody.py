@@ -51,9 +51,7 @@ def reasons(
 
 def _unclaimed(custody: Custody, labels: Mapping[DocumentId, str]) -> Iterator[Reason]:
     if not custody.garrisons:
-        words = (
-            'No garrison is known here: add one to [[peers]] with role = "garrison" and its key.'
-        )
+        words = "No garrison is known here: have this node enrolled, and meet one."
         yield Reason("no-garrison", words)
     if custody.documents:
         since = custody.uncovered[0].since_ms if custody.uncovered else 0

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from conflict.identity import DocumentId
 from conflict.statement import Draft, Json
+from node.departing import Departing
 from node.membership import Membership
 
 API_VERSION = 1
@@ -89,7 +90,7 @@ class AccountChange(NamedTuple):
     by: str = ""
 
 
-class Desk(Membership, Protocol):
+class Desk(Membership, Departing, Protocol):
     """Every method raises `NodeError` leaves."""
 
     def save(self, saves: Sequence[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:
@@ -226,7 +227,7 @@ class Desk(Membership, Protocol):
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
         "changes", "blobs_wanted", "membership", "bytes_in", "bytes_out", "link", "shed", "wanted",
-        "fetching", "quarantined", "accounts", "silent"}`. `membership`: of a theatre, as
+        "fetching", "quarantined", "accounts", "silent", "backed_up_ms"}`. `membership`: of a theatre, as
         `Belonging.described` says; `quarantined`: as `Quarantine.described` does.
 
         `link` as in `peers`, for peers that describe none; None where no links are open.

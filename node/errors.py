@@ -166,6 +166,26 @@ class StickFull(NodeError):
     retryable = True
 
 
+class BadBackup(NodeError):
+    """A backup that is damaged, cut, or not what its maker wrote; nothing was changed."""
+
+    code = "bad-backup"
+    exit_code = EXIT_INTEGRITY
+
+
+class NotABackup(NodeError):
+    """A file that is no backup of a node."""
+
+    code = "not-a-backup"
+    exit_code = EXIT_USAGE
+
+
+class BackupVersion(NodeError):
+    """A backup made by software that this one does not understand."""
+
+    code = "backup-version"
+
+
 class QuotaFull(NodeError):
     """What this node carries for others, or keeps until it is unlocked, is at its limit."""
 

@@ -112,6 +112,13 @@ ROWS: dict[str, Row] = {
     "node.errors.StickFull": Row(
         507, EXIT_FAILURE, "Free so much on it, or name another with more room; then again."
     ),
+    "node.errors.BadBackup": Row(422, EXIT_INTEGRITY, "Use another copy or an older backup."),
+    "node.errors.NotABackup": Row(422, EXIT_USAGE, "Name a file of `aidstation backup`."),
+    "node.errors.BackupVersion": Row(
+        422,
+        EXIT_FAILURE,
+        "Install the version that made it, or a newer one, and restore with that.",
+    ),
     "node.errors.QuotaFull": Row(
         507, EXIT_FAILURE, "Hand on what is carried, then `aidstation bundle carried --drop ID`."
     ),

@@ -90,6 +90,11 @@ class Home:
         return self.root / "lineage"
 
     @property
+    def restoring(self) -> Path:
+        """What a restore has not yet put in place: `node/backup/restoring.py`."""
+        return self.root / "restore.tmp"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that owns the store; its content is that process's id."""
         return self.root / "lock"
@@ -182,6 +187,11 @@ def refuse_second(home: Home) -> None:
     """Raise `AlreadyInitialised` where there is a node."""
     if home.key.exists():
         raise AlreadyInitialised(f"There is a node in {home.root} already. Nothing was changed.")
+    if home.restoring.exists():
+        raise AlreadyInitialised(
+            f"A restore into {home.root} was interrupted. Nothing was changed: run `aidstation restore` "
+            "again, or use another folder."
+        )
 
 
 def _init_config(home: Home, config: str | None) -> None:

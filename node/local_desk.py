@@ -31,6 +31,7 @@ from node.bundles.desk import BundleDesk
 from node.charting import Charts
 from node.custody import at_garrison_ms
 from node.custody_view import CustodyView
+from node.departing_desk import DepartingDesk
 from node.desk import Resolve, Save
 from node.engine import Engine
 from node.errors import NoPeer, NotFound
@@ -56,7 +57,9 @@ FIND_MAX = 50
 Result = TypeVar("Result")
 
 
-class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, BundleDesk):
+class LocalDesk(
+    HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, BundleDesk, DepartingDesk
+):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
     def __init__(
@@ -259,6 +262,7 @@ class LocalDesk(HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, B
             "findings": counts.review,
             "blobs_wanted": counts.blobs_wanted,
             **self._hold_status(counts),
+            "backed_up_ms": self._backed_up_ms(),
             "accounts": len(self.roster.people(self._engine.now_ms()).accounts),
             "bytes_in": received,
             "bytes_out": sent,

@@ -60,7 +60,7 @@ TABLE: Mapping[May, tuple[str, tuple[str, ...]]] = {
     ),
     May.SILENCE: ("close every link, and open them again", _ALL),
     May.BELONG: ("take in what the theatre's authority signed", _ALL),
-    May.SECURE: ("lock and unlock, with its secret; zeroize", _ALL),
+    May.SECURE: ("lock and unlock, with its secret; back up, hand over, zeroize this device", _ALL),
     May.BREAK_GLASS: ("lift the limits of reading and recording, for a reason and a time", _ALL),
     May.EMERGENCY: ("add to a record without reading it; marked as an emergency entry", _ALL),
     May.ENTER: ("send entries at all; what they may say is the slots' business", _ALL),
@@ -134,6 +134,9 @@ METHODS: Mapping[str, Needs] = {
     "bundle_import": (May.SYNC,),
     "bundle_inspect": (May.SYNC,),
     "shed": (May.SHED,),
+    "backed_up": (May.SECURE,),
+    "hand_over": (May.SECURE,),
+    "close_out": (May.SEARCH,),
 }
 """By method of `Desk`."""
 
@@ -191,6 +194,9 @@ ROUTES: Mapping[str, Needs] = {
     "GET /api/audit/verify": METHODS["audit_verify"],
     "POST /api/set-aside/retry": METHODS["retry_set_aside"],
     "POST /api/shed": METHODS["shed"],
+    "POST /api/backed-up": METHODS["backed_up"],
+    "POST /api/hand-over": METHODS["hand_over"],
+    "GET /api/close-out": METHODS["close_out"],
 }
 """By method and path of the local API."""
 
@@ -251,6 +257,8 @@ COMMANDS: Mapping[str, Needs] = {
     "lock": ANYBODY,
     "unlock": ANYBODY,
     "zeroize": ANYBODY,
+    "backup": ANYBODY,
+    "restore": ANYBODY,
     "vault encrypt": ANYBODY,
     "vault escrow": ANYBODY,
     "vault forget": ANYBODY,
@@ -289,6 +297,8 @@ COMMANDS: Mapping[str, Needs] = {
     "bundle inspect": METHODS["bundle_inspect"],
     "bundle carry": (May.SYNC,),
     "bundle carried": (May.SYNC,),
+    "handover": METHODS["hand_over"],
+    "close-out": METHODS["close_out"],
     "cosign": METHODS["cosign"],
     "account add": METHODS["set_account"],
     "account list": METHODS["accounts"],

@@ -31,6 +31,7 @@ from node.errors import NodeError, Unreachable
 from node.faults import Fault, Foreign
 from node.http.actions import encode_action
 from node.http.saves import encode_batch
+from node.remote_departing import RemoteDeparting
 from node.remote_membership import RemoteMembership
 
 ANSWER_S = 60.0
@@ -58,7 +59,7 @@ _LEAVES: Mapping[str, type[NodeError]] = {
 }
 
 
-class RemoteDesk(RemoteMembership):
+class RemoteDesk(RemoteMembership, RemoteDeparting):
     """Implements `Desk`. `address` is `host:port` of the local API, `session` of who is signed in."""
 
     def __init__(self, address: str, token: str, session: str = "") -> None:

@@ -130,13 +130,16 @@ class Sessions:
             if found := self._sessions.pop(_hashed(token), None):
                 self._pins.pop(found.opened.account, None)
 
-    def end_all(self, account: str) -> None:
-        """Every session of one person, and their PIN: their account changed."""
+    def end_all(self, account: str | None = None) -> None:
+        """Every session and PIN of one person, whose account changed, or (None) of everybody."""
         with self._lock:
-            gone = [key for key, one in self._sessions.items() if one.opened.account == account]
+            gone = [
+                key for key, one in self._sessions.items() if account in (None, one.opened.account)
+            ]
             for key in gone:
                 del self._sessions[key]
-            self._pins.pop(account, None)
+            for name in [one for one in self._pins if account in (None, one)]:
+                del self._pins[name]
 
     def lock(self) -> None:
         """The node was locked: who unlocks it is not who was signed in. PINs open sessions again."""

@@ -119,16 +119,19 @@ def unlock(home: Home, given: Secrets = NOTHING) -> Opened | None:
     Raises `Locked` when nothing at hand may open it, `WrongSecret`, `VaultDamaged`.
     """
     vault = read_vault(home)
-    if vault is None:
-        return None
+    return Opened(vault, open_vault(home, vault, given)) if vault else None
+
+
+def open_vault(home: Home, vault: Vault, given: Secrets) -> DataKey:
+    """The data key in a vault, which need not be that of `home`. Raises `Locked`, `WrongSecret`."""
     fault: NodeError | None = None
     if vault.has(KEY_FILE):
         try:
-            return Opened(vault, _by_file(home, vault, given.key_file))
+            return _by_file(home, vault, given.key_file)
         except (WrongSecret, Locked) as error:
             fault = error
     if vault.has(PASSPHRASE) and given.passphrase:
-        return Opened(vault, vaults.open_with_passphrase(vault.slots, given.passphrase()))
+        return vaults.open_with_passphrase(vault.slots, given.passphrase())
     if fault and given.key_file:
         raise fault
     raise _locked(home, vault)

@@ -136,6 +136,12 @@ def _driver(path: Path, key: bytes | None) -> tuple[Any, Callable[[], Any]]:
     return sqlite3, creator
 
 
+def bare(path: Path, key: bytes | None) -> Any:
+    """A connection of the driver itself to a SQLite file, for what SQLAlchemy has no words for."""
+    cipher.refuse_mismatch(path, key)
+    return _driver(path, key)[1]()
+
+
 def _begin_sqlite(connection: Connection) -> None:
     # isolation_level=None keeps the driver from beginning by itself (and never around DDL)
     mode = "BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN"

@@ -62,7 +62,7 @@ def _remove(part: Path) -> None:
 
 def _full(path: Path, written: int, needed: int) -> StickFull:
     return StickFull(
-        f"{path.parent} is full: the bundle needs about {needed // 1_000_000 + 1} MB there, "
+        f"{path.parent} is full: {path.name} needs about {needed // 1_000_000 + 1} MB there, "
         f"{written / 1_000_000:.1f} MB went on. Nothing was left on it"
     )
 

@@ -31,7 +31,8 @@ from sync.ports import Precedence, Receipt, SetAside, Summary, View
 from sync.receipts import vet
 from sync.trust.certificate import receive_key
 from sync.trust.errors import BadBundle, OtherTheatre, TrustError
-from sync.trust.sealing import Header, Read, opened, read_header
+from sync.trust.sealing import Header, opened, read_header
+from sync.trust.stream import Read
 from sync.trust.theatre import Standing
 
 HOLDING_MAX = 4  # payloads on their way into the store

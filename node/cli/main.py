@@ -15,12 +15,14 @@ import typer
 
 from node.cli import (
     auditing,
+    backing_up,
     bundling,
     care,
     charts,
     configuring,
     cosigning,
     demonstrating,
+    departing,
     enrolling,
     garrisoning,
     identifying,
@@ -78,6 +80,8 @@ GROUPS = (
     silencing,
     care,
     securing,
+    backing_up,
+    departing,
     vaulting,
     configuring,
 )

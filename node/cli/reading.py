@@ -66,6 +66,8 @@ def _say_status(desk: Desk, *, as_json: bool) -> Any:
         say(plain(line(found["membership"])))
     if found.get("locked"):
         say("Locked: it receives and relays, and shows nothing until `aidstation unlock`.")
+    if found.get("backed_up_ms"):
+        say(f"Last backup: {at_ms(found['backed_up_ms'], now())}")
     if not found.get("accounts"):
         say("No accounts: who owns this home may do everything (`aidstation account add`).")
     if found.get("peers"):

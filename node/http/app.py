@@ -22,6 +22,7 @@ from node.errors import BadRequest
 from node.guarded_desk import guarded
 from node.http.actions import NAMES_MAX, decode_action
 from node.http.bodies import body_of, fields_of, json_of, whole
+from node.http.departing import DepartingApi
 from node.http.guards import admits, answer, errors, known_host
 from node.http.lock import LockRoutes
 from node.http.membership import MembershipApi
@@ -64,6 +65,7 @@ def make_app(
     _Api(asked, ready).add_routes(app.router)
     PeopleApi(asked, reception).add_routes(app.router)
     MembershipApi(asked).add_routes(app.router)
+    DepartingApi(asked, reception).add_routes(app.router)
     if lock:
         lock.add_routes(app.router)
     return app

@@ -1,9 +1,9 @@
 """Sealing a bundle to devices of the theatre: what a carrier can and cannot see. Pure.
 
-One random key encrypts the content, in chunks of which the last is marked (STREAM: Hoang, Reyhanitabar,
-Rogaway, Vizár, CRYPTO 2015); it is wrapped for each recipient under a key agreed by ephemeral ECDH P-256.
-One ephemeral key serves all recipients of a bundle: their public keys are part of what is derived, and
-randomness may be shared so (Bellare, Boldyreva, Staddon, PKC 2003). PROTOCOL.md, *Bundles*.
+One random key encrypts the content (`stream.py`); it is wrapped for each recipient under a key agreed by
+ephemeral ECDH P-256. One ephemeral key serves all recipients of a bundle: their public keys are part of
+what is derived, and randomness may be shared so (Bellare, Boldyreva, Staddon, PKC 2003). PROTOCOL.md,
+*Bundles*.
 
 A recipient's slot is found by an id that only it and the sender can compute, so nobody else can tell for
 whom a bundle is, or that two are for the same device, even with all certificates at hand.
@@ -25,13 +25,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from conflict.signature import PUBLIC_KEY_BYTES, SigningKey
 from sync import limits
 from sync.errors import FrameTooLarge
+from sync.trust import stream
 from sync.trust.errors import BadBundle, BundleCut, BundleVersion, NotABundle, NotForThisNode
+from sync.trust.stream import TAG_BYTES, Read, full
 
 MAGIC = b"AIDBNDL\n"
 VERSION = 1
-SALT_BYTES, KEY_BYTES, TAG_BYTES, KEY_ID_BYTES = 16, 32, 16, 8
+SALT_BYTES, KEY_BYTES, KEY_ID_BYTES = 16, 32, 8
 SLOT_BYTES = KEY_ID_BYTES + KEY_BYTES + TAG_BYTES
-CHUNK_BYTES = 64 * 1024
 SLOTS_TOGETHER = 8
 """Slots come in such numbers, the rest random: a stick does not tell how many devices a unit has."""
 
@@ -41,9 +42,6 @@ _ONCE = bytes(12)  # nonce of a key that encrypts one thing
 _SLOT_DOMAIN = b"aidstation/bundle/slot/1"
 _CHUNKS_DOMAIN = b"aidstation/bundle/chunks/1"
 _CURVE = ec.SECP256R1()
-
-Read = Callable[[int], bytes]
-"""Up to so many bytes of a file from where it stands; none: it has ended."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def seal(
     slots += [entropy(SLOT_BYTES) for _ in range(-len(slots) % SLOTS_TOGETHER)]
     header = Header(bare.salt, bare.ephemeral, tuple(sorted(slots)))
     cipher = header.chunk_cipher(key)
-    return header, lambda plain: _sealed(plain, cipher)
+    return header, lambda plain: stream.sealed(plain, cipher)
 
 
 def _slot(bare: Header, ephemeral: SigningKey, receive: bytes, key: bytes) -> bytes:
@@ -110,32 +108,12 @@ def _slot(bare: Header, ephemeral: SigningKey, receive: bytes, key: bytes) -> by
     return key_id + AESGCM(wrapping).encrypt(_ONCE, key, _SLOT_DOMAIN)
 
 
-def _sealed(plain: Iterable[bytes], cipher: AESGCM) -> Iterator[bytes]:
-    waiting, number = bytearray(), 0
-    for part in plain:
-        waiting += part
-        while len(waiting) > CHUNK_BYTES:
-            yield cipher.encrypt(_nonce(number, last=False), bytes(waiting[:CHUNK_BYTES]), None)
-            del waiting[:CHUNK_BYTES]
-            number += 1
-    yield cipher.encrypt(_nonce(number, last=True), bytes(waiting), None)
-
-
-def _nonce(number: int, *, last: bool) -> bytes:
-    return number.to_bytes(11, "big") + bytes((last,))
-
-
-def sealed_bytes(plain_bytes: int) -> int:
-    """Bytes of the chunks that so many plain bytes make."""
-    return plain_bytes + TAG_BYTES * max(1, -(-plain_bytes // CHUNK_BYTES))
-
-
 # Opening -----------------------------------------------------------------------------------------
 
 
 def read_header(read: Read) -> Header:
     """The header of a bundle. Raises `NotABundle`, `BundleVersion`, `BundleCut`, `FrameTooLarge`."""
-    start = _full(read, _FIXED_BYTES)
+    start = full(read, _FIXED_BYTES)
     if not start.startswith(MAGIC):
         raise NotABundle("this file is not a bundle of aidstation; nothing was taken from it")
     if len(start) > len(MAGIC) and (version := start[len(MAGIC)]) != VERSION:
@@ -149,7 +127,7 @@ def read_header(read: Read) -> Header:
     count = int.from_bytes(start[-2:], "big")
     if count > limits.BUNDLE_SLOTS_MAX:
         raise FrameTooLarge(f"over {limits.BUNDLE_SLOTS_MAX} recipients (BUNDLE_SLOTS_MAX)")
-    rest = _full(read, count * SLOT_BYTES)
+    rest = full(read, count * SLOT_BYTES)
     if len(rest) < count * SLOT_BYTES:
         raise BundleCut("the bundle ends inside its header; nothing was taken")
     slots = tuple(rest[at : at + SLOT_BYTES] for at in range(0, len(rest), SLOT_BYTES))
@@ -162,7 +140,7 @@ def opened(read: Read, header: Header, receive: SigningKey) -> Iterator[bytes]:
     `receive`: this device's private key for bundles. Raises `NotForThisNode` and `BadBundle` before
     the first, then `BadBundle`, `BundleCut` after the last whole one.
     """
-    return _chunks(read, header.chunk_cipher(_unwrapped(header, receive)))
+    return stream.opened(read, header.chunk_cipher(_unwrapped(header, receive)))
 
 
 def _unwrapped(header: Header, receive: SigningKey) -> bytes:
@@ -182,48 +160,3 @@ def _unwrapped(header: Header, receive: SigningKey) -> bytes:
         return AESGCM(wrapping).decrypt(_ONCE, slot[KEY_ID_BYTES:], _SLOT_DOMAIN)
     except InvalidTag as fault:
         raise BadBundle("its header was changed or is damaged; nothing was taken") from fault
-
-
-def _chunks(read: Read, cipher: AESGCM) -> Iterator[bytes]:
-    number = 0
-    chunk = _full(read, CHUNK_BYTES + TAG_BYTES)
-    while True:
-        following = _full(read, CHUNK_BYTES + TAG_BYTES)
-        last = not following
-        plain = _decrypted(cipher, _nonce(number, last=last), chunk)
-        if plain is None:
-            other = _decrypted(cipher, _nonce(number, last=not last), chunk)
-            if last and other is not None:
-                yield other  # whole, only not the last
-            raise _broken(number, chunk, other, last=last)
-        yield plain
-        if last:
-            return
-        chunk = following
-        number += 1
-
-
-def _broken(number: int, chunk: bytes, other: bytes | None, *, last: bool) -> BadBundle | BundleCut:
-    """What is wrong with a chunk that does not open in its place; `other`: as the last, or not."""
-    if other is not None and not last:
-        return BadBundle("something follows after the end of the bundle; the rest was taken")
-    if last and (other is not None or len(chunk) < CHUNK_BYTES + TAG_BYTES):
-        whole = number + (other is not None)
-        return BundleCut(f"the bundle ends early or is damaged, after {whole} whole parts")
-    return BadBundle(f"part {number + 1} of the bundle is damaged or not in its place")
-
-
-def _decrypted(cipher: AESGCM, nonce: bytes, chunk: bytes) -> bytes | None:
-    try:
-        return cipher.decrypt(nonce, chunk, None)
-    except InvalidTag:
-        return None
-
-
-def _full(read: Read, size: int) -> bytes:
-    """`size` bytes, fewer only where the file ends."""
-    parts: list[bytes] = []
-    while size and (part := read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)

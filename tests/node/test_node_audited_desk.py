@@ -83,6 +83,8 @@ ASKS: dict[str, tuple[Ask, Action, set[DocumentId]]] = {
     "uncosigned": (lambda d: d.uncosigned(), Action.READ, set()),
     "break_glass": (lambda d: d.break_glass("mass casualty"), Action.OVERRIDE, set()),
     "retry_set_aside": (lambda d: d.retry_set_aside(), Action.SETTINGS, set()),
+    "backed_up": (lambda d: d.backed_up(1), Action.BACKUP, set()),
+    "close_out": (lambda d: d.close_out(), Action.SEARCH, set()),
     "audit_rows": (lambda d: d.audit_rows(), Action.READ, set()),
     "audit_verify": (lambda d: d.audit_verify(), Action.READ, set()),
 }
@@ -96,6 +98,7 @@ REFUSED: dict[str, tuple[Ask, Action]] = {
     "shed": (lambda d: d.shed([], None), Action.SHED),
     "sync": (lambda d: d.sync("role3", 1.0), Action.SYNC),
     "pause": (lambda d: d.pause(paused=True), Action.SETTINGS),
+    "hand_over": (lambda d: d.hand_over("", "Ruiz"), Action.SETTINGS),
     "silence": (lambda d: d.silence(silent=True), Action.SETTINGS),
     "set_account": (lambda d: d.set_account(AccountChange("x")), Action.SETTINGS),
     "set_passphrase": (lambda d: d.set_passphrase("", ""), Action.SETTINGS),

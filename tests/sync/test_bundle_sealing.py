@@ -14,18 +14,16 @@ from sync import limits
 from sync.errors import FrameTooLarge
 from sync.trust.errors import BadBundle, BundleCut, BundleVersion, NotABundle, NotForThisNode
 from sync.trust.sealing import (
-    CHUNK_BYTES,
     KEY_ID_BYTES,
     MAGIC,
     SLOT_BYTES,
     SLOTS_TOGETHER,
-    TAG_BYTES,
     Header,
     opened,
     read_header,
     seal,
-    sealed_bytes,
 )
+from sync.trust.stream import CHUNK_BYTES, TAG_BYTES, sealed_bytes
 
 A, B, STRANGER = (SigningKey.from_entropy(bytes((n,)) * 48) for n in range(1, 4))
 PLAIN = random.Random(1).randbytes(3 * CHUNK_BYTES + 1000)
