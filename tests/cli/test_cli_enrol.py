@@ -133,6 +133,7 @@ def test_what_does_not_belong_is_told_and_changes_nothing(theatre: Theatre) -> N
         assert words in refused.err
         assert "Nothing was changed" in refused.err
         assert "next:" in refused.err
+        assert "config check" not in refused.err  # nothing here is about the configuration
         assert membership(home)["theatre"] == ""
     for file in (home / "requests").iterdir():
         file.unlink()
