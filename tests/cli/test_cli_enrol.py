@@ -215,7 +215,7 @@ def test_a_device_is_renewed_granted_revoked_and_judged(theatre: Theatre) -> Non
     assert "not revoked" in refused.err
     theatre.signed("revoke", "bas-1", "--reason", "left in a taxi", "--yes")
     assert "revoked already" in theatre.tries("revoke", "bas-1", "--reason", "x", "--yes").err
-    theatre.signed("release", "bas-1")
+    assert "wrote and no garrison had is shown" in theatre.tries("release", "bas-1").out
     theatre.signed("condemn", "bas-1")
     theatre.signed("garrison", "stamp")
     acts = ["enrol", "enrol", "enrol", "enrol", "enrol", "revoke", "release", "condemn", "time"]
