@@ -53,7 +53,7 @@ _CHECK_DB = "Run `aidstation db check`; restore from a bundle or a backup if it 
 _REPORT = "Report this code and place with the log; the record is as it was before the command."
 _FREE_SPACE = "Free space on the disk, then run the same command again."
 _AGAIN = "Run the same command again."
-_CORRECT = "Correct what was given and save again."
+_CORRECT = "Correct what was given, then try again."
 _STICK = "Import it again from another copy, or have it exported again; what came is kept."
 _PEERS = "Run `aidstation peers` to see each peer and the cause."
 _UNLOCK = (
@@ -63,7 +63,9 @@ _UNLOCK = (
 _VAULT = "Put vault.json and node.key back from one backup; see deploy/runbooks/lost-passphrase.md."
 _EMERGENCY = "In an emergency: `aidstation break-glass --reason ...`."
 _SIGN_IN = f"Sign in with `aidstation sign-in NAME`. {_EMERGENCY}"
-_PAIR = "Copy that node's id and key from its `aidstation init` into [[peers]], then restart."
+_PAIR = (
+    "Compare `node` in [[peers]] with `aidstation enrol list`; who is not listed must be enrolled."
+)
 _TRUST = "Copy it again; else make a new request with `aidstation enrol request`."
 
 ROWS: dict[str, Row] = {
@@ -98,7 +100,7 @@ ROWS: dict[str, Row] = {
         503, EXIT_FAILURE, "Stop the program that listens there, or set another port (0: any)."
     ),
     "node.errors.NotFound": Row(
-        404, EXIT_FAILURE, "Look with `aidstation find` or `aidstation peers`."
+        404, EXIT_FAILURE, "Look with `aidstation find`, `peers` or `enrol list`."
     ),
     "node.errors.Ambiguous": Row(
         409, EXIT_USAGE, "Give more letters of the id; `aidstation find` lists the ids."

@@ -29,6 +29,7 @@ PIN_SETTING = "lock.pin"
 ATTEMPTS_SETTING = "lock.attempts."
 PIN, KEY = "pin", "key"
 WAYS = (PASSPHRASE, PIN, KEY)
+_SAID = {PASSPHRASE: "passphrase", PIN: "PIN", KEY: "key file"}
 
 
 class Locker:
@@ -134,7 +135,7 @@ class Locker:
             before = self._attempts[way]
             if wait_ms := before.wait_ms(self._now_ms()):
                 raise TryLater(
-                    f"{before.failures} wrong attempts: the next {way} is taken in "
+                    f"{before.failures} wrong attempts: the next {_SAID[way]} is taken in "
                     f"{-(-wait_ms // 1000)} s. Nothing was lost"
                 )
             self._count(way, before.failed(self._now_ms()))  # a crash while trying is a failure too

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from node.errors import BadRequest, NotFound, StickFull
+from node.errors import BadRequest, StickFull
 from sync.trust.errors import BundleCut
 
 SYNC_BYTES = 4 << 20
@@ -95,12 +95,10 @@ def _sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def reading(path: Path, on_progress: Progress | None = None) -> Iterator[Callable[[int], bytes]]:
-    """What reads a file piece by piece. Raises `NotFound`, `BadRequest`; later, should the medium go
-    away, `BundleCut`."""
+    """What reads a file piece by piece. Raises `BadRequest`; later, should the medium go away,
+    `BundleCut`."""
     try:
         file = path.open("rb")
-    except FileNotFoundError as fault:
-        raise NotFound(f"there is no file {path}") from fault
     except OSError as fault:
         raise BadRequest(f"{path} cannot be read: {fault.strerror}") from fault
     done = 0

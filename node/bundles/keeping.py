@@ -121,7 +121,7 @@ def inbox(home: Path) -> Folder:
 
 
 def looked_at(path: Path) -> Kept:
-    """A bundle as a carrier sees it. Raises what `read_header` raises, `NotFound`, `BadRequest`."""
+    """A bundle as a carrier sees it. Raises what `read_header` raises, `BadRequest`."""
     with files.reading(path) as read:
         header = read_header(read)
     return Kept(name_of(header), path, path.stat().st_size, header.key_ids)

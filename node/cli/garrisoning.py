@@ -133,14 +133,12 @@ def import_key(
 
 
 def _read(file: Path) -> bytes:
-    from node.errors import BadConfiguration
+    from node.errors import BadRequest
 
     try:
         return file.read_bytes()
     except OSError as fault:
-        raise BadConfiguration(
-            f"{file} cannot be read: {fault.strerror}. Nothing was changed"
-        ) from fault
+        raise BadRequest(f"{file} cannot be read: {fault.strerror}. Nothing was changed") from fault
 
 
 def change_passphrase(

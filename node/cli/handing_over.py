@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from node.cli.output import plain, say, say_json
+from node.cli.output import plain, say, say_json, tell
 
 if TYPE_CHECKING:
     from sync.trust.certificate import DeviceRole
@@ -26,7 +26,7 @@ def role_of(text: str) -> DeviceRole:
 
 def read_source(file: str, kind: bytes) -> bytes:
     """Bytes of a request or an approval from a file or, for `-`, from stdin. Raises `BadEnrolment`,
-    `BadConfiguration`."""
+    `BadRequest`."""
     from sync import limits
     from sync.trust import armour
     from sync.trust.enrolment import REQUEST_KIND
@@ -55,7 +55,7 @@ def read_any(file: str) -> tuple[bytes, bytes]:
 
 
 def _raw(file: str, bytes_max: int) -> bytes:
-    from node.errors import BadConfiguration
+    from node.errors import BadRequest
 
     if file == "-":
         return sys.stdin.buffer.read(bytes_max)
@@ -63,7 +63,7 @@ def _raw(file: str, bytes_max: int) -> bytes:
         with Path(file).open("rb") as opened:
             return opened.read(bytes_max)
     except OSError as fault:
-        raise BadConfiguration(
+        raise BadRequest(
             f"{plain(file)} cannot be read: {fault.strerror}. Nothing was changed"
         ) from fault
 
@@ -124,3 +124,4 @@ def say_joined(found: Accepted, check: str, *, as_json: bool) -> None:
     say(
         f"Joined theatre {theatre_id(public).hex()} as {role}: {words}, until {moment(grant.expires_ms)}"
     )
+    tell("Next: `aidstation run`; others are found by mDNS, or named in [[peers]].")

@@ -13,7 +13,7 @@ import typer
 
 from node.cli.opening import AsJson, By, desk_of, home_of, who
 from node.cli.output import plain, say, say_json, say_table, tell
-from node.errors import BadRequest, Unreachable
+from node.errors import BadRequest, NotRunning
 
 if TYPE_CHECKING:
     from node.remote_people import RemotePeople
@@ -214,7 +214,7 @@ def _people(context: typer.Context) -> RemotePeople:
     home = home_of(context)
     running = read_running(home)
     if running is None:
-        raise Unreachable("No node runs here, and sessions are a running node's: `aidstation run`")
+        raise NotRunning("No node runs here, and sessions are a running node's: `aidstation run`")
     return RemotePeople(running.api, read_token(running), read_session(home).token)
 
 

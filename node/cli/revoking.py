@@ -121,4 +121,5 @@ def _judge(
         say_json({"node": device.node.hex(), "number": number, "released": released})
     else:
         done = "shown again" if released else "not shown, for good"
-        say(f"Entry {number}: what {plain(device.name)} wrote is {done}, wherever this entry is.")
+        said = f"what {plain(device.name)} wrote and no garrison had is {done}"
+        say(f"Entry {number}: {said}, wherever this entry is.")

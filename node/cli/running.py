@@ -14,6 +14,7 @@ from node.cli.output import say, say_json, tell
 if TYPE_CHECKING:
     from conflict.signature import SigningKey
     from node.home import Home, Running
+    from node.settings import Settings
 
 SyncListen = Annotated[
     str | None, typer.Option(help="host:port where peers reach this node; port 0: any free one.")
@@ -66,7 +67,7 @@ def init(
     fresh = None if plain else new_vault(home, role, passphrase_file, key_file)
     key = homes.init(home, text, fresh)
     made = load(home).settings
-    _say_made(home, key, made.node.name, as_json=as_json)
+    _say_made(home, key, made, as_json=as_json)
     if not as_json:
         say_protection(home, fresh, made)
 
@@ -77,15 +78,16 @@ def _host() -> str:
     return platform.node().partition(".")[0] or "aidstation"
 
 
-def _say_made(home: Home, key: SigningKey, name: str, *, as_json: bool) -> None:
+def _say_made(home: Home, key: SigningKey, made: Settings, *, as_json: bool) -> None:
     if as_json:
         say_json({"node": key.node.hex(), "home": str(home.root)})
         return
     say(f"node {key.node.hex()}")
-    tell(f"\nMade '{name}' in {home.root}, configured in {home.config}.")
-    tell(
-        "It records from now on, and talks to others once it is enrolled: `aidstation enrol request`."
-    )
+    tell(f"\nMade '{made.node.name}' in {home.root}, configured in {home.config}.")
+    joins = "aidstation enrol request"
+    if made.node.role == "garrison":
+        joins = "aidstation garrison init` founds a theatre, `aidstation enrol request"
+    tell(f"It records from now on, and talks to others once it is enrolled: `{joins}`.")
     tell("Next: `aidstation run`, and `aidstation doctor` to check this machine.")
 
 

@@ -35,13 +35,13 @@ def passphrase_of(
     file: Path | None, what: str = "Authority's passphrase", *, new: bool = False
 ) -> bytes:
     """From a file's first line or from the terminal. Raises `BadRequest`."""
-    from node.errors import BadConfiguration, BadRequest
+    from node.errors import BadRequest
 
     if file is not None:
         try:
             return file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r")
         except OSError as fault:
-            raise BadConfiguration(
+            raise BadRequest(
                 f"{file} cannot be read: {fault.strerror}. Nothing was changed"
             ) from fault
     if not sys.stdin.isatty():

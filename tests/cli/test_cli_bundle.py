@@ -103,7 +103,7 @@ def test_what_cannot_be_done_is_said_with_its_next_step(homes, tmp_path):
         (("export", str(out)), EXIT_USAGE, "--to-scope"),
         (("export", "--to", "nobody", str(out)), EXIT_FAILURE, "no single device"),
         (("export", "--to", "alpha", str(out)), EXIT_USAGE, "this node"),
-        (("import", str(out)), EXIT_FAILURE, "there is no file"),
+        (("import", str(out)), EXIT_USAGE, "cannot be read: No such file"),
     ):
         answer = aidstation(alpha, "bundle", *words)
         assert answer.code == code, answer.err

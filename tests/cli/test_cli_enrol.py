@@ -133,6 +133,7 @@ def test_what_does_not_belong_is_told_and_changes_nothing(theatre: Theatre) -> N
         assert words in refused.err
         assert "Nothing was changed" in refused.err
         assert "next:" in refused.err
+        assert "config check" not in refused.err  # nothing here is about the configuration
         assert membership(home)["theatre"] == ""
     for file in (home / "requests").iterdir():
         file.unlink()
@@ -214,7 +215,7 @@ def test_a_device_is_renewed_granted_revoked_and_judged(theatre: Theatre) -> Non
     assert "not revoked" in refused.err
     theatre.signed("revoke", "bas-1", "--reason", "left in a taxi", "--yes")
     assert "revoked already" in theatre.tries("revoke", "bas-1", "--reason", "x", "--yes").err
-    theatre.signed("release", "bas-1")
+    assert "wrote and no garrison had is shown" in theatre.tries("release", "bas-1").out
     theatre.signed("condemn", "bas-1")
     theatre.signed("garrison", "stamp")
     acts = ["enrol", "enrol", "enrol", "enrol", "enrol", "revoke", "release", "condemn", "time"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conflict.identity import DocumentKind, document_text
+from node.errors import EXIT_USAGE
 from node.permissions import ANYBODY, COMMANDS, OWNER, TABLE
 from tests.cli.cli_lab import Answer, aidstation, made, running
 from tests.cli.test_cli_help import commands
@@ -86,6 +87,14 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         add = "account add ada --role admin --name Ada"
         assert call(home, patch, add, WORDS).code == 0
     return home
+
+
+def test_signing_in_where_no_node_runs_says_to_start_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = call(home, monkeypatch, "sign-in ada", WORDS)
+    assert answer.code == EXIT_USAGE
+    assert "next: Start it with `aidstation run`." in answer.err
 
 
 def test_the_table_names_every_command_and_no_other() -> None:

@@ -118,6 +118,7 @@ def test_a_garrison_opens_by_a_key_file_beside_it_and_says_what_that_is_worth(
     answer = aidstation(tmp_path, "init", "--name", "g", "--role", "garrison")
     assert answer.code == 0, answer.err
     assert "protects a stolen database file, nothing else" in answer.err
+    assert "`aidstation garrison init`" in answer.err
     assert aidstation(tmp_path, "status").code == 0
     found = aidstation(tmp_path, "doctor")
     assert "lies beside what it opens" in found.out

@@ -110,7 +110,7 @@ def test_guesses_of_a_pin_are_delayed_also_after_a_restart_and_never_the_passphr
         with pytest.raises(WrongSecret):
             locker.unlock("pin", "0815")
     for one in (locker, lab.locker()):
-        with pytest.raises(TryLater, match="30 s"):
+        with pytest.raises(TryLater, match="next PIN is taken in 30 s"):
             one.unlock("pin", PIN)
     locker.unlock("passphrase", WORDS)
     locker.lock()
