@@ -63,7 +63,7 @@ CALLS: dict[str, str] = {
     "audit verify": "audit verify",
     "audit export": "audit export --out {bundle}.audit",
     "set-aside list": "set-aside list",
-    "set-aside export": "set-aside export --out {bundle}.aside",
+    "set-aside export": "set-aside export --to {bundle}.aside",
     "set-aside retry": "set-aside retry",
     "silent": "silent on",
     "break-glass": "break-glass --reason mascal",

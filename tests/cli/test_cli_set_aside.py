@@ -10,16 +10,13 @@ from pathlib import Path
 import pytest
 
 from conflict.identity import document_text
-from node.app import open_store
-from node.config import load
 from node.errors import EXIT_DEGRADED
-from node.home import find_home
 from node.quotas import AUTHOR_QUOTA
 from node.set_aside import ADVICE, advice
 from node.workers import FAULT, KILLED
 from sync.ports import SetAside
 from sync.receipts import AUTHOR_UNKNOWN
-from tests.cli.cli_lab import aidstation, made, running
+from tests.cli.cli_lab import aidstation, made, running, store_of
 from tests.conflict.conflict_lab import LabAuthor, vitals_lane
 from tests.node.node_lab import NOW_MS, document
 
@@ -32,7 +29,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     made(tmp_path)
     vitals_lane(AUTHOR, 2, document(1))
     vitals_lane(STRANGER, 1, document(2))
-    store = open_store(find_home(tmp_path), load(find_home(tmp_path)).settings)
+    store = store_of(tmp_path)
     run, other = AUTHOR.run(document(1)), STRANGER.run(document(2))
     with store.write() as transaction:
         transaction.hold([run], AUTHOR.node, NOW_MS)
