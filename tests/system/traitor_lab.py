@@ -18,13 +18,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import psutil
 
-from conflict.identity import DocumentId
+from conflict.identity import DocumentId, NodeId
 from conflict.lane import LaneRun
 from conflict.signature import SigningKey
 from conflict.statement import Draft
-from node.app import open_store
 from node.belonging import Belonging
-from node.config import load
 from node.home import find_home, read_key
 from sync import codec, messages
 from sync.handshake import Greeting, Handshake
@@ -33,12 +31,17 @@ from sync.messages import Message
 from sync.packing import pack
 from sync.ports import Precedence
 from sync.transport.channel import Channel
-from sync.transport.websocket import Dialer
-from tests.cli.cli_lab import ANY_PORT, aidstation, running
+from sync.transport.tls import Credentials
+from tests.cli.cli_lab import aidstation, data_key, running, store_of
+from tests.cli.cli_lab import made as new_home
 from tests.conflict.conflict_lab import LabAuthor
+from tests.sync.tls_lab import dialer
 from tests.theatre import Authority
 
 HEAR_S_MAX = 120.0
+_CREDENTIALS: dict[NodeId, tuple[Credentials, Authority]] = {}
+"""What each enrolled key shows at TLS, and in whose theatre."""
+
 LAN = LinkProfile.lan()
 Kind = TypeVar("Kind", bound=Message)
 
@@ -70,20 +73,22 @@ def serving(home: Path, peers: Sequence[LabAuthor]) -> Iterator[Served]:
 
 def made(home: Path, more: str = "") -> None:
     """A node's home, with more configuration."""
-    listens = ("--sync-listen", ANY_PORT, "--api-listen", ANY_PORT)
-    answer = aidstation(home, "init", "--name", home.name, *listens)
-    assert answer.code == 0, answer.err
+    new_home(home, home.name)
     with (home / "config.toml").open("a") as file:
-        file.write(f"\n[discovery]\nmdns = false\n{more}")
+        file.write(more)
 
 
 def enrolled(authority: Authority, homes: Sequence[Path], keys: Sequence[SigningKey]) -> None:
     """Nodes that do not run, and other keys, in one theatre."""
-    own = [read_key(find_home(home)) for home in homes]
+    own = [read_key(find_home(home), data_key(home)) for home in homes]
     for number, key in enumerate((*own, *keys)):
         authority.enrol(key, f"n{number}")
+        device = authority.theatre.device(key.node)
+        assert device is not None
+        shown = Credentials(key, device.certificate.der, authority.certificate)
+        _CREDENTIALS[key.node] = shown, authority
     for home, key in zip(homes, own, strict=True):
-        store = open_store(find_home(home), load(find_home(home)).settings)
+        store = store_of(home)
         authority.admit(Belonging(store, key), key)
         store.close()
 
@@ -116,7 +121,8 @@ class Traitor:
         self.code = ""
         """With which fault the node ended it."""
         self._address = address
-        self._dialer = Dialer()
+        credentials, authority = _CREDENTIALS[author.node]
+        self._dialer = dialer(authority, credentials)
         self._frames = 0
 
     async def __aenter__(self) -> Traitor:
@@ -129,7 +135,11 @@ class Traitor:
             sketch_key=b"none",
         )
         proof = Handshake(
-            signer=self.author.key, keyring=_Anybody(), greeting=greeting, leader=True
+            signer=self.author.key,
+            keyring=_Anybody(),
+            certified=None,
+            greeting=greeting,
+            leader=True,
         )
         await self.say(proof.hello(LAN))
         proof.on_hello(await self.hear(messages.Hello))
