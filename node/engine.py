@@ -116,19 +116,16 @@ class Engine:
         self._retry_killed()
         self.belonging.on_change(self._change)
         self._grown: Listeners[Growth] = Listeners()
-        self.belonging.on_change(self._enrolled)
 
     @property
     def grants(self) -> Grants:
         """What this node and its peers may hold now."""
         return self.belonging.grants
 
-    def _enrolled(self, _: None) -> None:
-        self.audit.note(Action.ENROLMENT, purpose=f"authority log {self.belonging.head.number}")
-
     def _change(self, _: None) -> None:
         self._grant()
         self.quarantine.judge()
+        self.audit.note(Action.ENROLMENT, purpose=f"authority log {self.belonging.head.number}")
 
     def _grant(self) -> None:
         """What the authority's log says of scopes, garrisons and the theatre's secret holds from now on."""

@@ -41,6 +41,7 @@ class Quarantine:
         self._own = own
         self._reopened = reopened
         self._due = threading.Event()
+        self._suspects: dict[NodeId, Device] = {}  # as of the log that was judged last
         self.judge()
 
     def judge(self) -> None:
@@ -49,22 +50,24 @@ class Quarantine:
         self.stirred()
 
     def _judge(self) -> None:
+        suspects = {device.node: device for device in self._revoked()}
         with self._store.write() as transaction:
-            news = transaction.suspect([device.node for device in self._suspects()])
+            news = transaction.suspect(suspects)
+        self._suspects = suspects
         if news:
             self._reopened()
 
     def stirred(self) -> None:
         """A custody log or a lane grew: more may be covered."""
-        if self._suspects() and not self._due.is_set():
+        if self._suspects and not self._due.is_set():
             self._due.set()
             self._writer.submit(Urgency.PROJECTION, self._cover)
 
     def suspicious(self, authors: Iterable[NodeId]) -> bool:
         """Whether one of these is revoked."""
-        return not {device.node for device in self._suspects()}.isdisjoint(authors)
+        return not self._suspects.keys().isdisjoint(authors)
 
-    def _suspects(self) -> list[Device]:
+    def _revoked(self) -> list[Device]:
         """Revoked, and not released altogether since."""
         return [
             device
@@ -75,7 +78,7 @@ class Quarantine:
     def _cover(self) -> None:
         """Runs on the writer thread."""
         self._due.clear()
-        devices = {device.node: device for device in self._suspects()}
+        devices = self._suspects
         lanes = {one.lane: one.author for one in self._store.suspected(_LANES_MAX)}
         claims = iter(list(self._claims(devices, lanes)))
         while some := list(islice(claims, _TOGETHER)):
