@@ -16,12 +16,11 @@ from typing import NamedTuple
 from aiohttp import web
 
 from conflict.identity import DocumentKind
-from conflict.statement import Json
 from node.desk import BundleOrder, Desk, Move, Relation, Resolve
 from node.errors import BadRequest
 from node.guarded_desk import guarded
 from node.http.actions import NAMES_MAX, decode_action
-from node.http.bodies import body_of, fields_of, json_of, whole
+from node.http.bodies import body_of, fields_of, json_of, number_of, texts_of, whole
 from node.http.departing import DepartingApi
 from node.http.guards import admits, answer, errors, known_host
 from node.http.lock import LockRoutes
@@ -38,7 +37,6 @@ SHED_AGE_S_MAX = 10_000 * 86_400
 SYNC_S_MAX = 600.0
 _SLOW_MAX = 2
 _SYNC_S = 60.0
-_DIGITS_MAX = 15
 
 
 class Readiness(NamedTuple):
@@ -194,7 +192,7 @@ class _Api:
             given.get("device", ""),
             whole(given.get("limit", "100"), "limit", PAGE_MAX),
         )
-        branch, after = (_number(given.get(name, "0"), name) for name in ("branch", "after"))
+        branch, after = (number_of(given.get(name, "0"), name) for name in ("branch", "after"))
         export = given.get("export") == "true"
         ask = partial(self._desk.audit_rows, device, branch, after, limit, export=export)
         return answer(await asyncio.to_thread(ask))
@@ -264,8 +262,8 @@ class _Api:
         fields = fields_of(await body_of(request), {**texts, "scopes": list, "nodes": list})
         named = fields.get("casualty", "")
         order = BundleOrder(
-            tuple(_names(fields.get("scopes", []))),
-            tuple(_names(fields.get("nodes", []))),
+            tuple(texts_of(fields.get("scopes", []), "scopes", NAMES_MAX)),
+            tuple(texts_of(fields.get("nodes", []), "nodes", NAMES_MAX)),
             decode_document(named, "casualty") if named else None,
             fields.get("since", ""),
         )
@@ -309,20 +307,8 @@ class _Api:
         return answer(await asyncio.to_thread(lambda: self._desk.silence(silent=silent)))
 
 
-def _names(given: list[Json]) -> list[str]:
-    if len(given) > NAMES_MAX or not all(isinstance(one, str) for one in given):
-        raise BadRequest(f"A list of at most {NAMES_MAX} names is expected.")
-    return [str(one) for one in given]
-
-
 def _path(text: str, where: str) -> str:
     """A file on this machine, as its own user names it: no folder of ours to start from."""
     if not os.path.isabs(text) or "\0" in text:
         raise BadRequest(f"{where}: a whole path expected")
     return text
-
-
-def _number(text: str, where: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
-        raise BadRequest(f"{where}: a number expected")
-    return int(text)

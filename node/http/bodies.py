@@ -1,4 +1,5 @@
-"""What a request carries, read strictly: a JSON body, its fields, whole numbers. Raises `BadRequest`."""
+"""What a request carries, read strictly: a JSON body, its fields, texts and whole numbers. Raises
+`BadRequest`."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ from node.errors import BadRequest
 
 Kinds = Mapping[str, type | tuple[type, ...]]
 """By field, what it may be."""
+
+_DIGITS_MAX = 15
 
 
 async def body_of(request: web.Request) -> Json:
@@ -48,3 +51,18 @@ def whole(text: str, where: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
         raise BadRequest(f"{where}: a whole number within 1..{most} expected")
     return int(text)
+
+
+def number_of(text: str, where: str) -> int:
+    """A whole number from 0, below 10^15."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+        raise BadRequest(f"{where}: a whole number expected")
+    return int(text)
+
+
+def texts_of(given: Json, where: str, most: int) -> list[str]:
+    """A list of so many texts at most."""
+    fits = isinstance(given, list) and len(given) <= most
+    if not fits or not all(isinstance(one, str) for one in given):
+        raise BadRequest(f"{where}: a list of at most {most} texts expected.")
+    return list(given)

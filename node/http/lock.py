@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from node.errors import BadRequest, Locked
+from node.http.bodies import body_of
 from node.http.guards import OPEN, answer, errors, known_host, needs_token
 
 WHILE_LOCKED = OPEN | {"/api/status", "/api/lock", "/api/unlock", "/api/lock-pin", "/api/zeroize"}
@@ -149,12 +149,7 @@ async def _zeroized(zeroize: Zeroize) -> web.Response:
 
 async def _texts(request: web.Request, *names: str) -> list[str]:
     """Texts of a small JSON object. Raises `BadRequest`, which quotes nothing of it."""
-    if request.content_type != "application/json":
-        raise BadRequest("Content-Type: application/json expected")
-    try:
-        body = orjson.loads(await request.read())
-    except orjson.JSONDecodeError:
-        raise BadRequest("This is not JSON") from None
+    body = await body_of(request)
     fields = body if isinstance(body, dict) else {}
     found = [one for name in names if isinstance(one := fields.get(name), str)]
     if len(found) < len(names) or max(map(len, found)) > _SECRET_LETTERS_MAX:

@@ -8,16 +8,15 @@ from base64 import b64decode
 from functools import partial
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from node.errors import BadRequest
+from node.http.bodies import body_of, number_of, texts_of
 from node.http.guards import answer
 from node.membership import LOG_PAGE_MAX, Membership
 
 ENTRIES_MAX = 100_000
 CODES_MAX = 64
-_DIGITS_MAX = 15
 
 
 class MembershipApi:
@@ -38,8 +37,8 @@ class MembershipApi:
         return answer(await asyncio.to_thread(self._desk.membership))
 
     async def log(self, request: web.Request) -> web.Response:
-        after = _whole(request.query.get("after", "0"), "after")
-        limit = min(_whole(request.query.get("limit", str(LOG_PAGE_MAX)), "limit"), LOG_PAGE_MAX)
+        after = number_of(request.query.get("after", "0"), "after")
+        limit = min(number_of(request.query.get("limit", str(LOG_PAGE_MAX)), "limit"), LOG_PAGE_MAX)
         entries = await asyncio.to_thread(self._desk.authority_log, after, limit)
         return answer([binascii.b2a_base64(one, newline=False).decode() for one in entries])
 
@@ -50,39 +49,27 @@ class MembershipApi:
 
     async def join(self, request: web.Request) -> web.Response:
         body = await _object(request, {"root", "own", "secret", "entries", "codes"})
-        codes = _texts(body.get("codes", []), "codes", CODES_MAX)
+        codes = texts_of(body.get("codes", []), "codes", CODES_MAX)
         root, own, secret = (_bytes(body.get(name), name) for name in ("root", "own", "secret"))
         join = partial(self._desk.join, root, own, secret, _entries(body), codes)
         return answer(await asyncio.to_thread(join))
 
     async def positions(self, request: web.Request) -> web.Response:
         given = request.query.get("until_ms")
-        until_ms = None if given is None else _whole(given, "until_ms")
+        until_ms = None if given is None else number_of(given, "until_ms")
         return answer(await asyncio.to_thread(self._desk.custody_positions, until_ms))
 
 
 async def _object(request: web.Request, known: set[str]) -> dict[str, Any]:
-    if request.content_type != "application/json":
-        raise BadRequest("Content-Type: application/json expected. Nothing was saved.")
-    try:
-        body = orjson.loads(await request.read())
-    except orjson.JSONDecodeError:
-        raise BadRequest("This is not JSON. Nothing was saved.") from None
+    body = await body_of(request)
     if not isinstance(body, dict) or body.keys() - known:
         raise BadRequest(f"An object of {', '.join(sorted(known))} is expected.")
     return body
 
 
 def _entries(body: dict[str, Any]) -> list[bytes]:
-    texts = _texts(body.get("entries", []), "entries", ENTRIES_MAX)
+    texts = texts_of(body.get("entries", []), "entries", ENTRIES_MAX)
     return [_bytes(one, "entries") for one in texts]
-
-
-def _texts(given: Any, name: str, most: int) -> list[str]:
-    fits = isinstance(given, list) and len(given) <= most
-    if not fits or not all(isinstance(one, str) for one in given):
-        raise BadRequest(f"{name}: a list of at most {most} texts expected.")
-    return list(given)
 
 
 def _bytes(given: Any, name: str) -> bytes:
@@ -90,9 +77,3 @@ def _bytes(given: Any, name: str) -> bytes:
         return b64decode(given, validate=True)
     except (TypeError, ValueError):
         raise BadRequest(f"{name}: bytes in base64 expected. Nothing was saved.") from None
-
-
-def _whole(text: str, name: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
-        raise BadRequest(f"{name}: a whole number expected")
-    return int(text)

@@ -10,7 +10,7 @@ from aiohttp import web
 from node.acting import acting
 from node.desk import AccountChange, Desk
 from node.errors import BadRequest
-from node.http.bodies import Kinds, body_of, fields_of
+from node.http.bodies import Kinds, body_of, fields_of, texts_of
 from node.http.guards import answer, tokens_of
 from node.http.saves import decode_document
 from node.permissions import granted
@@ -107,9 +107,7 @@ class PeopleApi:
     async def cosign(self, request: web.Request) -> web.Response:
         fields = fields_of(await body_of(request), {"document": str, "statements": list})
         document = decode_document(fields.get("document", ""), "document")
-        named = fields.get("statements", [])
-        if len(named) > STATEMENTS_MAX or not all(isinstance(one, str) for one in named):
-            raise BadRequest(f"statements: at most {STATEMENTS_MAX} ids expected")
+        named = texts_of(fields.get("statements", []), "statements", STATEMENTS_MAX)
         job = partial(self._desk.cosign, document, named)
         return answer(await asyncio.to_thread(job))
 
