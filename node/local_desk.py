@@ -26,6 +26,7 @@ from discovery import Address, BadStaticPeer, parse_peer
 from node import set_aside
 from node.acquaintance import Acquaintance
 from node.acting import acting
+from node.asked_desk import AskedDesk
 from node.audit_desk import AuditDesk
 from node.bundles.desk import BundleDesk
 from node.charting import Charts
@@ -58,7 +59,14 @@ Result = TypeVar("Result")
 
 
 class LocalDesk(
-    HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, BundleDesk, DepartingDesk
+    HoldDesk,
+    IdentityDesk,
+    PeopleDesk,
+    AuditDesk,
+    MembershipDesk,
+    AskedDesk,
+    BundleDesk,
+    DepartingDesk,
 ):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
