@@ -6,20 +6,19 @@ a plain home opens with nothing and its data key is None.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from node import file_lock
 from node import vault as vaults
 from node.erasing import erase, keep_aside
 from node.errors import (
-    AlreadyRunning,
     BadConfiguration,
     BadRequest,
     Locked,
@@ -79,22 +78,13 @@ def read_vault(home: Home) -> Vault | None:
     )
 
 
-@contextlib.contextmanager
-def changing(home: Home) -> Iterator[None]:
+def changing(home: Home) -> AbstractContextManager[None]:
     """Alone among those who change the vault: read it inside. Raises `AlreadyRunning`.
 
     A change read before and written after another's would take that one's keys back out.
     """
-    handle = os.open(home.root / "vault.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as fault:
-        raise AlreadyRunning(
-            "Another process is changing the vault. Nothing was changed."
-        ) from fault
-    finally:
-        os.close(handle)
+    taken = "Another process is changing the vault. Nothing was changed."
+    return file_lock.alone(home.root / "vault.lock", taken)
 
 
 def _is_sealed(home: Home) -> bool:
