@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from node.cli.opening import AsJson, desk_of, home_of, key_of, settings_of
 from node.cli.output import plain, say, say_json, say_table, tell
 from node.cli.signing_hand import PassphraseFile, Yes, at_work, opened_key, passphrase_of, publish
-
-if TYPE_CHECKING:
-    pass
 
 NewPassphraseFile = Annotated[
     Path | None, typer.Option(help="File with the new passphrase in its first line; else asked.")
