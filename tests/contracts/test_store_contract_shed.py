@@ -10,6 +10,7 @@ from conflict.identity import DocumentKind
 from conflict.signature import SigningKey
 from storage import NotShed, ProjectionRow, Store, Transaction
 from sync import custody
+from sync.aliases import blob_alias
 from sync.custody import NO_ENTRY, CustodyEntry
 from sync.ports import Release, View
 from tests.contracts.conftest import MakePlace, Place
@@ -143,7 +144,7 @@ def claim_blobs(store: Store, *names: bytes) -> None:
         previous=NO_ENTRY,
         at_ms=NOW_MS,
         lanes=(),
-        blobs=tuple(sorted(names)),
+        blobs=tuple(sorted(map(blob_alias, names))),
     )
     with store.write() as transaction:
         transaction.save_custody(custody.signed(plain, key), NOW_MS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conflict.lane import ShortState
 from storage import Store
+from sync.aliases import claim_of
 from tests.contracts.shed_samples import (
     GARRISON,
     LATER,
@@ -121,4 +122,4 @@ def test_news_and_claims_pass_over_what_was_let_go(store: Store, lanes: list[Sam
     with store.write() as transaction:
         entry = transaction.write_custody(GARRISON, LATER, NOW_MS, lambda one: one)
     assert entry is not None
-    assert [one.lane for one in entry.lanes] == [lanes[2].lane]
+    assert entry.lanes == (claim_of(receipt(lanes[2], 4)),)
