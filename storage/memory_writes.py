@@ -303,7 +303,7 @@ class MemoryTransaction:
         news = False
         for lane, state in claims:
             known = self._rows.covers.get(lane, ())
-            if not any(one.length == state.length for one in known):
+            if state not in known:
                 self._rows.covers[lane] = (*known, state)
                 for actor in (lane.actor, *self._rows.branches.get(lane, ())):
                     self._open_again(lane.document, actor)
