@@ -329,7 +329,7 @@ class Desk(Membership, Departing, Protocol):
 
     def silence(self, *, silent: bool) -> Json:
         """Close every socket to others (True) or open them again, also after a restart: `{"silent"}`,
-        which stays true where the configuration says so."""
+        which stays true where the configuration says so. A locked node does not open them: `Locked`."""
         ...
 
     def set_aside(self, *, with_bytes: bool = False) -> list[Json]:

@@ -34,7 +34,7 @@ from node.custody_view import CustodyView
 from node.departing_desk import DepartingDesk
 from node.desk import Resolve, Save
 from node.engine import Engine
-from node.errors import NoPeer, NotFound
+from node.errors import Locked, NoPeer, NotFound
 from node.guarded_desk import allow
 from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
@@ -333,6 +333,8 @@ class LocalDesk(
         """See `Desk`."""
         if self.silencing is None:
             raise NoPeer("this node has no links open")
+        if not silent and self.locker and self.locker.locked:
+            raise Locked("This node is locked, and silent until it is unlocked")
         return self._on_loop(self.silencing.set(silent=silent))
 
     def _named(self, peer: str) -> tuple[NodeId | None, Address | None]:

@@ -232,6 +232,8 @@ def test_started_with_nobody_there_it_waits_for_the_passphrase(home: Path, words
             answer = aidstation(home, *command.split())
             assert answer.code == EXIT_LOCKED, command
             assert "aidstation unlock" in answer.err
+        silent = aidstation(home, "silent", "on", "--json")
+        assert silent.result["silent"]
         pin = aidstation(home, "unlock", "--pin", "--passphrase-file", words)
         assert pin.code == EXIT_USAGE
         assert "opens no disk" in pin.err
@@ -240,7 +242,7 @@ def test_started_with_nobody_there_it_waits_for_the_passphrase(home: Path, words
         answer = aidstation(home, "unlock", "--passphrase-file", words)
         assert answer.code == 0, answer.err
         found = aidstation(home, "status", "--json").result
-        assert found["statements"] == 1
+        assert (found["statements"], found["silent"]) == (1, True)
         assert process.poll() is None
 
 
