@@ -136,13 +136,14 @@ class Desk(Membership, Departing, Protocol):
         `{"label", "documents": [{"document", "slots": {slot: [{"value", "statements", "by", "at"?,
         "state"?, "problems"?}]}, "findings"?, "unknown"?, "unreadable"?}], "findings": [...],
         "not_held": [...], "stamps_ahead": [ids],
-        "held_by": [{"node", "name", "garrison", "changes", "of"}], "shed": [{"document", "label",
-        "shed_ms", "wanted_ms", "changes", "statements", "unread", "at": [{"node", "name",
+        "held_by": [{"node", "name", "garrison", "all", "statements", "of"}], "shed": [{"document",
+        "label", "shed_ms", "wanted_ms", "changes", "statements", "unread", "at": [{"node", "name",
         "entry"}]}]}`.
 
-        `shed`: documents of which this many changes and statements were let go here; `at`: garrisons
-        that hold them, by which entry of their log; `wanted_ms`: since when they are to be fetched;
-        `unread`: changes that came since and cannot be read without what was let go.
+        `held_by`: whether all of it, else at least so many of how many statements. `shed`: documents of
+        which this many changes and statements were let go here; `at`: garrisons that hold them, by which
+        entry of their log; `wanted_ms`: since when they are to be fetched; `unread`: changes that came
+        since and cannot be read without what was let go.
         """
         ...
 
@@ -238,9 +239,11 @@ class Desk(Membership, Departing, Protocol):
         ...
 
     def custody(self) -> Json:
-        """What is known to be at a garrison: `{"safe_to_wipe", "reasons": [{"code", "words"}],
-        "garrisons": [{"node", "name"}], "at_garrison_ms", "documents", "changes", "blobs",
-        "records": [{"document", "label", "changes", "since_ms"}]}`.
+        """What is known to be at a garrison: `{"garrison", "safe_to_wipe", "reasons": [{"code",
+        "words"}], "garrisons": [{"node", "name"}], "at_garrison_ms", "documents", "changes", "blobs",
+        "records": [{"document", "label", "changes", "since_ms"}], "backed_up_ms"}`.
+
+        `garrison`: this node is one: never safe to wipe, and the rest is about the other garrisons.
 
         `documents`, `changes`, `blobs`: known to be at no garrison; `records`: the longest waiting of
         them, at most 20. `at_garrison_ms`: all that was saved before it is there; None: not known.
@@ -249,7 +252,7 @@ class Desk(Membership, Departing, Protocol):
 
     def record_custody(self, document: DocumentId) -> Json:
         """Who holds the record of the casualty that this document belongs to: `{"label",
-        "documents", "statements", "changes", "at_garrison", "holders": [{"node", "name",
+        "documents", "statements", "changes", "garrison", "at_garrison", "holders": [{"node", "name",
         "garrison", "statements", "changes", "direct_ms", "entry", "entry_ms"}]}`.
 
         `direct_ms`: when it last said so itself; `entry`, `entry_ms`: number of the last entry of

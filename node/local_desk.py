@@ -80,7 +80,8 @@ class LocalDesk(
         self._peering = peering
         self._loop = loop
         self._called = dict(called or {})
-        self._custody = CustodyView(engine.store, self._names, engine.audit_sync.unheld)
+        own = engine.key.node if role == "garrison" else None
+        self._custody = CustodyView(engine.store, self._names, engine.audit_sync.unheld, own)
         self.silencing: Silence | None = None
         self.locker: Locker | None = None
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
@@ -185,7 +186,7 @@ class LocalDesk(
 
     def custody(self) -> Json:
         """See `Desk`."""
-        return self._custody.whole()
+        return {**self._custody.whole(), "backed_up_ms": self._backed_up_ms()}
 
     def record_custody(self, document: DocumentId) -> Json:
         """See `Desk`."""

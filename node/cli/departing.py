@@ -113,6 +113,10 @@ def _next_step(found: Mapping[str, Any]) -> str:
     if found["safe_to_wipe"]:
         return "`aidstation close-out --zeroize` destroys this node; then it may go home."
     codes = {one["code"] for one in found["reasons"]}
+    if "garrison" in codes:
+        return (
+            "`aidstation backup FILE`, then `aidstation restore FILE` on the machine that follows."
+        )
     if "no-garrison" in codes:
         return "have this node enrolled (`aidstation enrol request`) and linked to a garrison."
     if codes & {"waiting", "refused", "set-aside"} and not found["casualties"]:
