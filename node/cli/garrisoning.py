@@ -74,8 +74,11 @@ def export_key(
 ) -> None:
     """Copy the authority's key for escrow, under the same passphrase, and prove that it opens."""
     from node import authority_key
+    from node.errors import BadRequest
 
     closed = authority_key.read(home_of(context))
+    if file.exists():
+        raise BadRequest(f"{file} exists already: name another file. Nothing was written")
     passphrase = passphrase_of(passphrase_file)
     closed.open(passphrase)
     authority_key.keep(file, closed)

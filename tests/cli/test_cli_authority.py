@@ -99,6 +99,17 @@ def test_the_key_in_escrow_makes_another_machine_the_authority(theatre: Theatre)
     assert len(theatre.log()) == 4
 
 
+def test_a_key_is_never_exported_over_another_file(theatre: Theatre) -> None:
+    file = theatre.root / "escrow"
+    theatre.signed("garrison", "export-key", str(file))
+    before = file.read_bytes()
+    for content in (before, b"the key of another theatre"):
+        file.write_bytes(content)
+        refused = theatre.tries("garrison", "export-key", str(file))
+        assert (refused.code, "name another file" in refused.err) == (EXIT_USAGE, True)
+        assert file.read_bytes() == content
+
+
 def test_a_changed_passphrase_opens_and_the_old_one_does_not(theatre: Theatre) -> None:
     new = theatre.secret("new", "a better passphrase")
     ok(theatre.tries("garrison", "passphrase", "--new-passphrase-file", new))
