@@ -18,13 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from node.errors import (
-    AlreadyInitialised,
-    AlreadyRunning,
-    BadConfiguration,
-    Locked,
-    NotInitialised,
-)
+from node import holder
+from node.errors import AlreadyInitialised, BadConfiguration, Locked, NotInitialised
 
 if TYPE_CHECKING:
     from conflict.signature import SigningKey
@@ -269,10 +264,9 @@ def hold_lock(home: Home, wait_s: float = _LOCK_WAIT_S) -> Iterator[None]:
     try:
         while not _try_lock(handle):
             if time.monotonic() >= deadline:
-                raise _taken(handle)
+                raise holder.taken(handle)
             time.sleep(_LOCK_POLL_S)  # flock(2) waits without a limit or not at all
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        holder.introduce(handle)
         yield
     finally:
         os.close(handle)
@@ -284,11 +278,6 @@ def _try_lock(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _taken(handle: int) -> AlreadyRunning:
-    pid = os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
-    return AlreadyRunning(f"Process {pid} is using this node. Nothing was changed.")
 
 
 def is_locked(home: Home) -> bool:

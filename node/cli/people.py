@@ -50,9 +50,9 @@ def sign_in(
     """Sign in at the running node; the commands that follow are this person's."""
     from node.session_file import OpenSession, keep_session
 
+    people = _people(context)  # first: nobody types a passphrase for a node that does not run
     secret = _secret("PIN" if by_pin else "Passphrase")
-    given = {"pin": secret} if by_pin else {"passphrase": secret}
-    found = _people(context).sign_in(name, **given)
+    found = people.sign_in(name, **({"pin": secret} if by_pin else {"passphrase": secret}))
     session = OpenSession(found["account"], found["name"], found["token"])
     keep_session(home_of(context), session)
     if as_json:
@@ -210,10 +210,12 @@ def _people(context: typer.Context) -> RemotePeople:
     from node.home import read_running, read_token
     from node.remote_people import RemotePeople
     from node.session_file import read_session
+    from node.unlocking import refuse_waiting
 
     home = home_of(context)
     running = read_running(home)
     if running is None:
+        refuse_waiting(home)
         raise NotRunning("No node runs here, and sessions are a running node's: `aidstation run`")
     return RemotePeople(running.api, read_token(running), read_session(home).token)
 
