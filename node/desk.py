@@ -203,7 +203,9 @@ class Desk(Membership, Departing, Protocol):
         ...
 
     def set_account(self, change: AccountChange) -> Json:
-        """Make or change an account: `{"account", "statement", "unit"}`. The first one is an admin."""
+        """Make or change an account: `{"account", "scope", "statement", "unit"}`. The first is an admin's.
+
+        `scope`: code of the unit of a new one. A garrison is of none, so there it must be given."""
         ...
 
     def set_passphrase(self, old: str, new: str) -> Json:

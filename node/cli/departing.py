@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from node.cli.opening import AsJson, By, desk_of, home_of, who
-from node.cli.output import at_ms, now, plain, say, say_json, tell
+from node.cli.output import at_ms, counted, now, plain, say, say_json, tell
 from node.errors import EXIT_DEGRADED, BadRequest
 
 
@@ -97,13 +97,11 @@ def _say_left(found: Mapping[str, Any]) -> None:
     present = now()
     for one in found["casualties"]:
         since = at_ms(one["since_ms"], present) or "unknown"
-        documents = len(one["documents"])
-        say(
-            f"{plain(one['label']) or 'unnamed'}: {one['changes']} changes in {documents} documents, "
-            f"since {since}"
-        )
+        changes = counted(one["changes"], "change")
+        documents = counted(len(one["documents"]), "document")
+        say(f"{plain(one['label']) or 'unnamed'}: {changes} in {documents}, since {since}")
     if found["more"]:
-        say(f"and {found['more']} documents more")
+        say(f"and {counted(found['more'], 'document')} more")
     for reason in found["reasons"]:
         say(f"  {plain(reason['words'])}")
 

@@ -123,7 +123,9 @@ def add(
     name: Name,
     role: Role,
     called: Annotated[str, typer.Option("--name", help="As it stands beside entries.")] = "",
-    scope: Annotated[str, typer.Option(help="The unit; else this node's own.")] = "",
+    scope: Annotated[
+        str, typer.Option(help="The unit; needed on a garrison, else this node's own.")
+    ] = "",
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
@@ -203,7 +205,9 @@ def _say_changed(found: Any, *, as_json: bool) -> None:
     if as_json:
         say_json(found)
     else:
-        say(f"Saved here: {plain(found['account'])} in {plain(found['unit'])}")
+        say(
+            f"Saved here: {plain(found['account'])} in {plain(found.get('scope') or found['unit'])}"
+        )
 
 
 def _people(context: typer.Context) -> RemotePeople:
