@@ -48,6 +48,7 @@ from node.permissions import May
 from node.proving import prove
 from node.review import finding_body, saves_for
 from node.silence import Silence
+from node.standing_words import REVOKED_HERE
 from node.status import state_words
 from node.trauma import TraumaPool, TraumaRange, default_prefix
 from node.version import VERSION
@@ -306,7 +307,11 @@ class LocalDesk(
     def _stopped(self, peers: Iterable[Acquaintance]) -> dict[bytes, str]:
         """Codes of what keeps peers from us, by node."""
         causes = {one.node: self._peering.stopped(one.node) for one in peers if self._peering}
-        return {node: cause for node, cause in causes.items() if cause}
+        return {
+            node: self._whose_revocation(node) if cause == REVOKED_HERE else cause
+            for node, cause in causes.items()
+            if cause
+        }
 
     def sync(self, peer: str, timeout_s: float) -> Json:
         """See `Desk`."""
