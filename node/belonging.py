@@ -122,8 +122,10 @@ class Belonging:
         """Number of the entry that put this node out, and why."""
         if self.standing is not Standing.REVOKED:
             return None
-        own = (one for one in _stored(self._store) if _puts_out(one, self._key.node))
-        return next(([one.number, one.act.reason] for one in own), None)
+        for entry in _stored(self._store):
+            if isinstance(entry.act, Revoke) and entry.act.node == self._key.node:
+                return [entry.number, entry.act.reason]
+        return None
 
     @property
     def grants(self) -> Grants:
@@ -236,10 +238,6 @@ def _stored(store: Store) -> Iterator[AuthorityEntry]:
     while page := store.authority_entries(after, _PAGE):
         yield from map(authority.from_bytes, page)
         after += len(page)
-
-
-def _puts_out(entry: AuthorityEntry, node: NodeId) -> bool:
-    return isinstance(entry.act, Revoke) and entry.act.node == node
 
 
 def _taken(

@@ -361,7 +361,7 @@ def _durable(draft: _Draft, lane: Lane, refused: Set[Lane]) -> LaneState | None:
     """How far a lane is held; of an actor with branches the longest, if every run of it is."""
     if (family := draft.families.get(lane)) is None:
         return draft.state(lane)
-    longest = max(family.chains, key=len)
+    longest = max(family.chains, key=lambda one: (len(one), one))  # on every store the same
     return None if lane in refused else LaneState(len(longest), longest[-1])
 
 
