@@ -22,7 +22,7 @@ def introduce(handle: int, words: str = "") -> None:
 @contextmanager
 def asking(lock: Path) -> Iterator[None]:
     """While the block runs, others are told that this process, which owns the home, asks for a secret."""
-    handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         introduce(handle, _WAITS)
         yield
