@@ -16,14 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from node import file_lock
-from node.errors import (
-    AlreadyInitialised,
-    AlreadyRunning,
-    BadConfiguration,
-    Locked,
-    NotInitialised,
-)
+from node import file_lock, holder
+from node.errors import AlreadyInitialised, BadConfiguration, Locked, NotInitialised
 
 if TYPE_CHECKING:
     from conflict.signature import SigningKey
@@ -264,17 +258,11 @@ def hold_lock(home: Home, wait_s: float = _LOCK_WAIT_S) -> Iterator[None]:
         handle = os.open(home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if not file_lock.take(handle, wait_s):
-            raise _taken(handle)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+            raise holder.taken(handle)
+        holder.introduce(handle)
         yield
     finally:
         os.close(handle)
-
-
-def _taken(handle: int) -> AlreadyRunning:
-    pid = os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
-    return AlreadyRunning(f"Process {pid} is using this node. Nothing was changed.")
 
 
 def is_locked(home: Home) -> bool:

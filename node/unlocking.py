@@ -24,9 +24,10 @@ from node.errors import (
     Locked,
     NodeError,
     VaultDamaged,
+    WaitsForSecret,
     WrongSecret,
 )
-from node.home import SEALED, Fresh, Home, read_key, write_atomic, write_new
+from node.home import SEALED, Fresh, Home, hold_lock, read_key, write_atomic, write_new
 from node.vault import ESCROW, KEY_FILE, PASSPHRASE, DataKey, Slot, Vault
 
 if TYPE_CHECKING:
@@ -85,6 +86,17 @@ def changing(home: Home) -> AbstractContextManager[None]:
     """
     taken = "Another process is changing the vault. Nothing was changed."
     return file_lock.alone(home.root / "vault.lock", taken)
+
+
+def refuse_waiting(home: Home) -> None:
+    """Raise `WaitsForSecret` where another process owns this home and asks for its passphrase."""
+    try:
+        with hold_lock(home, wait_s=0):
+            return
+    except WaitsForSecret:
+        raise
+    except AlreadyRunning:
+        return
 
 
 def _is_sealed(home: Home) -> bool:
