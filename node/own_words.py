@@ -1,10 +1,10 @@
 """Records that a unit was given on its own word: nobody who may hold them had said so.
 
 A *word* is a statement that gives a document to a scope: in the unit's document, that it belongs; in an
-episode of the unit, that it is about a person. A scope holds a document *rightly* when a garrison (or another
-device that may hold everything) gave it, when the unit began the document, as it came here, or when a word
-is of a device that may hold it by another scope which holds it rightly. So what a device says for two of
-its own scopes counts for neither.
+episode of the unit, that it is about a person. A scope holds a document *rightly* when a garrison (or
+another device that may hold everything) gave it, when the unit began the document, as it came here, or when
+a word is of a device that may hold it by another scope which holds it rightly. So what a device says for
+two of its own scopes counts for neither.
 """
 
 from __future__ import annotations
