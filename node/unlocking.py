@@ -19,6 +19,7 @@ from node import file_lock
 from node import vault as vaults
 from node.erasing import erase, keep_aside
 from node.errors import (
+    AlreadyRunning,
     BadConfiguration,
     BadRequest,
     Locked,
