@@ -34,7 +34,7 @@ from node.custody_view import CustodyView
 from node.departing_desk import DepartingDesk
 from node.desk import Resolve, Save
 from node.engine import Engine
-from node.errors import NoPeer, NotFound
+from node.errors import Locked, NoPeer, NotFound
 from node.guarded_desk import allow
 from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
@@ -47,6 +47,7 @@ from node.permissions import May
 from node.proving import prove
 from node.review import finding_body, saves_for
 from node.silence import Silence
+from node.standing_words import REVOKED_HERE
 from node.status import state_words
 from node.trauma import TraumaPool, TraumaRange, default_prefix
 from node.version import VERSION
@@ -82,7 +83,8 @@ class LocalDesk(
         self._peering = peering
         self._loop = loop
         self._called = dict(called or {})
-        self._custody = CustodyView(engine.store, self._names, engine.audit_sync.unheld)
+        own = engine.key.node if role == "garrison" else None
+        self._custody = CustodyView(engine.store, self._names, engine.audit_sync.unheld, own)
         self.silencing: Silence | None = None
         self.locker: Locker | None = None
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
@@ -187,7 +189,7 @@ class LocalDesk(
 
     def custody(self) -> Json:
         """See `Desk`."""
-        return self._custody.whole()
+        return {**self._custody.whole(), "backed_up_ms": self._backed_up_ms()}
 
     def record_custody(self, document: DocumentId) -> Json:
         """See `Desk`."""
@@ -307,7 +309,11 @@ class LocalDesk(
     def _stopped(self, peers: Iterable[Acquaintance]) -> dict[bytes, str]:
         """Codes of what keeps peers from us, by node."""
         causes = {one.node: self._peering.stopped(one.node) for one in peers if self._peering}
-        return {node: cause for node, cause in causes.items() if cause}
+        return {
+            node: self._whose_revocation(node) if cause == REVOKED_HERE else cause
+            for node, cause in causes.items()
+            if cause
+        }
 
     def sync(self, peer: str, timeout_s: float) -> Json:
         """See `Desk`."""
@@ -335,6 +341,8 @@ class LocalDesk(
         """See `Desk`."""
         if self.silencing is None:
             raise NoPeer("this node has no links open")
+        if not silent and self.locker and self.locker.locked:
+            raise Locked("This node is locked, and silent until it is unlocked")
         return self._on_loop(self.silencing.set(silent=silent))
 
     def _named(self, peer: str) -> tuple[NodeId | None, Address | None]:
