@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from conflict.chart import Chart
 from conflict.clock import REMOTE_AHEAD_MS_MAX
@@ -43,7 +43,6 @@ from node.hold_set import HoldSet
 from node.identity_desk import IdentityDesk
 from node.locker import Locker
 from node.membership_desk import MembershipDesk
-from node.peering import Peering
 from node.people_desk import PeopleDesk, roster_of, without_verifiers
 from node.permissions import May
 from node.proving import prove
@@ -54,6 +53,9 @@ from node.status import state_words
 from node.trauma import TraumaPool, TraumaRange, default_prefix
 from node.version import VERSION
 from storage import ProjectionRow
+
+if TYPE_CHECKING:
+    from node.peering import Peering
 
 FIND_MAX = 50
 Result = TypeVar("Result")
