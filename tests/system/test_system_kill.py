@@ -12,7 +12,7 @@ from node.desk import Save
 from node.sim import bench_charts
 from tests.cli.cli_lab import store_of
 
-DOCUMENTS = 1_000
+DOCUMENTS = 300
 KILLS = 50
 
 
