@@ -171,7 +171,7 @@ def _cause(rows: Rows, one: DocumentId, blobs: Sequence[bytes]) -> str:
         "refused": any(row.refusal for row in rows.lanes.get(one, {}).values()),
         "not-at-garrison": rows.lacks.get(one, coverage.COVERED).changes > 0,
         "blob-not-at-garrison": any(
-            not rows.claimed.get(name, frozenset()) & nodes for name in blobs
+            not memory_custody.claimants(rows, name) & nodes for name in blobs
         ),
     }
     return next((cause for cause, holds in causes.items() if holds), "")

@@ -91,6 +91,7 @@ class MemoryTransaction:
             self._rows.dirty[one.document] = arrival
             if before is None:
                 self._rows.came[one.document] = now_ms
+                memory_custody.recognise(self._rows, one.document)
         memory_custody.settle(self._rows, [one.document for one in plan.documents], now_ms)
         digest = self._rows.tally.get("digest", 0) + plan.digest_delta
         self._rows.tally["digest"] = digest % _MODULUS

@@ -11,6 +11,7 @@ from conflict.branches import branch_id, named
 from conflict.identity import ActorId
 from conflict.lane import LaneRun
 from storage import MemoryStore, NotShed, Store, limits
+from sync.aliases import Claim, claim_of
 from sync.ports import Receipt
 from tests.contracts.conftest import EPOCH, MakePlace, Place
 from tests.contracts.store_samples import (
@@ -183,15 +184,15 @@ def test_an_older_claim_of_the_unforked_lane_covers_no_branch(store: Store) -> N
 
 
 def test_a_custody_log_claims_both_branches_although_it_claimed_one_before(store: Store) -> None:
-    def written() -> set[Receipt]:
+    def written() -> set[Claim]:
         with store.write() as transaction:
             entry = transaction.write_custody(HOLDER, EPOCH, NOW_MS, lambda one: one)
         return set(entry.lanes) if entry else set()
 
     hold(store, LANE.whole())
-    assert written() == {receipt(LANE, 6)}
+    assert written() == {claim_of(receipt(LANE, 6))}
     hold(store, BRANCH.whole())
-    claimed = {claim.lane.actor: claim.state for claim in written()}
+    claimed = {claim.actor: claim.state for claim in written()}
     assert claimed == store.vectors([HERE])[HERE]
     assert written() == set()
 

@@ -12,6 +12,7 @@ from conflict.scope import scope_id
 from conflict.signature import SigningKey
 from storage import NotShed, ProjectionRow, Store, Transaction
 from sync import custody
+from sync.aliases import blob_alias, claim_of
 from sync.custody import NO_ENTRY, CustodyEntry
 from sync.ports import Release, View
 from tests.contracts.conftest import MakePlace, Place
@@ -156,7 +157,7 @@ def claim_blobs(store: Store, *names: bytes) -> None:
         previous=NO_ENTRY,
         at_ms=NOW_MS,
         lanes=(),
-        blobs=tuple(sorted(names)),
+        blobs=tuple(sorted(map(blob_alias, names))),
     )
     with store.write() as transaction:
         transaction.save_custody(custody.signed(plain, key), NOW_MS)
@@ -357,7 +358,7 @@ def test_news_and_claims_pass_over_what_was_let_go(store: Store, lanes: list[Sam
     with store.write() as transaction:
         entry = transaction.write_custody(GARRISON, LATER, NOW_MS, lambda one: one)
     assert entry is not None
-    assert [one.lane for one in entry.lanes] == [lanes[2].lane]
+    assert entry.lanes == (claim_of(receipt(lanes[2], 4)),)
 
 
 # --- who is told -----------------------------------------------------------------------------------

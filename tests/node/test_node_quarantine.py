@@ -20,6 +20,7 @@ from node.engine import Engine
 from node.workers import InlineWorkers
 from storage.memory import MemoryStore
 from sync import custody
+from sync.aliases import Claim, claim_of
 from sync.custody import NO_ENTRY, CustodyEntry
 from sync.effects import Hold
 from sync.ports import Position, Receipt
@@ -101,7 +102,7 @@ def receipted(engine: Engine, length: int, number: int = 1) -> None:
         number=number,
         previous=NO_ENTRY if number == 1 else _LAST[0].link,
         at_ms=1,
-        lanes=(Receipt(LANE, run(1, length).state.short),),
+        lanes=(claim_of(Receipt(LANE, run(1, length).state.short)),),
         blobs=(),
     )
     _LAST[:] = [custody.signed(entry, GARRISON)]
@@ -127,7 +128,7 @@ def test_what_nothing_covers_is_held_and_not_shown(engine: Engine, authority: Au
 
 def test_what_the_revocation_names_is_shown(engine: Engine, authority: Authority) -> None:
     hold(engine, run(1, 3))
-    named = (Receipt(LANE, run(1, 2).state.short),)
+    named = (claim_of(Receipt(LANE, run(1, 2).state.short)),)
     authority.say(Revoke(LOST.node, "captured", (), named))
     add(engine, authority)
     assert shown(engine) == ["note 1", "note 2"]
@@ -156,9 +157,9 @@ def test_a_garrisons_log_that_comes_late_shows_more(engine: Engine, authority: A
     assert shown(engine) == ["note 1", "note 2"]
 
 
-@pytest.mark.parametrize("lanes", [(), (Receipt(LANE, run(1, 3).state.short),)])
+@pytest.mark.parametrize("lanes", [(), (claim_of(Receipt(LANE, run(1, 3).state.short)),)])
 def test_one_entry_releases_it(
-    engine: Engine, authority: Authority, lanes: tuple[Receipt, ...]
+    engine: Engine, authority: Authority, lanes: tuple[Claim, ...]
 ) -> None:
     hold(engine, run(1, 3))
     authority.say(Revoke(LOST.node, "captured"))
