@@ -151,8 +151,8 @@ _FULL = (
     "safe. Free space, then try again."
 )
 _CORRUPT = (
-    "The database is damaged or is not an Aidstation database. Nothing was changed. Keep the file, "
-    "run `aidstation db check`, and restore from a bundle or a backup."
+    "The database is damaged or is not an Aidstation database. Nothing was changed. Keep the file: "
+    "restore a backup, or let peers refill a new one."
 )
 _GONE = "The database cannot be reached. Nothing was changed. Check the path or server, then retry."
 _UNCERTAIN = (
