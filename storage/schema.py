@@ -13,7 +13,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
 from storage import database
-from storage.errors import DatabaseTooNew
+from storage.errors import DatabaseTooNew, DatabaseUnreachable
 from storage.tables import setting
 from storage.upsert import upsert
 
@@ -41,6 +41,10 @@ def open_database(url: str | Path, key: bytes | None = None) -> Engine:
         if version < SCHEMA_VERSION:
             with database.writing(engine) as connection:
                 _migrate(connection)
+    except DatabaseUnreachable:  # SQLite names no cause when its log has no room to begin
+        engine.dispose()
+        database.refuse_full(url)
+        raise
     except BaseException:
         engine.dispose()
         raise
