@@ -101,8 +101,9 @@ def _checked(
 def _python(_patient: _Patient) -> Iterator[Check]:
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info[:2] <= (3, 12)
-    cure = "" if fits else "install Aidstation with Python 3.11 or 3.12"
-    yield Check("python", OK if fits else FAIL, found, cure)
+    yield Check(
+        "python", OK if fits else FAIL, found, "" if fits else "install Python 3.11 or 3.12"
+    )
 
 
 def _disk(patient: _Patient) -> Iterator[Check]:
@@ -220,7 +221,8 @@ def _peers(patient: _Patient) -> Iterator[Check]:
     if patient.settings is None:
         return
     peers = patient.settings.peers
-    found = ", ".join(peer.name for peer in peers) or "none configured: found by mDNS alone"
+    alone = "found by mDNS alone" if patient.settings.discovery.mdns else "nobody is called"
+    found = ", ".join(peer.name for peer in peers) or f"none configured: {alone}"
     yield Check("peers", OK, found)
 
 

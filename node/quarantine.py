@@ -91,16 +91,21 @@ class Quarantine:
         """Runs on the writer thread."""
         self._due.clear()
         devices = self._suspects
-        lanes = {
-            (document_alias(one.lane.document), one.lane.actor): _Held(one.lane, one.author)
-            for one in self._store.suspected(_LANES_MAX)
-        }
-        claims = iter(list(self._claims(devices, lanes)))
+        claims = iter(list(self._claims(devices, self._lanes(devices))))
         while some := list(islice(claims, _TOGETHER)):
             with self._store.write() as transaction:
                 news = transaction.cover(some)
             if news:
                 self._reopened()
+
+    def _lanes(self, devices: dict[NodeId, Device]) -> _Lanes:
+        """By what claims call them. Of an actor with branches also the lane that these were once."""
+        found = {one.lane: one.author for one in self._store.suspected(_LANES_MAX)}
+        found |= {one.lane: one.author for one in self._store.forked() if one.author in devices}
+        return {
+            (document_alias(lane.document), lane.actor): _Held(lane, author)
+            for lane, author in found.items()
+        }
 
     def _claims(self, devices: dict[NodeId, Device], lanes: _Lanes) -> Iterator[Receipt]:
         """What counts of claims, of lanes that are here."""

@@ -30,7 +30,7 @@ from storage import (
 )
 from storage.framing import frame, pack_evidence
 from storage.locks import lock_rows
-from storage.refilling import Base
+from storage.refilling import ShedBase
 from storage.tables import document, lane, run
 from storage.upsert import upsert, write_rows
 from sync.aliases import document_alias
@@ -61,7 +61,7 @@ class _Lookup:
     def stored(self, one: Lane) -> list[LaneRun]:
         return lanes.stored(self._connection, one)
 
-    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
+    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, ShedBase]:
         return shed_lanes.of(self._connection, documents)
 
 

@@ -142,7 +142,7 @@ cover = Table(
     Column("document", LargeBinary, primary_key=True),
     Column("actor", LargeBinary, primary_key=True),
     Column("length", Integer, primary_key=True, autoincrement=False),
-    Column("head", LargeBinary, nullable=False),
+    Column("head", LargeBinary, primary_key=True),
     sqlite_with_rowid=False,
 )
 """How far lanes of revoked devices are shown all the same: claims that count (`suspects.py`)."""

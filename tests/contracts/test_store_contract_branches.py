@@ -115,6 +115,23 @@ def test_any_order_of_any_cuts_of_any_tree_ends_the_same(new_place: MakePlace, s
     assert store.check() == []
 
 
+def test_of_branches_of_one_length_every_store_says_the_same_one_is_held(
+    new_place: MakePlace,
+) -> None:
+    """To a peer that sends again what all of them begin with."""
+    twin = branch_of(LANE, 3, 3)
+    answers = set()
+    for order in ((LANE, twin), (twin, LANE)):
+        store = new_place().store
+        for lane in order:
+            hold(store, lane.whole())
+        with store.write() as transaction:
+            (said,) = transaction.hold([LANE.cut(1, 1, signed=False)], PEER, NOW_MS).held
+        answers.add(said.state.head)
+    ends = [[one.hash for one in lane.written] for lane in (LANE, twin)]
+    assert answers == {max(ends)[-1]}
+
+
 def deliver(store: Store, runs: Sequence[LaneRun], chance: random.Random) -> None:
     at = 0
     while at < len(runs):

@@ -297,8 +297,7 @@ DECODERS = [
 ELSEWHERE = {
     "conflict.statement.decode": "conflict.statement.check_text, above, reads before it",
     "discovery.advert.decode_advert": "test_any_bytes_give_an_advert_or_a_typed_refusal",
-    "discovery.static.parse_peer": "test_any_text_gives_peers_or_a_typed_refusal",
-    "discovery.static.parse_peers": "test_any_text_gives_peers_or_a_typed_refusal",
+    "discovery.static.parse_peer": "test_any_text_gives_a_peer_or_a_typed_refusal",
     "node.fhir.exact.parse": "node.fhir.reading.read_file, above, is its one caller",
     "node.http.saves.decode_batch": "test_any_json_is_read_or_refused",
     "node.http.saves.decode_document": "test_any_json_is_read_or_refused",

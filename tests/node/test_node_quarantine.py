@@ -34,13 +34,14 @@ LANE = Lane(ONE, actor_id(LOST.node, NONCE))
 EPOCH = custody.new_epoch(1, bytes(16))
 
 
-def run(first: int, last: int) -> LaneRun:
-    """Notes `first` to `last` of the device that is lost, one a change."""
+def run(first: int, last: int, forked_after: int = 99) -> LaneRun:
+    """Notes `first` to `last` of the device that is lost, one a change; of a copy of it, others after
+    some."""
     writer = LaneWriter(LANE.actor)
-    made = [
-        writer.write([(Draft(slot="note", value={"text": f"note {n}"}, by="T"), Stamp(n, 0))])
-        for n in range(1, last + 1)
-    ]
+    made = []
+    for n in range(1, last + 1):
+        text = f"note {n}" if n <= forked_after else f"copy's note {n}"
+        made.append(writer.write([(Draft(slot="note", value={"text": text}, by="T"), Stamp(n, 0))]))
     plain = LaneRun(
         lane=LANE,
         author=LOST.node,
@@ -144,6 +145,21 @@ def test_what_a_garrison_had_published_by_then_is_shown_and_what_came_later_is_n
     authority.say(Revoke(LOST.node, "captured", published))
     add(engine, authority)
     assert shown(engine) == ["note 1"]
+
+
+def test_what_was_published_before_the_device_existed_twice_is_shown_of_that_branch(
+    engine: Engine, authority: Authority
+) -> None:
+    hold(engine, run(1, 3))
+    receipted(engine, 3)
+    hold(engine, run(1, 4, forked_after=1))
+    published = ((GARRISON.node, Position(EPOCH, 1)),)
+    authority.say(Revoke(LOST.node, "captured", published))
+    add(engine, authority)
+    shown(engine)
+    entries = {one.text for some in engine.store.entries(ONE).values() for one in some}
+    assert len(entries) == 3
+    assert not any("copy" in one for one in entries)
 
 
 def test_a_garrisons_log_that_comes_late_shows_more(engine: Engine, authority: Authority) -> None:

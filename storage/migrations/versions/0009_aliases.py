@@ -1,7 +1,8 @@
 """Custody logs speak of documents and blobs by alias (`sync/aliases.py`).
 
 Logs in the old form are let go: garrisons write theirs again, from the first entry on, and what they
-had said stays as receipts. Older code may not open the database: it would write ids into its log.
+had said stays as receipts. What covers lanes of revoked devices is found again at the next start, two
+claims of one length as two. Older code may not open the database: it would write ids into its log.
 """
 
 from collections.abc import Callable
@@ -29,6 +30,26 @@ def upgrade() -> None:
     op.alter_column("custody_blob", "hash", new_column_name="alias")
     op.execute("DELETE FROM setting WHERE key = 'custody.cursor'")
     op.execute("UPDATE blob SET claimed = false")
+    _make_cover("document", "actor", "length", "head")
+
+
+def _make_cover(*keys: str) -> None:
+    op.drop_table("cover")
+    columns = ("document", "actor", "length", "head")
+    op.create_table(
+        "cover",
+        *(
+            sa.Column(
+                name,
+                sa.Integer if name == "length" else sa.LargeBinary,
+                primary_key=name in keys,
+                nullable=False,
+                autoincrement=False,
+            )
+            for name in columns
+        ),
+        sqlite_with_rowid=False,
+    )
 
 
 def _fill(table: str, column: str, alias_of: Callable[[Any], bytes]) -> None:
@@ -42,6 +63,7 @@ def _fill(table: str, column: str, alias_of: Callable[[Any], bytes]) -> None:
 
 def downgrade() -> None:
     """Take them away again, and the logs, whose form older code does not know."""
+    _make_cover("document", "actor", "length")
     for table in ("custody_entry", "custody_log", "custody_blob"):
         op.execute(f"DELETE FROM {table}")  # noqa: S608  our names
     op.alter_column("custody_blob", "alias", new_column_name="hash")
