@@ -101,9 +101,8 @@ def _checked(
 def _python(_patient: _Patient) -> Iterator[Check]:
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info[:2] <= (3, 12)
-    yield Check(
-        "python", OK if fits else FAIL, found, "" if fits else "install Python 3.11 or 3.12"
-    )
+    verdict, cure = (OK, "") if fits else (FAIL, "install Aidstation with Python 3.11 or 3.12")
+    yield Check("python", verdict, found, cure)
 
 
 def _disk(patient: _Patient) -> Iterator[Check]:
@@ -326,12 +325,11 @@ def _integrity(patient: _Patient) -> Iterator[Check]:
     if patient.store is None:
         return
     loss = None if patient.running else damage.of_latest(patient.home, patient.store)
-    yield from (Check(INTEGRITY, FAIL, *one) for one in (loss,) if one)
-    problems = patient.store.check()
-    if not problems and not loss:
+    found = [(f"{one.code}: {one.subject}", one.advice) for one in patient.store.check()]
+    for cause, cure in ([loss] if loss else []) + found:
+        yield Check(INTEGRITY, FAIL, cause, cure)
+    if not (loss or found):
         yield Check(INTEGRITY, OK, "every record matches its hashes, every cache the record")
-    for one in problems:
-        yield Check(INTEGRITY, FAIL, f"{one.code}: {one.subject}", one.advice)
 
 
 def _content(patient: _Patient) -> Iterator[Check]:
