@@ -7,12 +7,15 @@ addresses are worth telling others, and whether an interface was taken away and 
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import ifaddr
 
 from discovery.limits import PUBLISHED_ADDRESSES_MAX
+
+_MDNS_GROUP, _MDNS_PORT = "224.0.0.251", 5353
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +97,18 @@ def _read() -> Iterator[Interface]:
         ipv6 = tuple(ip.ip[0].partition("%")[0] for ip in adapter.ips if not isinstance(ip.ip, str))
         if adapter.index is not None and (ipv4 or ipv6):
             yield Interface(adapter.nice_name, adapter.index, ipv4, ipv6)
+
+
+def multicast_refused(addresses: Sequence[str]) -> str:
+    """What the system says against hearing mDNS at these IPv4 addresses of ours; empty: nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            ear.bind(("", _MDNS_PORT))
+            for address in addresses:
+                group = socket.inet_aton(_MDNS_GROUP) + socket.inet_aton(address)
+                ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+        except OSError as fault:
+            return fault.strerror or "no reason given"
+    return ""

@@ -115,8 +115,10 @@ def decode(raw: bytes) -> KeyFile:
             str(body["theatre"]), base64.b64decode(body["certificate"], validate=True), wrapped
         )
         root_public(found.certificate)
+        _bound(found.theatre, found.certificate)
     except (
         ValueError,
+        RecursionError,
         KeyError,
         TypeError,
         AttributeError,

@@ -111,6 +111,8 @@ def _file_layer(path: Path) -> Layer | None:
         ) from fault
     except UnicodeDecodeError as fault:
         raise BadConfiguration(f"{path} is not UTF-8 text. Save it again as UTF-8.") from fault
+    except RecursionError as fault:
+        raise BadConfiguration(f"{path} is nested too deeply: no setting of ours is.") from fault
     except tomllib.TOMLDecodeError as fault:
         raise BadConfiguration(
             f"{path} is not TOML: {fault}. Correct that place; texts stand in quotes."

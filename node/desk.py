@@ -230,8 +230,9 @@ class Desk(Membership, Departing, Protocol):
         """`{"node", "name", "role", "version", "state": [words], "documents", "statements",
         "digest", "waiting", "set_aside", "findings", "refused", "peers": [...], "paused", "epoch",
         "changes", "blobs_wanted", "membership", "bytes_in", "bytes_out", "link", "shed", "wanted",
-        "fetching", "quarantined", "accounts", "silent", "backed_up_ms"}`. `membership`: of a theatre, as
-        `Belonging.described` says; `quarantined`: as `Quarantine.described` does.
+        "fetching", "quarantined", "accounts", "silent", "backed_up_ms", "free_bytes"}`. `membership`:
+        of a theatre, as `Belonging.described` says; `quarantined`: as `Quarantine.described` does.
+        `free_bytes`: on the disk that holds the store; None: it is a server's.
 
         `link` as in `peers`, for peers that describe none; None where no links are open.
         `shed`: documents whose content was let go; `wanted`: of them, those to be fetched, and

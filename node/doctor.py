@@ -1,8 +1,7 @@
 """The doctor: is this machine fit to run this node, and is what the node keeps whole?
 
-One check an idea, each with a verdict, the cause in words and the cure. Nothing is changed, and a
-running node is not disturbed: its store is read beside it. The same checks run wherever a person
-or a script asks.
+One check an idea, each with verdict, cause in words and cure, the same wherever a person or a script
+asks. Nothing is changed, and a running node is not disturbed: its store is read beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from node import damage
 from node.errors import EXIT_DEGRADED, EXIT_INTEGRITY, EXIT_OK, Locked
 from node.faults import translate
 from node.home import Home, read_key, read_running
@@ -36,7 +36,6 @@ INTEGRITY = "integrity"
 FREE_BYTES_LOW = 1 << 30
 FREE_BYTES_MIN = 100 << 20
 CLOCK_BEHIND_S_MAX = 300
-_MDNS_GROUP, _MDNS_PORT = "224.0.0.251", 5353
 _BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -91,6 +90,9 @@ def _checked(
         fault = translate(error)
         damaged = fault.exit_code == EXIT_INTEGRITY
         yield Check(INTEGRITY if damaged else name, FAIL, fault.message, fault.next_step)
+        if damaged and patient.store:  # what follows would only say it again
+            patient.store.close()
+            patient.store = None
 
 
 # --- the machine ----------------------------------------------------------------------------------
@@ -99,8 +101,8 @@ def _checked(
 def _python(_patient: _Patient) -> Iterator[Check]:
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info[:2] <= (3, 12)
-    cure = "" if fits else "install Aidstation with Python 3.11 or 3.12"
-    yield Check("python", OK if fits else FAIL, found, cure)
+    verdict, cure = (OK, "") if fits else (FAIL, "install Aidstation with Python 3.11 or 3.12")
+    yield Check("python", verdict, found, cure)
 
 
 def _disk(patient: _Patient) -> Iterator[Check]:
@@ -133,19 +135,13 @@ def _multicast(patient: _Patient) -> Iterator[Check]:
 
 def _join_all(addresses: list[str]) -> tuple[str, str]:
     """Cause and cure, after hearing multicast on each address for a moment."""
+    from discovery.interfaces import multicast_refused
+
     advice = "peers with an address in [[peers]] work without; else check network and firewall"
     if not addresses:
         return "no network interface that is configured is up", advice
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
-        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        try:
-            ear.bind(("", _MDNS_PORT))
-            for address in addresses:
-                group = socket.inet_aton(_MDNS_GROUP) + socket.inet_aton(address)
-                ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
-        except OSError as fault:
-            return f"the system refuses multicast: {fault.strerror}", advice
+    if refused := multicast_refused(addresses):
+        return f"the system refuses multicast: {refused}", advice
     return f"works on {len(addresses)} addresses", ""
 
 
@@ -274,6 +270,9 @@ def _store(patient: _Patient) -> Iterator[Check]:
     from storage.schema import SCHEMA_VERSION, refuse_newer
 
     url = patient.settings.store.url or patient.home.store
+    if isinstance(url, Path) and (loss := damage.of_file(patient.home, url)):
+        yield Check(INTEGRITY, FAIL, *loss)
+        return
     if isinstance(url, Path) and not url.exists():
         yield Check("store", OK, "not there yet; the first start makes it")
         return
@@ -325,11 +324,12 @@ def _theatre(patient: _Patient) -> Iterator[Check]:
 def _integrity(patient: _Patient) -> Iterator[Check]:
     if patient.store is None:
         return
-    problems = patient.store.check()
-    if not problems:
+    loss = None if patient.running else damage.of_latest(patient.home, patient.store)
+    found = [(f"{one.code}: {one.subject}", one.advice) for one in patient.store.check()]
+    for cause, cure in ([loss] if loss else []) + found:
+        yield Check(INTEGRITY, FAIL, cause, cure)
+    if not (loss or found):
         yield Check(INTEGRITY, OK, "every record matches its hashes, every cache the record")
-    for one in problems:
-        yield Check(INTEGRITY, FAIL, f"{one.code}: {one.subject}", one.advice)
 
 
 def _content(patient: _Patient) -> Iterator[Check]:

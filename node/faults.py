@@ -49,7 +49,10 @@ class Row(NamedTuple):
     next_step: str
 
 
-_CHECK_DB = "Run `aidstation db check`; restore from a bundle or a backup if it finds damage."
+_DAMAGED = (
+    "Stop the node and copy its folder. Then `aidstation restore` the latest backup, or let peers refill "
+    "a new database: deploy/runbooks/damaged-store.md."
+)
 _REPORT = "Report this code and place with the log; the record is as it was before the command."
 _FREE_SPACE = "Free space on the disk, then run the same command again."
 _AGAIN = "Run the same command again."
@@ -176,7 +179,7 @@ ROWS: dict[str, Row] = {
     "storage.errors.StorageError": Row(500, EXIT_FAILURE, _REPORT),
     "storage.errors.DiskFull": Row(507, EXIT_FAILURE, _FREE_SPACE),
     "storage.errors.DatabaseLocked": Row(503, EXIT_LOCKED, _AGAIN),
-    "storage.errors.DatabaseCorrupt": Row(500, EXIT_INTEGRITY, _CHECK_DB),
+    "storage.errors.DatabaseCorrupt": Row(500, EXIT_INTEGRITY, _DAMAGED),
     "storage.errors.WrongKey": Row(500, EXIT_INTEGRITY, _VAULT),
     "storage.errors.KeyNeeded": Row(500, EXIT_INTEGRITY, _VAULT),
     "storage.errors.NotEncrypted": Row(

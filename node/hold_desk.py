@@ -13,6 +13,7 @@ from node.engine import Engine
 from node.errors import BadRequest, NotFound
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
+from node.status import full_words
 from storage import Counts, Shed
 from storage.ports import Store
 
@@ -77,16 +78,18 @@ class HoldDesk(ABC):
     def _hold_status(self, counts: Counts) -> dict[str, Json]:
         """What status says of it."""
         return {
+            "free_bytes": self._store.free_bytes(),
             "shed": counts.shed,
             "wanted": counts.wanted,
             "fetching": self._fetch_cause() if counts.wanted else "",
         }
 
     def _hold_words(self, counts: Counts) -> list[str]:
-        if not counts.wanted:
-            return []
-        many = "1 record" if counts.wanted == 1 else f"{counts.wanted} records"
-        return [f"Waiting: {many} to be fetched: {self._fetch_cause()}"]
+        words = full_words(self._store.free_bytes())
+        if counts.wanted:
+            many = "1 record" if counts.wanted == 1 else f"{counts.wanted} records"
+            words.append(f"Waiting: {many} to be fetched: {self._fetch_cause()}")
+        return words
 
     def _away(self, documents: Iterable[DocumentId]) -> list[Json]:
         """What is known of those whose content was let go, and which garrison has it."""

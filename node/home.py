@@ -298,7 +298,7 @@ def read_running(home: Home) -> Running | None:
         return None
     except PermissionError as fault:
         raise _unusable(home.running, fault) from fault
-    except (ValueError, TypeError) as fault:
+    except (ValueError, TypeError, RecursionError) as fault:
         raise BadConfiguration(
             f"{home.running} is not what a running node writes. Remove it and start the node again."
         ) from fault

@@ -163,7 +163,7 @@ def read(path: Path) -> Witness | None:
             str(body["machine"]),
             str(body["place"]),
         )
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -50,7 +50,7 @@ class Attempts(NamedTuple):
         try:
             failures, at_ms = json.loads(raw or b"[]")
             return cls(int(failures), int(at_ms))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             return cls()
 
 

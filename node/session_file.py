@@ -28,7 +28,7 @@ def read_session(home: Home) -> OpenSession:
     """Who is signed in at the command line; `NOBODY` where there is no such file, or not a whole one."""
     try:
         return OpenSession(**json.loads(home.session.read_bytes()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return NOBODY
 
 

@@ -80,7 +80,7 @@ def _make_good(home: Home, desk: Membership, head: int) -> None:
         signed = [base64.b64decode(one, validate=True) for one in texts]
     except FileNotFoundError:
         return
-    except (ValueError, KeyError, TypeError, binascii.Error) as fault:
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as fault:
         raise BadConfiguration(
             f"{home.authority_signed} is damaged. Nothing was changed. Compare `aidstation garrison log` "
             "with that of another device; when no entry is missing here, remove the file"

@@ -31,6 +31,9 @@ _ACTIONS = {
     "silent": "`aidstation silent off`, or set another link here or on that node, then restart",
 }
 
+FULL_BYTES = 4 << 20
+"""Free space below which a save, its log and a picture may find no room."""
+
 
 def zulu(ms: int) -> str:
     """`2026-11-23 14:02Z`."""
@@ -80,3 +83,11 @@ def _peer_words(peer: Acquaintance, summary: Summary, waiting: int, stopped: str
         yield f"Stopped: {cause} with {name} → {_ACTIONS.get(cause, 'repair is scheduled')}"
     elif waiting or peer.phase is not Phase.EQUAL:
         yield f"Sending {waiting} to {name}"
+
+
+def full_words(free_bytes: int | None) -> list[str]:
+    """Said before anybody types what could not be saved: the disk is as good as full."""
+    if free_bytes is None or free_bytes >= FULL_BYTES:
+        return []
+    left = f"disk full, {free_bytes >> 10} KiB left"
+    return [f"Stopped: {left} → {_ACTIONS['disk-full']} before you type"]

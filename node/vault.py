@@ -266,7 +266,7 @@ def decode(raw: bytes) -> Vault:
     try:
         body = json.loads(raw)
         version = body["vault"]
-    except (ValueError, KeyError, TypeError) as fault:
+    except (ValueError, KeyError, TypeError, RecursionError) as fault:
         raise VaultDamaged("the vault's file is not what Aidstation writes") from fault
     if version != VERSION:
         raise VaultDamaged(

@@ -30,7 +30,7 @@ def put_part(connection: Connection, name: bytes, offset: int, data: bytes, size
         connection.execute(insert(blob_part), part)
     complete = have + len(new) == size
     if complete:
-        check_hash(name, _parts(connection, name, 0))
+        check_hash(name, parts(connection, name))
         projections.blob_arrived(connection, name)
     columns = {"hash": name, "size": size, "have": have + len(new), "complete": complete}
     connection.execute(upsert(connection, blob), columns)
@@ -88,7 +88,7 @@ def whole(connection: Connection, name: bytes) -> bytes | None:
     """A complete blob."""
     if _size(connection, name) is None:
         return None
-    return b"".join(_parts(connection, name, 0))
+    return b"".join(parts(connection, name))
 
 
 def read(connection: Connection, name: bytes, offset: int, size: int) -> tuple[bytes, int] | None:
@@ -98,7 +98,7 @@ def read(connection: Connection, name: bytes, offset: int, size: int) -> tuple[b
         return None
     found: list[bytes] = []
     missing = size
-    for part in _parts(connection, name, offset):
+    for part in parts(connection, name, offset):
         found.append(part[:missing])
         missing -= len(found[-1])
         if not missing:
@@ -112,7 +112,7 @@ def _size(connection: Connection, name: bytes) -> int | None:
     return size
 
 
-def _parts(connection: Connection, name: bytes, offset: int) -> Iterator[bytes]:
+def parts(connection: Connection, name: bytes, offset: int = 0) -> Iterator[bytes]:
     """Bytes from `offset` on, part by part."""
     starts = select(blob_part.c.start).where(blob_part.c.hash == name).order_by(blob_part.c.start)
     places = list(connection.scalars(starts))

@@ -6,6 +6,7 @@ writes (`writing`) take SQLite's one write lock at once, so that no transaction 
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +20,10 @@ from sqlalchemy.pool import QueuePool
 from storage import cipher, limits
 from storage.errors import (
     DRIVER_ERRORS,
+    FULL,
     DatabaseUnreachable,
     DatabaseUnsafe,
+    DiskFull,
     StorageError,
     translate,
     translate_commit,
@@ -48,6 +51,13 @@ def embedded_path(url: str | Path) -> Path | None:
     if place.startswith(("postgresql:", "postgres:", "postgresql+psycopg:")):
         return None
     return Path(place.removeprefix("sqlite:///"))
+
+
+def refuse_full(url: str | Path) -> None:
+    """Raise `DiskFull` when the disk of an embedded database has no room for a page more."""
+    path = embedded_path(url)
+    if path is not None and shutil.disk_usage(path.parent).free < limits.DISK_FULL_BYTES:
+        raise DiskFull(FULL)
 
 
 def is_sqlite(connection: Connection | Engine) -> bool:

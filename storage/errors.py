@@ -146,13 +146,13 @@ DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error, sqlcipher.Error)
 """What drivers raise: SQLCipher's errors are other classes than sqlite3's, with the same codes."""
 
 _BUSY = "Another process is using the database. Nothing was changed; try again."
-_FULL = (
+FULL = (
     "The disk that holds the database is full. Nothing was changed and everything saved before is "
     "safe. Free space, then try again."
 )
 _CORRUPT = (
-    "The database is damaged or is not an Aidstation database. Nothing was changed. Keep the file, "
-    "run `aidstation db check`, and restore from a bundle or a backup."
+    "The database is damaged or is not an Aidstation database. Nothing was changed. Keep the file: "
+    "restore a backup, or let peers refill a new one."
 )
 _GONE = "The database cannot be reached. Nothing was changed. Check the path or server, then retry."
 _UNCERTAIN = (
@@ -166,13 +166,13 @@ _SQLITE: dict[int, tuple[type[StorageError], str]] = {
     8: (DatabaseUnreachable, _GONE),
     10: (DatabaseUnreachable, _GONE),
     11: (DatabaseCorrupt, _CORRUPT),
-    13: (DiskFull, _FULL),
+    13: (DiskFull, FULL),
     14: (DatabaseUnreachable, _GONE),
     26: (DatabaseCorrupt, _CORRUPT),
 }
 # https://www.postgresql.org/docs/current/errcodes-appendix.html, longest prefix first
 _POSTGRES: tuple[tuple[str, type[StorageError], str], ...] = (
-    ("53100", DiskFull, _FULL),
+    ("53100", DiskFull, FULL),
     ("55P03", DatabaseLocked, _BUSY),
     ("40", DatabaseLocked, _BUSY),
     ("XX001", DatabaseCorrupt, _CORRUPT),

@@ -15,3 +15,6 @@ WORK_BYTES_MAX = 8 * 1024 * 1024
 IN_LIST_MAX = 500
 BUSY_TIMEOUT_MS = 5000
 EPOCH_BYTES = 16
+
+DISK_FULL_BYTES = 64 * 1024
+"""Free space below which SQLite cannot even begin its log and the index of it."""

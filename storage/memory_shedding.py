@@ -69,6 +69,10 @@ class MemoryShedding:
             shown = sum(len(row.body) for row in self._rows.projections.values())
             return runs + shown + sum(len(row.data) for row in self._rows.blobs.values())
 
+    def free_bytes(self) -> int | None:
+        """See `Store.free_bytes`."""
+        return None
+
 
 def released(rows: Rows, peer: NodeId, epoch: bytes, limit: int, shows: Shows) -> Release | None:
     """See `LaneReader.released`."""

@@ -337,6 +337,10 @@ class Store(LaneReader, Protocol):
         """How much of the database is in use, without free pages."""
         ...
 
+    def free_bytes(self) -> int | None:
+        """What is left on the disk that holds the database; None: it is not on a disk of this machine."""
+        ...
+
     def forked(self) -> list[Forked]:
         """Actors that have several histories in a document, ascending: their device exists twice."""
         ...

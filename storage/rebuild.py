@@ -17,8 +17,10 @@ from storage import (
     aliases,
     aside,
     audiences,
+    blobs,
     branches,
     chains,
+    content_check,
     counting,
     coverage,
     holding,
@@ -50,6 +52,9 @@ def rebuild(connection: Connection, progress: Callable[[int], None] | None) -> R
     problems: list[Problem] = []
     documents = lane_count = total = 0
     batch: list[DocumentChains] = []
+    for name in content_check.broken_blobs(connection):
+        blobs.discard(connection, name)
+        problems.append(Problem("broken-attachment", name.hex()[:16], "Peers send it again."))
     for found in _walk(connection):
         problems += (_set_aside(connection, one) for one in found.chains if one.broken)
         states = found.states
@@ -193,6 +198,7 @@ def check(connection: Connection) -> list[Problem]:
         problems.append(Problem("set-digest", subject, _ADVICE))
     if kept.cells() != cells.cells():
         problems.append(Problem("sketch", subject, _ADVICE))
+    problems += content_check.problems(connection)
     problems += (Problem("audience", one, _ADVICE) for one in audiences.wrong(connection))
     wrong = coverage.wrong(connection)
     return problems + [Problem("custody", document_text(one), _ADVICE) for one in wrong]
@@ -226,5 +232,8 @@ def _integrity(connection: Connection) -> list[Problem]:
     lines = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(10)")]
     if lines == ["ok"]:
         return []
-    advice = "Copy the file, then restore from a backup or let peers refill a new database."
-    return [Problem("file-damaged", line[:200], advice) for line in lines]
+    advice = (
+        "Stop the node and copy its folder; restore a backup, or let peers refill a new database: "
+        "deploy/runbooks/damaged-store.md."
+    )
+    return [Problem("file-damaged", " ".join(line.split())[:200], advice) for line in lines]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, func, inspect, select
 
 from storage import database
-from storage.errors import DatabaseTooNew
+from storage.errors import DatabaseTooNew, DatabaseUnreachable
 from storage.tables import setting
 from storage.upsert import upsert
 
@@ -43,6 +43,10 @@ def open_database(url: str | Path, key: bytes | None = None) -> Engine:
         if version < SCHEMA_VERSION:
             with database.writing(engine) as connection:
                 _migrate(connection)
+    except DatabaseUnreachable:  # SQLite names no cause when its log has no room to begin
+        engine.dispose()
+        database.refuse_full(url)
+        raise
     except BaseException:
         engine.dispose()
         raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, and_, func, or_, select
 
@@ -47,6 +49,14 @@ class ShedReading:
         """See `Store.used_bytes`."""
         with reading(self.engine) as connection:
             return _used_bytes(connection)
+
+    def free_bytes(self) -> int | None:
+        """See `Store.free_bytes`."""
+        if not is_sqlite(self.engine):
+            return None
+        with reading(self.engine) as connection:
+            path = connection.exec_driver_sql("PRAGMA database_list").all()[0][2]  # main is first
+        return shutil.disk_usage(Path(path).parent).free
 
 
 def _shed(connection: Connection, documents: Collection[DocumentId]) -> dict[DocumentId, Shed]:

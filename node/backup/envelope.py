@@ -185,7 +185,7 @@ def _decoded(raw: bytes) -> Manifest:
         files = tuple((str(name), int(size)) for name, size in body.pop("files"))
         rows = {str(name): int(count) for name, count in body.pop("rows").items()}
         manifest = Manifest(**body, rows=rows, files=files)
-    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise _damaged() from fault
     names = [name for name, _ in files]
     if len(set(names)) < len(names) or not all(_NAME.fullmatch(name) for name in names):

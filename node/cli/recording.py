@@ -117,7 +117,7 @@ def _value(slot: Slot, text: str | None, fields: Sequence[str]) -> Any:
         return parse_fields(slot, fields)
     try:
         return json.loads(text)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise BadRequest("--value is not JSON; put it in single quotes for the shell") from fault
 
 

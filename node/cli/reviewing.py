@@ -152,5 +152,5 @@ def _json(text: str | None) -> Any:
         return None
     try:
         return json.loads(text)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise BadRequest("--value is not JSON; put it in single quotes for the shell") from fault

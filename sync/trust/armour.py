@@ -8,7 +8,6 @@ file holds either the text or the bytes themselves, which begin with the kind.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 
 from sync.trust.errors import BadEnrolment
@@ -59,7 +58,7 @@ def _unarmoured(raw: bytes, chars_max: int) -> bytes:
         )
     try:
         found = base64.b32decode(body + "=" * (-len(body) % 8))
-    except binascii.Error as fault:
+    except ValueError as fault:  # binascii.Error is one; so are letters of other alphabets
         raise BadEnrolment(f"it is cut off, or a letter of it is wrong. {_AGAIN}") from fault
     data = found[:-CHECK_BYTES]
     if len(data) != int(size):

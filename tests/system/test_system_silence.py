@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,9 @@ import pytest
 
 from conflict.signature import SigningKey
 from node.errors import EXIT_LOCKED, EXIT_NO_PEER
-from tests.cli.cli_lab import SCRIPT, aidstation, environment, made, running
+from tests.cli.cli_lab import aidstation, made, running
 from tests.discovery.discovery_lab import Network, Station, ip, network_or_skip
+from tests.system.namespace_lab import command_in, running_in, status_in
 
 ANYWHERE = "0.0.0.0"  # noqa: S104  a node is to listen there, were it not silent
 KEY = SigningKey.from_entropy(bytes(range(40)))
@@ -118,47 +116,6 @@ def network() -> Iterator[Network]:
         ip("-n", namespace, "link", "set", "lo", "up")
     yield built
     built.remove()
-
-
-@contextmanager
-def running_in(namespace: str, root: Path) -> Iterator[None]:
-    """The node's process inside a network namespace; it has said that it is ready."""
-    process = subprocess.Popen(
-        ["ip", "netns", "exec", namespace, *SCRIPT, "--home", str(root), "run"],  # noqa: S607
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(root),
-    )
-    assert process.stderr is not None
-    try:
-        # a warning may come first, of multicast that is not permitted
-        assert any(line.startswith("Running as process") for line in process.stderr)
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.stderr.read()
-        process.wait(60)
-        process.stderr.close()
-
-
-def command_in(namespace: str, root: Path, *words: str) -> str:
-    """One command beside that node; what it said."""
-    done = subprocess.run(
-        ["ip", "netns", "exec", namespace, sys.executable, *SCRIPT[1:], "--home", root, *words],  # noqa: S607
-        check=False,
-        capture_output=True,
-        text=True,
-        env=environment(root),
-        timeout=120,
-    )
-    return done.stdout
-
-
-def status_in(namespace: str, root: Path) -> dict[str, Any]:
-    said = json.loads(command_in(namespace, root, "status", "--json"))
-    assert "result" in said, said
-    return said["result"]
 
 
 class Witness:
