@@ -20,7 +20,7 @@ from conflict.catalogue import fingerprint
 from conflict.identity import NodeId
 from discovery import Address, Peer, PeerTable, Recognition
 from node.acquaintance import SETTING_PREFIX, Acquaintance
-from node.admitting import Admitting, certified
+from node.admitting import Admitting, Network, certified, web
 from node.allowances import BUDGET_SPENT, SILENT, Allowances
 from node.dialling import Dialling
 from node.enforcing import REGRANTED, Enforcing
@@ -38,7 +38,6 @@ from sync.link_profile import LinkProfile
 from sync.ports import Keyring, Terms
 from sync.session import Session
 from sync.transport.channel import Channel, LinkFailed
-from sync.transport.websocket import WebSocketChannel
 
 READER_THREADS = 2
 DUPLICATE = "duplicate-link"
@@ -63,6 +62,7 @@ class Peering:
         now_ms: Callable[[], int],
         profiles: Mapping[NodeId, LinkProfile] | None = None,
         default: LinkProfile | None = None,
+        network: Network = web,
     ) -> None:
         self._engine = engine
         self._catalogue = fingerprint(engine.catalogue)
@@ -84,7 +84,7 @@ class Peering:
         )
         self._enforcing = Enforcing(engine, self._links, self._open)
         self._admitting = Admitting(engine.belonging, engine.key, self._enforcing.bars)
-        self._dialer, self._listener = self._admitting.ends(self._accept, self.allowances)
+        self._dialer, self._listener = self._admitting.ends(self._accept, self.allowances, network)
         self._meter = Meter(self.allowances, now_ms, self._remember)
         self.table = PeerTable(engine.key.node, self._random)
         for address, node in static:
@@ -218,7 +218,7 @@ class Peering:
         connect_s_max = self.allowances.profile_of(node).connect_s_max
         return await self._dialer.dial(str(address), connect_s_max=connect_s_max)
 
-    async def _accept(self, channel: WebSocketChannel) -> None:
+    async def _accept(self, channel: Channel) -> None:
         if not self.paused and not self.allowances.silent:
             await self._run(self._link(channel, Call(), leader=False))
 

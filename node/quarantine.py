@@ -13,7 +13,7 @@ from itertools import islice
 from conflict.identity import Lane, NodeId
 from conflict.statement import Json
 from node.belonging import Belonging
-from node.writing import Urgency, WriterThread
+from node.writing import Urgency, Writer
 from storage.ports import Store
 from sync import custody
 from sync.ports import Position, Receipt
@@ -30,7 +30,7 @@ class Quarantine:
     def __init__(
         self,
         store: Store,
-        writer: WriterThread,
+        writer: Writer,
         belonging: Belonging,
         own: NodeId,
         reopened: Callable[[], None],
