@@ -40,6 +40,7 @@ from node.cli import (
     shaping,
     shedding,
     silencing,
+    simulating,
     vaulting,
 )
 from node.cli.asking import KeyFile, PassphraseFile
@@ -77,6 +78,7 @@ GROUPS = (
     setting_aside,
     demonstrating,
     shaping,
+    simulating,
     silencing,
     care,
     securing,

@@ -1,0 +1,167 @@
+"""One simulated node: a key, a disk and a clock that outlast its processes, and the process of now.
+
+A process is the node's own engine and peering, on virtual time. Nothing here knows why it is started or
+killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from conflict.identity import NodeId
+from discovery import Address
+from node.acquaintance import introduced
+from node.belonging import Belonging
+from node.engine import Engine
+from node.herald import Air as Shown
+from node.peering import Peering
+from node.sim.dice import dice
+from node.sim.lab.disk import Disk
+from node.sim.lab.hands import VirtualHands
+from node.sim.lab.network import PORT, Air
+from node.sim.lab.theatre import Authority, key_of
+from node.workers import InlineWorkers
+from sync.custody import new_epoch
+from sync.link_profile import LinkProfile
+
+START_MS = 1_795_401_431_123
+"""Wall clock at second 0 of every run, where it is right: 2026-11-23."""
+
+
+class Clock:
+    """A wall clock that may be wrong. `drift`: seconds gained in a second."""
+
+    def __init__(self, time: Callable[[], float]) -> None:
+        self._time = time
+        self._set_at = 0.0
+        self._set_ms = float(START_MS)
+        self.drift = 0.0
+
+    def __call__(self) -> int:
+        """Milliseconds since 1970, as it shows them."""
+        passed_s = self._time() - self._set_at
+        return max(0, int(self._set_ms + passed_s * 1000 * (1 + self.drift)))
+
+    def jump(self, seconds: float) -> None:
+        """It shows another time from now on."""
+        shown_ms = self() + seconds * 1000
+        self._set_at, self._set_ms = self._time(), shown_ms
+
+    def run_at(self, drift: float) -> None:
+        """It gains so much from now on."""
+        self.jump(0)
+        self.drift = drift
+
+
+class Process:
+    """One life of a node: an engine and its links."""
+
+    def __init__(self, engine: Engine, peering: Peering) -> None:
+        self.engine = engine
+        self.peering = peering
+
+
+class Machine:
+    """`life`: the process that runs; None: none does. `profiles`: what it was told of its links."""
+
+    def __init__(
+        self,
+        name: str,
+        role: str,
+        *,
+        seed: int,
+        loop: asyncio.AbstractEventLoop,
+        air: Air,
+        authority: Authority,
+        profiles: dict[str, LinkProfile],
+    ) -> None:
+        self.name, self.role = name, role
+        self.key = key_of(seed, name)
+        self.clock = Clock(loop.time)
+        self.life: Process | None = None
+        self.lives = 0
+        self.lost = False
+        """It will never be seen again."""
+        self.rolled_back = False
+        """Its disk was set back, and its store does not know."""
+        self._seed, self._loop, self._air, self.authority = seed, loop, air, authority
+        self._profiles = profiles
+        self.disk = Disk(self.epoch(), dice(seed, "disk", name))
+
+    @property
+    def node(self) -> NodeId:
+        """Its id."""
+        return self.key.node
+
+    @property
+    def process(self) -> Process:
+        """The one that runs."""
+        assert self.life is not None, f"{self.name} is not running"  # noqa: S101  asked where it is
+        return self.life
+
+    def epoch(self) -> bytes:
+        """A new one for its store."""
+        return new_epoch(
+            self.clock(), dice(self._seed, "epoch", self.name, self.lives).randbytes(16)
+        )
+
+    # Processes ------------------------------------------------------------------------------------
+
+    def enrol(self) -> None:
+        """Join the theatre: what its store says of it from now on."""
+        self.authority.admit(Belonging(self.disk.store, self.key), self.key)
+
+    def start(self, peers: list[Machine]) -> None:
+        """A new process over what is on the disk."""
+        self.lives += 1
+        chance = dice(self._seed, "process", self.name, self.lives)
+        store = self.disk.store
+        engine = Engine(
+            key=self.key,
+            store=store,
+            workers=InlineWorkers(),
+            now_ms=self.clock,
+            entropy=chance.randbytes,
+            belonging=Belonging(store, self.key),
+            hands=VirtualHands(self._loop, self.disk.taken_s),
+        )
+        others = [one for one in peers if one is not self]
+        peering = Peering(
+            engine=engine,
+            keyring=engine.belonging,
+            introduce=partial(introduced, engine.belonging, {}),
+            known=[one.node for one in others],
+            static=[(Address(one.name, PORT), one.node) for one in others],
+            entropy=chance.randbytes,
+            now_ms=self.clock,
+            profiles={one.node: self._profiles[one.name] for one in others},
+            network=self._air.ends(self.name),
+        )
+        if self.role == "garrison":
+            engine.custody.begin()
+        self.life = Process(engine, peering)
+        shown = Shown(host="127.0.0.1", port=PORT, mdns=False)
+        self._loop.create_task(peering.start(shown))
+
+    def crash(self) -> None:
+        """The power is gone: the disk keeps what was committed, nobody hears a goodbye."""
+        self._air.vanish(self.name)
+        self.disk.crash()
+        self._end()
+
+    def stop(self) -> None:
+        """An orderly end."""
+        self._end()
+        self.disk.crash()  # nothing of the old process writes any more
+
+    def _end(self) -> None:
+        life, self.life = self.life, None
+        if life is not None:
+            self._loop.create_task(_close(life))
+
+
+async def _close(life: Process) -> None:
+    await life.peering.close()
+    life.engine.close()
