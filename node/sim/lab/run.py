@@ -176,7 +176,7 @@ class _Player:
                 "written": len(world.people.kept),
                 "pieces": len(world.people.pieces),
                 "to_review": documents,
-                "frames": dict(sorted(trace.fates.items())),
+                "frames": {str(fate): count for fate, count in sorted(trace.fates.items())},
                 "bytes": {name: size for name, size in ways.items() if size},
             },
             curve=tuple(self._curve),
