@@ -40,6 +40,10 @@ class Routine(Protocol):
         """There is something to do. From any thread."""
         ...
 
+    def hurry(self) -> None:
+        """Somebody is about to wait for it: where it shares a thread with them, it works now."""
+        ...
+
     def stop(self) -> None:
         """End it where it waits; returns when it has ended."""
         ...
@@ -98,6 +102,9 @@ class RoutineThread:
     def stir(self) -> None:
         """See `Routine`."""
         self._stirred.set()
+
+    def hurry(self) -> None:
+        """See `Routine`: it has its own."""
 
     def stop(self) -> None:
         """See `Routine`."""

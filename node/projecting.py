@@ -94,6 +94,7 @@ class Projector:
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing awaits admission; False when that took too long."""
+        self._routine.hurry()
         with self._idle:
             return self._idle.wait_for(lambda: not self._busy or self.failed, timeout_s) is True
 

@@ -7,8 +7,9 @@ called for, so that a crash can come between. A save that somebody waits for is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypeVar
@@ -25,10 +26,20 @@ class VirtualHands:
     def __init__(self, loop: asyncio.AbstractEventLoop, disk_s: Callable[[], float]) -> None:
         self._loop = loop
         self._disk_s = disk_s
+        self._writer = VirtualWriter(loop, disk_s)
 
     def writer(self) -> Writer:
         """See `node.hands.Hands`."""
-        return VirtualWriter(self._loop, self._disk_s)
+        return self._writer
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Within the block every job is done when it is called for: for callers that wait for futures."""
+        self._writer.hurries = True
+        try:
+            yield
+        finally:
+            self._writer.hurries = False
 
     def pool(self, width: int, name: str) -> Executor:
         """See `node.hands.Hands`."""
@@ -79,12 +90,17 @@ class VirtualWriter:
         self._timer: asyncio.TimerHandle | None = None
         self._depth = 0
         self._stopped = False
+        self.hurries = False
 
     def submit(self, urgency: Urgency, job: Callable[[], Result]) -> Future[Result]:
         """See `Writer`."""
         promise: Future[Result] = _Promise(self)
         heappush(self._jobs, (urgency, next(self._order), job, promise))
-        self._wind()
+        if self.hurries and not self._depth:
+            while self._jobs:
+                self.work()
+        else:
+            self._wind()
         return promise
 
     def perform(self, urgency: Urgency, job: Callable[[], Result]) -> Result:
@@ -150,6 +166,11 @@ class VirtualRoutine:
         self._stirred = True
         if self._wait is not None and self._wait.stirs:
             self._loop.call_soon(self._wake, self._wait)
+
+    def hurry(self) -> None:
+        """See `Routine`."""
+        while self._stirred and self._wait is not None and self._wait.stirs and not self._stopped:
+            self._go_on()
 
     def stop(self) -> None:
         """See `Routine`."""

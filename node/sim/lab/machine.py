@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
+from conflict.catalogue import without
 from conflict.identity import NodeId
+from conflict.slot import CATALOGUE
 from discovery import Address
 from node.acquaintance import introduced
 from node.belonging import Belonging
 from node.engine import Engine
 from node.herald import Air as Shown
+from node.lineage import lately_lost
 from node.peering import Peering
 from node.sim.dice import dice
 from node.sim.lab.disk import Disk
@@ -25,6 +29,9 @@ from node.sim.lab.theatre import Authority, key_of
 from node.workers import InlineWorkers
 from sync.custody import new_epoch
 from sync.link_profile import LinkProfile
+
+if TYPE_CHECKING:
+    from node.sim.lab.scenario import NodeSpec
 
 START_MS = 1_795_401_431_123
 """Wall clock at second 0 of every run, where it is right: 2026-11-23."""
@@ -56,11 +63,12 @@ class Clock:
 
 
 class Process:
-    """One life of a node: an engine and its links."""
+    """One life of a node: an engine, its links, and who works for it."""
 
-    def __init__(self, engine: Engine, peering: Peering) -> None:
+    def __init__(self, engine: Engine, peering: Peering, hands: VirtualHands) -> None:
         self.engine = engine
         self.peering = peering
+        self.hands = hands
 
 
 class Machine:
@@ -69,7 +77,7 @@ class Machine:
     def __init__(
         self,
         name: str,
-        role: str,
+        spec: NodeSpec,
         *,
         seed: int,
         loop: asyncio.AbstractEventLoop,
@@ -77,15 +85,20 @@ class Machine:
         authority: Authority,
         profiles: dict[str, LinkProfile],
     ) -> None:
-        self.name, self.role = name, role
-        self.key = key_of(seed, name)
+        self.name, self.role = name, spec.role
+        self.key = key_of(seed, spec.copy_of or name)
+        self.lacks = spec.lacks
+        """Slots and fields (`vitals.spo2`) that its software does not know."""
+        self.silent = False
         self.clock = Clock(loop.time)
         self.life: Process | None = None
         self.lives = 0
         self.lost = False
         """It will never be seen again."""
-        self.rolled_back = False
-        """Its disk was set back, and its store does not know."""
+        self.set_back_to = b""
+        """The epoch of a disk that was put back without anybody noticing."""
+        self.set_back_s = float("-inf")
+        """When it was last set back, noticed or not."""
         self._seed, self._loop, self._air, self.authority = seed, loop, air, authority
         self._profiles = profiles
         self.disk = Disk(self.epoch(), dice(seed, "disk", name))
@@ -94,6 +107,11 @@ class Machine:
     def node(self) -> NodeId:
         """Its id."""
         return self.key.node
+
+    @property
+    def rolled_back(self) -> bool:
+        """Its disk was set back, and its store does not know yet."""
+        return self.disk.store.epoch() == self.set_back_to
 
     @property
     def process(self) -> Process:
@@ -118,14 +136,18 @@ class Machine:
         self.lives += 1
         chance = dice(self._seed, "process", self.name, self.lives)
         store = self.disk.store
+        hands = VirtualHands(self._loop, self.disk.taken_s)
+        catalogue = without(CATALOGUE, *self.lacks) if self.lacks else CATALOGUE
         engine = Engine(
             key=self.key,
             store=store,
-            workers=InlineWorkers(),
+            workers=InlineWorkers(catalogue),
+            catalogue=catalogue,
             now_ms=self.clock,
             entropy=chance.randbytes,
             belonging=Belonging(store, self.key),
-            hands=VirtualHands(self._loop, self.disk.taken_s),
+            epoch_began=lately_lost(store, self.clock()),
+            hands=hands,
         )
         others = [one for one in peers if one is not self]
         peering = Peering(
@@ -141,7 +163,8 @@ class Machine:
         )
         if self.role == "garrison":
             engine.custody.begin()
-        self.life = Process(engine, peering)
+        peering.allowances.silenced = self.silent
+        self.life = Process(engine, peering, hands)
         shown = Shown(host="127.0.0.1", port=PORT, mdns=False)
         self._loop.create_task(peering.start(shown))
 

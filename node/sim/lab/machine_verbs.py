@@ -11,7 +11,7 @@ from node.sim.lab.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class _One:
+class OneNode:
     """What happens to one node."""
 
     node: str
@@ -23,7 +23,7 @@ class _One:
 
 
 @dataclass(frozen=True, slots=True)
-class Crash(_One):
+class Crash(OneNode):
     """The power of a node is gone: what was not committed is lost."""
 
     word: ClassVar[str] = "crash"
@@ -36,7 +36,7 @@ class Crash(_One):
 
 
 @dataclass(frozen=True, slots=True)
-class Bounce(_One):
+class Bounce(OneNode):
     """A node that is off is switched on; one that runs is killed and started at once."""
 
     word: ClassVar[str] = "bounce"
@@ -50,21 +50,7 @@ class Bounce(_One):
 
 
 @dataclass(frozen=True, slots=True)
-class Lose(_One):
-    """A node is gone for good, disk and all."""
-
-    word: ClassVar[str] = "lose"
-
-    def act(self, world: World) -> None:
-        """See `Verb`."""
-        machine = world.machines[self.node]
-        if machine.life is not None:
-            machine.crash()
-        machine.lost = True
-
-
-@dataclass(frozen=True, slots=True)
-class DiskFull(_One):
+class DiskFull(OneNode):
     """There is no room on a node's disk any more."""
 
     word: ClassVar[str] = "disk-full"
@@ -75,7 +61,7 @@ class DiskFull(_One):
 
 
 @dataclass(frozen=True, slots=True)
-class DiskRoom(_One):
+class DiskRoom(OneNode):
     """There is room again."""
 
     word: ClassVar[str] = "disk-room"
@@ -86,7 +72,7 @@ class DiskRoom(_One):
 
 
 @dataclass(frozen=True, slots=True)
-class SlowDisk(_One):
+class SlowDisk(OneNode):
     """A commit takes so long."""
 
     word: ClassVar[str] = "slow-disk"

@@ -95,7 +95,7 @@ class Wire:
         self._air.closed(self)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Listening:
     accept: Accept
     gate: Gate
@@ -236,15 +236,16 @@ class Air:
         """A node can be reached."""
         self._listening[name] = listening
 
-    def hush(self, name: str) -> None:
-        """It cannot any more."""
-        self._listening.pop(name, None)
+    def hush(self, name: str, listening: _Listening) -> None:
+        """It cannot any more, unless another process of it listens by now."""
+        if self._listening.get(name) is listening:
+            del self._listening[name]
 
     # What is done to it ---------------------------------------------------------------------------
 
     def vanish(self, name: str) -> None:
         """A node's power is gone: nothing more comes from it, and nobody is told."""
-        self.hush(name)
+        self._listening.pop(name, None)
         if name in self._callers:
             self._callers[name].dead = True
         for wire in [one for one in self.open if one.own == name]:
@@ -297,4 +298,4 @@ class _Called:
 
     async def close(self) -> None:
         """See `Called`."""
-        self._air.hush(self._own)
+        self._air.hush(self._own, self._listening)

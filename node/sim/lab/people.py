@@ -13,6 +13,7 @@ from itertools import cycle, islice
 from random import Random
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
+from conflict.errors import ValueRefused
 from conflict.identity import DocumentId, StatementId, statement_id
 from conflict.records import VITALS
 from conflict.statement import Draft
@@ -81,7 +82,7 @@ class People:
             save = save._replace(drafts=tuple(replace(one, supersedes=seen) for one in save.drafts))
         try:
             [ids] = machine.life.engine.save([save])
-        except (NodeError, StorageError) as fault:
+        except (NodeError, StorageError, ValueRefused) as fault:
             world.trace.note(node, "not-written", f"{number}: {fault.code}")
             return
         one = Acknowledged(node, world.now, number, save.document, tuple(ids))

@@ -97,13 +97,15 @@ class _Player:
     ) -> None:
         self._world, self._checkers, self._steps = world, checkers, steps
         self._progress = progress
+        self._later: list[Step] = []  # what is done while it heals
         self._done = 0
         self._curve: list[tuple[float, int]] = []
 
     def play(self) -> None:
         """Faults, healing, rest."""
         scenario = self._world.scenario
-        for step in self._steps:
+        self._later = [one for one in self._steps if one.at_s > scenario.faults_s]
+        for step in self._steps[: len(self._steps) - len(self._later)]:
             self._world.pass_until(step.at_s)
             self._act(step)
             self._progress(0.7 * step.at_s / scenario.faults_s)
@@ -137,8 +139,10 @@ class _Player:
         until = world.now + world.scenario.healing_s
         while world.now < until:
             world.pass_until(min(world.now + LOOK_S, until))
+            while self._later and self._later[0].at_s <= world.now:
+                self._act(self._later.pop(0))
             self._look()
-            if is_equal(world):
+            if not self._later and is_equal(world):
                 world.equal_at = world.now
                 world.trace.note("", "equal")
                 return

@@ -30,12 +30,15 @@ PERIODS = {"min": 60.0, "h": 3600.0, "d": 86_400.0, "s": 1.0}
 class NodeSpec(NamedTuple):
     """A node. `codes`: its scopes as people write them, its unit first; None: everything.
 
-    `late`: it is enrolled and started by a verb only.
+    `late`: it is enrolled and started by a verb only. `copy_of`: it has that node's key, and nothing until
+    that one is cloned. `lacks`: slots and fields that its older software does not know.
     """
 
     role: str = "field"
     codes: tuple[str, ...] | None = None
     late: bool = False
+    copy_of: str = ""
+    lacks: tuple[str, ...] = ()
 
 
 class Link(NamedTuple):
@@ -104,6 +107,7 @@ def load(path: Path) -> Scenario:
     time = top.table("time")
     time.only(("faults", "healing"))
     faults_s = time.quantity_of("faults", period, 1200.0)
+    healing_s = time.quantity_of("healing", period, 900.0)
     signatures = top.text_of("signatures", "real")
     if signatures not in {"real", "stub"}:
         raise top.bad("signatures", f"is {signatures!r}; there are real, stub")
@@ -111,12 +115,12 @@ def load(path: Path) -> Scenario:
         name=path.stem,
         about=top.text_of("about"),
         faults_s=faults_s,
-        healing_s=time.quantity_of("healing", period, 900.0),
+        healing_s=healing_s,
         nodes=nodes,
         links=_links(top, nodes),
         work=_work(top.table("work"), nodes),
         chaos=_chaos(top.table("chaos")),
-        steps=tuple(_step(one, nodes, faults_s) for one in top.tables("at")),
+        steps=tuple(_step(one, nodes, faults_s + healing_s) for one in top.tables("at")),
         stub=signatures == "stub",
     )
 
@@ -137,12 +141,16 @@ def _nodes(table: Table) -> dict[str, NodeSpec]:
     found: dict[str, NodeSpec] = {}
     for name in table.values:
         one = table.table(name)
-        one.only(("role", "scopes", "late"))
+        one.only(("role", "scopes", "late", "copy_of", "lacks"))
         role = one.text_of("role", "field")
         if role not in {"field", "garrison"}:
             raise one.bad("role", f"is {role!r}; there are field, garrison")
         codes = one.texts_of("scopes") if "scopes" in one.values else None
-        found[name] = NodeSpec(role, codes, one.flag_of("late", default=False))
+        copy_of = one.text_of("copy_of")
+        if copy_of:
+            known_node(one, "copy_of", copy_of, found)
+        late = one.flag_of("late", default=bool(copy_of))
+        found[name] = NodeSpec(role, codes, late, copy_of, one.texts_of("lacks"))
     if not 1 < len(found) <= NODES_MAX:
         raise BadScenario(f"{table.path}: nodes: {len(found)} are named; 2 to {NODES_MAX} can be")
     return found
@@ -248,15 +256,15 @@ def _chaos(table: Table) -> Chaos:
     return Chaos(times, verbs)
 
 
-def _step(table: Table, nodes: Mapping[str, NodeSpec], faults_s: float) -> Step:
+def _step(table: Table, nodes: Mapping[str, NodeSpec], until_s: float) -> Step:
     word = table.text_of("do")
     if word not in VERBS:
         raise table.bad("do", f"has no verb {word!r}{nearest(word, VERBS)}")
     kind = VERBS[word]
     table.only(("time", "do", *fields_of(kind)))
     at_s = table.quantity_of("time", period, 0.0)
-    if at_s > faults_s:
-        raise table.bad("time", f"is after the faults, which end at {faults_s:,.0f} s")
+    if at_s > until_s:
+        raise table.bad("time", f"is after the healing, which ends at {until_s:,.0f} s")
     given = {key: _argument(table, key, nodes) for key in table.values if key not in {"time", "do"}}
     missing = [
         name

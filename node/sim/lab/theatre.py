@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from conflict.identity import NodeId
 from conflict.signature import SigningKey
 from node.belonging import Belonging
 from node.sim.dice import dice
+from sync.ports import Position
 from sync.trust import authority
 from sync.trust.authority import Act, Revoke, Terms, enrolment
 from sync.trust.certificate import DeviceRole, receive_key, root_certificate
@@ -48,9 +49,9 @@ class Authority:
         self.theatre.take(entry)
         self.entries.append(authority.to_bytes(entry))
 
-    def revoke(self, node: NodeId, now_ms: int) -> None:
-        """A device belongs no more; nothing of what it wrote is named."""
-        self._say(Revoke(node, "lost in the simulation"), now_ms)
+    def revoke(self, node: NodeId, published: Mapping[NodeId, Position], now_ms: int) -> None:
+        """A device belongs no more. What garrisons had published by these positions stays shown."""
+        self._say(Revoke(node, "lost in the simulation", tuple(published.items())), now_ms)
 
     def _say(self, act: Act, now_ms: int) -> None:
         entry = authority.next_entry(self._root, self.theatre.head, act, now_ms)

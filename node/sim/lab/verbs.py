@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from node.sim.lab import link_verbs, machine_verbs
+from node.sim.lab import courier_verbs, link_verbs, machine_verbs, theatre_verbs
 from node.sim.lab.verb import Verb
 
 VERBS: dict[str, type[Verb]] = {
@@ -24,12 +24,21 @@ VERBS: dict[str, type[Verb]] = {
         link_verbs.Reorder,
         machine_verbs.Crash,
         machine_verbs.Bounce,
-        machine_verbs.Lose,
         machine_verbs.DiskFull,
         machine_verbs.DiskRoom,
         machine_verbs.SlowDisk,
         machine_verbs.ClockJump,
         machine_verbs.ClockDrift,
+        theatre_verbs.Enrol,
+        theatre_verbs.Revoke,
+        theatre_verbs.Backup,
+        theatre_verbs.Restore,
+        theatre_verbs.Clone,
+        theatre_verbs.Update,
+        theatre_verbs.Lose,
+        courier_verbs.Courier,
+        courier_verbs.Silence,
+        courier_verbs.Speak,
     )
 }
 

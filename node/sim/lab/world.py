@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from node.sim.lab.clock import VirtualLoop
-from node.sim.lab.disk import DELAY_S
+from node.sim.lab.disk import DELAY_S, DiskStore
 from node.sim.lab.machine import START_MS, Machine
 from node.sim.lab.network import Air
 from node.sim.lab.people import People
@@ -36,6 +36,7 @@ class World:
         self.at_rest: dict[tuple[str, str], int] = {}
         """Frames that went in a while of rest after that, by way."""
         self.revoked_at: dict[NodeId, float] = {}
+        self.backups: dict[str, DiskStore] = {}
         self.trace = Trace(self.loop.time, keeps_messages)
         self.people = People(scenario, seed)
         self.faults: list[str] = []
@@ -47,11 +48,11 @@ class World:
 
     def _machine(self, name: str) -> Machine:
         scenario = self.scenario
-        role = scenario.nodes[name].role
+        spec = scenario.nodes[name]
         profiles = {peer: scenario.profile(name, peer) for peer in scenario.nodes if peer != name}
         return Machine(
             name,
-            role,
+            spec,
             seed=self.seed,
             loop=self.loop,
             air=self.air,
@@ -63,6 +64,11 @@ class World:
     def now(self) -> float:
         """Virtual seconds."""
         return self.loop.time()
+
+    @property
+    def right_ms(self) -> int:
+        """The wall clock of who has a right one."""
+        return START_MS + int(self.now * 1000)
 
     @property
     def running(self) -> list[Machine]:
@@ -90,6 +96,10 @@ class World:
         home = self.scenario.nodes[one.node].codes
         return own is None or (home is not None and home[0] in own)
 
+    def shows(self, machine: Machine, one: Acknowledged) -> bool:
+        """Whether it is to show that in the end: of revoked devices perhaps a part only."""
+        return self.machines[one.node].node not in self.revoked and self.may_hold(machine, one)
+
     # Life -----------------------------------------------------------------------------------------
 
     @contextmanager
@@ -111,8 +121,8 @@ class World:
     def enrol(self, name: str) -> None:
         """The authority enrols it, now."""
         one = self.scenario.nodes[name]
-        key, now_ms = self.machines[name].key, START_MS + int(self.now * 1000)
-        self.authority.enrol(key, name, one.role, one.codes, now_ms)
+        key = self.machines[name].key
+        self.authority.enrol(key, name, one.role, one.codes, self.right_ms)
 
     def do(self, work: object) -> None:
         """On the loop, now: whoever needs a running loop finds one."""

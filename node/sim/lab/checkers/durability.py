@@ -26,7 +26,9 @@ class NothingLost(Checker):
     def step(self) -> None:
         """See `Checker`."""
         for machine in self.world.surviving:
-            own = [one for one in self.world.people.kept if one.node == machine.name]
+            kept = self.world.people.kept
+            since_s = machine.set_back_s
+            own = [one for one in kept if one.node == machine.name and one.at_s > since_s]
             self._look(machine, own)
 
     def end(self) -> None:
@@ -34,7 +36,7 @@ class NothingLost(Checker):
         self.step()
         for machine in members(self.world):
             kept = self.world.people.kept
-            self._look(machine, [one for one in kept if self.world.may_hold(machine, one)])
+            self._look(machine, [one for one in kept if self.world.shows(machine, one)])
 
     def _look(self, machine: Machine, kept: list[Acknowledged]) -> None:
         here: dict[DocumentId, frozenset[str]] = {}

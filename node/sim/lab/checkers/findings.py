@@ -31,7 +31,7 @@ class FindingsEverywhere(Checker):
                     self._look(machine, number, left, right)
 
     def _look(self, machine: Machine, number: int, left: Acknowledged, right: Acknowledged) -> None:
-        if not all(self.world.may_hold(machine, one) for one in (left, right)):
+        if not all(self.world.shows(machine, one) for one in (left, right)):
             return
         document = document_text(left.document)
         wanted = [

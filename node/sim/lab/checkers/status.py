@@ -41,8 +41,9 @@ class StatusTrue(Checker):
         if machine.role == "garrison" or reasons(store.custody(1), store.counts(), {}):
             return
         garrisons = [one for one in self.world.machines.values() if one.role == "garrison"]
-        if any(one.rolled_back for one in garrisons):
-            return
+        told = {one.name: store.epoch_told(one.node) for one in garrisons}
+        if any(one.rolled_back or told[one.name] != one.disk.store.epoch() for one in garrisons):
+            return  # of a garrison that was set back since, nobody can know before they meet
         if all(lacking(machine, one) for one in garrisons):
             self.violated(machine.name, "says Safe to wipe, and no garrison holds all of it")
 
