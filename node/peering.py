@@ -315,7 +315,7 @@ class Peering:
             link.end(REGRANTED)
             return
         rival = self._links.get(proven.node)
-        if rival is not None and not self._prevails(link, rival):
+        if rival is not None and not self._prevails(link, rival, proven):
             link.end(DUPLICATE)
             return
         self._links[proven.node] = link
@@ -332,12 +332,13 @@ class Peering:
         self._spawn(self._meter.watch(link, call))
         log.info("linked", peer=proven.node.hex()[:8])
 
-    def _prevails(self, link: Link, rival: Link) -> bool:
-        """The link that the lower id leads stays; of two led by the same side, the newer."""
-        if link.session.leader == rival.session.leader:
-            return True
-        assert link.peer is not None  # noqa: S101  called once proven
-        return link.session.leader == (self._engine.key.node < link.peer)
+    def _prevails(self, link: Link, rival: Link, proven: effects.Proven) -> bool:
+        """The link that the lower id leads stays; of two led by the same side, the newer, and of two
+        copies of one device too: else one of them would never be heard."""
+        leads = link.session.leader
+        copies = proven.epoch.hex() != self.acquaintances[proven.node].epoch
+        newer = copies or leads == rival.session.leader
+        return newer or leads == (self._engine.key.node < proven.node)
 
     def _entered(self, link: Link, phase: Phase, cause: str) -> None:
         assert link.peer is not None  # noqa: S101  guarded by the caller

@@ -93,6 +93,8 @@ class Machine:
         self.clock = Clock(loop.time)
         self.life: Process | None = None
         self.lives = 0
+        self.present = not spec.late
+        """It is in the theatre, or was."""
         self.lost = False
         """It will never be seen again."""
         self.set_back_to = b""
@@ -121,9 +123,11 @@ class Machine:
 
     def epoch(self) -> bytes:
         """A new one for its store."""
-        return new_epoch(
-            self.clock(), dice(self._seed, "epoch", self.name, self.lives).randbytes(16)
-        )
+        return new_epoch(self.clock(), self.entropy())
+
+    def entropy(self) -> bytes:
+        """16 bytes for it."""
+        return dice(self._seed, "epoch", self.name, self.lives).randbytes(16)
 
     # Processes ------------------------------------------------------------------------------------
 

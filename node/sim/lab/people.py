@@ -1,7 +1,7 @@
 """What people write in a run: the pieces, dealt to nodes and times by the seed, and what was acknowledged.
 
-A piece is one save. Contradictions come in pairs, each side on another node, neither seen by the other's
-author; a correction names the statements of an earlier piece, where they have come to its node by then.
+A piece is one save. Contradictions come in pairs, each side on another node, neither replacing the
+other; a correction names the statements of an earlier piece, where they have come to its node by then.
 """
 
 from __future__ import annotations
@@ -175,7 +175,9 @@ class _Dealer:
             left, right = self._dice.sample(self._names, 2)
             at_s = self._time()
             self._put(left, at_s, Piece(Save(pair.document, (pair.left,)), pair=number))
-            self._put(right, at_s, Piece(Save(pair.document, (pair.right,)), pair=number))
+            later_s = at_s + self._dice.choice((0.0, 0.0, 1.0, 60.0))  # it may have come by then
+            right_s = min(later_s, self._until)
+            self._put(right, right_s, Piece(Save(pair.document, (pair.right,)), pair=number))
 
     def _shuffled(self, every: Iterator[Pair]) -> list[Pair]:
         found = list(every)

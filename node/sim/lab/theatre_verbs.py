@@ -23,9 +23,10 @@ class Enrol(OneNode):
     def act(self, world: World) -> None:
         """See `Verb`."""
         machine = world.machines[self.node]
-        if machine.node not in world.revoked:
+        if machine.node not in world.revoked and not world.scenario.nodes[self.node].copy_of:
             world.enrol(self.node)
             machine.enrol()
+            machine.present = True
             world.start(machine)
 
 
@@ -78,8 +79,7 @@ class Restore:
             machine.crash()
         store = backup.clone()
         if self.noticed:
-            entropy = machine.epoch()
-            begin_epoch(store, "restored", machine.clock(), entropy)
+            begin_epoch(store, "restored", machine.clock(), machine.entropy())
         else:
             machine.set_back_to = store.epoch()
         machine.disk.replace(store)
@@ -95,17 +95,24 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """A node's disk is copied to `other`, a machine of its own (`copy_of`), which is switched on too."""
+    """A node's disk is copied to `other`, a machine of its own (`copy_of`), which is switched on too.
+    `noticed`: it sees that its disk came from another machine, as the witness in its home tells."""
 
     word: ClassVar[str] = "clone"
     node: str
     other: str
+    noticed: bool = True
 
     def act(self, world: World) -> None:
         """See `Verb`."""
         machine, copy = world.machines[self.node], world.machines[self.other]
         if copy.life is None and copy.node == machine.node:
-            copy.disk.replace(machine.disk.store.clone())
+            store = machine.disk.store.clone()
+            if self.noticed:
+                begin_epoch(store, "copied", copy.clock(), copy.entropy())
+            copy.disk.replace(store)
+            copy.set_back_s = world.now
+            copy.present = True
             world.start(copy)
 
     @classmethod

@@ -147,8 +147,8 @@ class World:
     # What is done to machines ---------------------------------------------------------------------
 
     def start(self, machine: Machine) -> None:
-        """A process for it, unless one runs or it is lost."""
-        if machine.life is None and not machine.lost:
+        """A process for it, unless one runs, or it is lost or not there yet."""
+        if machine.life is None and machine.present and not machine.lost:
             machine.start(list(self.machines.values()))
             self.trace.note(machine.name, "started", str(machine.lives))
 
@@ -158,8 +158,7 @@ class World:
         for machine in self.surviving:
             machine.disk.fill(full=False)
             machine.disk.delay_s = DELAY_S
-            if not self.scenario.nodes[machine.name].late or machine.lives:
-                self.start(machine)
+            self.start(machine)
 
     def _broke(self, _loop: object, context: Mapping[str, object]) -> None:
         error = context.get("exception")

@@ -12,7 +12,7 @@ from sync.limits import WAITING_BYTES_MAX
 if TYPE_CHECKING:
     pass
 
-FRAMES_AT_REST_MAX = 400
+FRAMES_AT_REST_MAX = 100
 """Of one way in the quiet after convergence: checks, receipts and audit rows of links that came late."""
 
 
