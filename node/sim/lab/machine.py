@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from conflict.catalogue import without
 from conflict.identity import NodeId
+from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
 from discovery import Address
 from node.acquaintance import introduced
@@ -25,6 +26,7 @@ from node.sim.dice import dice
 from node.sim.lab.disk import Disk
 from node.sim.lab.hands import VirtualHands
 from node.sim.lab.network import PORT, Air
+from node.sim.lab.signatures import StubBelonging, StubKey
 from node.sim.lab.theatre import Authority, key_of
 from node.workers import InlineWorkers
 from sync.custody import new_epoch
@@ -84,9 +86,11 @@ class Machine:
         air: Air,
         authority: Authority,
         profiles: dict[str, LinkProfile],
+        stub: bool,
     ) -> None:
         self.name, self.role = name, spec.role
-        self.key = key_of(seed, spec.copy_of or name)
+        self.key = key_of(seed, spec.copy_of or name, StubKey if stub else SigningKey)
+        self._belonging = StubBelonging if stub else Belonging
         self.lacks = spec.lacks
         """Slots and fields (`vitals.spo2`) that its software does not know."""
         self.silent = False
@@ -133,7 +137,7 @@ class Machine:
 
     def enrol(self) -> None:
         """Join the theatre: what its store says of it from now on."""
-        self.authority.admit(Belonging(self.disk.store, self.key), self.key)
+        self.authority.admit(self._belonging(self.disk.store, self.key), self.key)
 
     def start(self, peers: list[Machine]) -> None:
         """A new process over what is on the disk."""
@@ -149,7 +153,7 @@ class Machine:
             catalogue=catalogue,
             now_ms=self.clock,
             entropy=chance.randbytes,
-            belonging=Belonging(store, self.key),
+            belonging=self._belonging(store, self.key),
             epoch_began=lately_lost(store, self.clock()),
             hands=hands,
         )

@@ -18,9 +18,9 @@ LIFETIME_MS = 2 * 366 * 86_400_000
 ROLES = {"field": DeviceRole.FIELD, "garrison": DeviceRole.GARRISON}
 
 
-def key_of(seed: int, name: str) -> SigningKey:
+def key_of(seed: int, name: str, kind: type[SigningKey] = SigningKey) -> SigningKey:
     """The key of a device of this name."""
-    return SigningKey.from_entropy(dice(seed, "key", name).randbytes(48))
+    return kind.from_entropy(dice(seed, "key", name).randbytes(48))
 
 
 class Authority:

@@ -58,6 +58,7 @@ class World:
             air=self.air,
             authority=self.authority,
             profiles=profiles,
+            stub=scenario.stub,
         )
 
     @property
