@@ -16,7 +16,7 @@ from conflict.fold import Folded
 from conflict.policies.single import Single
 from node.acquaintance import Acquaintance
 from node.authoring import Author
-from node.belonging import Belonging
+from node.enforcing import Enforcing
 from node.engine import Engine
 from node.grants import Grants
 from node.projecting import Projector
@@ -315,9 +315,7 @@ def grants_not_looked_up() -> Sequence[Patch]:
     return [(Theatre, "scopes", lambda *_: None)]
 
 
-@mutant("lost-laptop", "nothing-from-revoked", "converged-after-healing", "liveness")
-def revocation_not_passed_on() -> Sequence[Patch]:
-    """Entries of the authority's log that peers bring are dropped."""
-    from sync.authority_effects import AuthoritySaved
-
-    return [(Belonging, "heard", lambda self, _: AuthoritySaved(self.log_head, ""))]
+@mutant("lost-laptop", "nothing-from-revoked")
+def revoked_devices_let_in() -> Sequence[Patch]:
+    """Links do not ask who was revoked."""
+    return [(Enforcing, "bars", lambda *_: "")]

@@ -28,7 +28,15 @@ class NothingFromRevoked(Checker):
             for node in sorted(_revoked_for(machine) - {machine.node}):
                 self._look(machine, node)
 
-    end = step
+    def end(self) -> None:
+        """See `Checker`."""
+        self.step()
+        for machine in self.world.running:
+            for node in sorted(_revoked_for(machine) - {machine.node}):
+                if machine.process.peering.link(node) is not None:
+                    self.violated(
+                        machine.name, f"has a link with {node.hex()[:8]}, which is revoked"
+                    )
 
     def _look(self, machine: Machine, node: NodeId) -> None:
         since_s = self.world.revoked_at[node]
