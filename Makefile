@@ -10,7 +10,7 @@ demo: $(VENV)/.run
 	@$(BIN)/aidstation demo $(ARGS)
 
 test: $(VENV)/.test
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from discovery.mdns import Mdns
 from discovery.peer import Peer, PeerState
 from discovery.peers import OWN_ADDRESS, PeerTable
 from discovery.recognition import Recognition, new_label
-from discovery.static import StaticPeer, parse_peer, parse_peers
+from discovery.static import StaticPeer, parse_peer
 
 __all__ = [
     "OWN_ADDRESS",
@@ -37,5 +37,4 @@ __all__ = [
     "encode_properties",
     "new_label",
     "parse_peer",
-    "parse_peers",
 ]

@@ -17,9 +17,6 @@ ADVERT_ADDRESSES_MAX = 32
 PUBLISHED_ADDRESSES_MAX = 12
 """Published by this node."""
 
-STATIC_PEERS_MAX = 128
-"""Addresses that one configuration text may name."""
-
 RESCAN_S = 20.0
 """Interfaces are looked at, and our own advert repeated, this often."""
 

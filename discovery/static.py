@@ -1,7 +1,6 @@
 """Peers that an operator names in the configuration, for links where multicast does not reach.
 
-One peer is `host:port`, optionally pinned to a node as `nodeid@host:port`. Several are separated
-by commas, spaces or new lines; `#` starts a comment that ends with the line.
+One peer is `host:port`, optionally pinned to a node as `nodeid@host:port`.
 """
 
 from __future__ import annotations
@@ -12,10 +11,8 @@ from dataclasses import dataclass
 from conflict.identity import ID_BYTES, NodeId, parse_node
 from discovery.address import PORT_MAX, Address, canonical_ip, canonical_name
 from discovery.errors import BadStaticPeer, quoted
-from discovery.limits import STATIC_PEERS_MAX
 
 _NODE = re.compile(rf"[0-9a-fA-F]{{{2 * ID_BYTES}}}")
-_COMMENT = re.compile(r"#[^\n]*")
 _EXAMPLES = "10.0.0.5:8470, [fd00::5]:8470 or aid-post.example:8470"
 
 
@@ -27,35 +24,12 @@ class StaticPeer:
     node: NodeId | None = None
 
 
-def parse_peers(text: str) -> tuple[StaticPeer, ...]:
-    """All peers of a configuration text, in its order, repeats dropped. Raises `BadStaticPeer`."""
-    found: dict[Address, StaticPeer] = {}
-    for word in re.split(r"[,\s]+", _COMMENT.sub("", text)):
-        if word:
-            _add(found, parse_peer(word))
-    if len(found) > STATIC_PEERS_MAX:
-        raise BadStaticPeer(
-            f"{len(found)} peers are configured, at most {STATIC_PEERS_MAX} may be: remove some"
-        )
-    return tuple(found.values())
-
-
 def parse_peer(text: str) -> StaticPeer:
     """One `host:port` or `nodeid@host:port`. Raises `BadStaticPeer`."""
     pin, at, place = text.strip().rpartition("@")
     node = _pinned(text, pin) if at else None
     host, port = _split(text, place)
     return StaticPeer(Address(_host(text, host), _port(text, port)), node)
-
-
-def _add(found: dict[Address, StaticPeer], peer: StaticPeer) -> None:
-    known = found.get(peer.address)
-    if known and known.node and peer.node and known.node != peer.node:
-        raise BadStaticPeer(
-            f"{peer.address} is pinned to two nodes: keep the line of the node that is there"
-        )
-    if known is None or known.node is None:
-        found[peer.address] = peer
 
 
 def _pinned(text: str, pin: str) -> NodeId:

@@ -26,6 +26,7 @@ from node.engine import Engine
 from node.errors import Locked
 from node.guarded_desk import guarded
 from node.hardening import forbid_core_dumps
+from node.holder import asking
 from node.home import (
     Home,
     Running,
@@ -111,7 +112,9 @@ def engine_with(home: Home, settings: Settings, data: DataKey | None) -> Iterato
 
 def data_key(home: Home, settings: Settings, given: Secrets = NOTHING) -> DataKey | None:
     """The data key of a home that the caller owns; None: a plain one. Raises `NodeError`."""
-    return _settled(home, settings, unlock(home, given))
+    with asking(home.lock):
+        opened = unlock(home, given)
+    return _settled(home, settings, opened)
 
 
 def _settled(home: Home, settings: Settings, opened: Opened | None) -> DataKey | None:
@@ -170,7 +173,8 @@ def run(
     forbid_core_dumps()
     with hold_lock(home):
         try:
-            opened = unlock(home, given)
+            with asking(home.lock):
+                opened = unlock(home, given)
         except Locked:
             opened = asyncio.run(wait_for_secret(settings, home, on_ready))
             if opened is None:

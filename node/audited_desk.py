@@ -259,6 +259,11 @@ class AuditedDesk:
         """See `Membership`. Says nothing of any record."""
         return self._desk.custody_positions(until_ms)
 
+    def asked(self) -> Json:
+        """See `Membership`."""
+        with self._noted(Action.SEARCH, purpose="given on a unit's own word"):
+            return self._desk.asked()
+
     def add_authority(self, entries: Sequence[bytes]) -> int:
         """See `Membership`."""
         with self._noted(Action.ENROLMENT, purpose="entries of the authority's log"):

@@ -18,7 +18,7 @@ from sync import limits
 from sync.ports import Position
 from sync.trust import authority
 from sync.trust.authority import NAME_CHARS_MAX, REASON_CHARS_MAX, Judge, Revoke, Terms, Time
-from sync.trust.certificate import DeviceRole
+from sync.trust.certificate import Certificate, DeviceRole
 from sync.trust.enrolment import Approval, Request, approve
 from sync.trust.theatre import Device, Theatre
 
@@ -73,11 +73,7 @@ class Authority:
             raise BadRequest(
                 "this device's key was revoked: make a new node on it (another home), and enrol that"
             )
-        terms = _terms(request.public, request.receive, decided)
-        certificate, entry = authority.enrolment(
-            self._key.root, self.theatre.head, terms, self._now_ms
-        )
-        self._add(entry)
+        certificate = self.enrol(request.public, request.receive, decided)
         once = SigningKey.from_entropy(self._entropy(_KEY_ENTROPY_BYTES))
         return approve(
             self._key.root,
@@ -94,8 +90,17 @@ class Authority:
         if device.revoked is not None:
             raise BadRequest("this device was revoked: it needs a new key, so a new request")
         grant = device.certificate.grant
-        terms = _terms(grant.public, grant.receive, decided)
-        self._add(authority.enrolment(self._key.root, self.theatre.head, terms, self._now_ms)[1])
+        self.enrol(grant.public, grant.receive, decided)
+
+    def enrol(self, public: bytes, receive: bytes, decided: Decision) -> Certificate:
+        """A certificate for a device's two keys."""
+        check_decision(decided)
+        terms = Terms(public=public, receive=receive, **decided._asdict())
+        certificate, entry = authority.enrolment(
+            self._key.root, self.theatre.head, terms, self._now_ms
+        )
+        self._add(entry)
+        return certificate
 
     def revoke(
         self, device: Device, reason: str, published: Sequence[tuple[NodeId, Position]]
@@ -157,11 +162,6 @@ def decided_before(device: Device) -> Decision:
     grant = device.certificate.grant
     codes = None if grant.scopes is None else tuple(device.codes)
     return Decision(device.name, grant.role, codes, grant.expires_ms - grant.issued_ms)
-
-
-def _terms(public: bytes, receive: bytes, decided: Decision) -> Terms:
-    check_decision(decided)
-    return Terms(public=public, receive=receive, **decided._asdict())
 
 
 def check_decision(decided: Decision) -> None:

@@ -17,7 +17,7 @@ from storage.ports import Store, Transaction
 from sync.authority_effects import LINK_SHORT_BYTES, AuthoritySaved, LogHead
 from sync.errors import PeerFault
 from sync.trust import authority, certificate
-from sync.trust.authority import AuthorityEntry, Head
+from sync.trust.authority import AuthorityEntry, Head, Revoke
 from sync.trust.certificate import Certificate
 from sync.trust.errors import AuthorityForked, BadEnrolment, OtherTheatre, TrustError
 from sync.trust.theatre import NOTHING, Device, Standing, Theatre
@@ -100,8 +100,9 @@ class Belonging:
 
     def described(self) -> dict[str, Json]:
         """For status: `{"theatre", "standing", "role", "log", "now_ms", "issued_ms", "expires_ms",
-        "scopes", "forked"}`; `role`: as certified; `log`: number of the last entry here; `now_ms`: the
-        latest time that the authority signed; `scopes`: documents, None: everything."""
+        "scopes", "revoked", "forked"}`; `role`: as certified; `log`: number of the last entry here;
+        `now_ms`: the latest time that the authority signed; `scopes`: documents, None: everything;
+        `revoked`: number and reason of the entry that put this node out."""
         own = self.certificate
         scopes = self.grants.own
         return {
@@ -113,8 +114,18 @@ class Belonging:
             "issued_ms": own.grant.issued_ms if own else None,
             "expires_ms": own.grant.expires_ms if own else None,
             "scopes": None if scopes is None else [document_text(one) for one in sorted(scopes)],
+            "revoked": self._revoked(),
             "forked": self.forked,
         }
+
+    def _revoked(self) -> list[Json] | None:
+        """Number of the entry that put this node out, and why."""
+        if self.standing is not Standing.REVOKED:
+            return None
+        for entry in _stored(self._store):
+            if isinstance(entry.act, Revoke) and entry.act.node == self._key.node:
+                return [entry.number, entry.act.reason]
+        return None
 
     @property
     def grants(self) -> Grants:

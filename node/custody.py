@@ -26,6 +26,9 @@ class Reason(NamedTuple):
     words: str
 
 
+_GARRISON = Reason("garrison", "This is a garrison: others count on what it holds. Never wipe it.")
+
+
 class Holder(NamedTuple):
     """How much of a record one node has said to hold: statements and changes, out of how many.
 
@@ -38,20 +41,27 @@ class Holder(NamedTuple):
 
 
 def reasons(
-    custody: Custody, counts: Counts, labels: Mapping[DocumentId, str], unaudited: int = 0
+    custody: Custody,
+    counts: Counts,
+    labels: Mapping[DocumentId, str],
+    unaudited: int = 0,
+    *,
+    garrison: bool = False,
 ) -> list[Reason]:
     """None: safe to wipe. `labels` of the documents that `custody` names; `unaudited`: audit rows that
-    are known to be at no garrison."""
-    found = [*_unclaimed(custody, labels), *_unopened(counts), *_unheld(custody)]
+    are known to be at no garrison. A `garrison` itself never is; of it: what no other one holds."""
+    at = "no other garrison" if garrison else "no garrison"
+    own = [_GARRISON] if garrison else []
+    found = [*own, *_unclaimed(custody, labels, at), *_unopened(counts), *_unheld(custody)]
     if unaudited:
-        words = f"{_count(unaudited, 'audit row')} known to be at no garrison."
+        words = f"{_count(unaudited, 'audit row')} known to be at {at}."
         found.append(Reason("audit-not-at-garrison", words))
     return found
 
 
-def _unclaimed(custody: Custody, labels: Mapping[DocumentId, str]) -> Iterator[Reason]:
+def _unclaimed(custody: Custody, labels: Mapping[DocumentId, str], at: str) -> Iterator[Reason]:
     if not custody.garrisons:
-        words = "No garrison is known here: have this node enrolled, and meet one."
+        words = f"{at.capitalize()} is known here: have this node enrolled, and meet one."
         yield Reason("no-garrison", words)
     if custody.documents:
         since = custody.uncovered[0].since_ms if custody.uncovered else 0
@@ -60,11 +70,11 @@ def _unclaimed(custody: Custody, labels: Mapping[DocumentId, str]) -> Iterator[R
         yield Reason(
             "not-at-garrison",
             f"{_count(custody.changes, 'change')} in {_count(custody.documents, 'document')} "
-            f"known to be at no garrison{oldest}{_among(named, custody.documents)}.",
+            f"known to be at {at}{oldest}{_among(named, custody.documents)}.",
         )
     if custody.blobs:
         number = _count(custody.blobs, "attachment")
-        yield Reason("blobs-not-at-garrison", f"{number} known to be at no garrison.")
+        yield Reason("blobs-not-at-garrison", f"{number} known to be at {at}.")
 
 
 def _among(named: Sequence[str], documents: int) -> str:

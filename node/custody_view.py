@@ -35,26 +35,32 @@ class _Total(NamedTuple):
 
 class CustodyView:
     """`names` of nodes by id, asked for each time: peers come to be known. `unaudited`: rows of this
-    device's audit log that no garrison is known to hold."""
+    device's audit log that no garrison is known to hold. `garrison`: this node's own id where it is one."""
 
     def __init__(
         self,
         store: Store,
         names: Callable[[], Mapping[NodeId, str]],
         unaudited: Callable[[], int],
+        garrison: NodeId | None = None,
     ) -> None:
         self._store = store
         self._names = names
         self._unaudited = unaudited
+        self._garrison = garrison
 
     def whole(self) -> Json:
         """See `Desk.custody`."""
         found, counts = self._store.custody(custody.NAMED_MAX), self._store.counts()
         rows = {one.document: self._store.projection(one.document) for one in found.uncovered}
         labels = {one: row.label for one, row in rows.items() if row}
-        reasons = custody.reasons(found, counts, labels, self._unaudited())
+        others = tuple(one for one in found.garrisons if one != self._garrison)
+        found = found._replace(garrisons=others)
+        garrison = self._garrison is not None
+        reasons = custody.reasons(found, counts, labels, self._unaudited(), garrison=garrison)
         names = self._names()
         return {
+            "garrison": garrison,
             "safe_to_wipe": not reasons,
             "reasons": [reason._asdict() for reason in reasons],
             "garrisons": [
@@ -84,6 +90,7 @@ class CustodyView:
             "documents": [document_text(one) for one in vectors],
             "statements": everything.statements,
             "changes": everything.changes,
+            "garrison": self._garrison is not None,
             "at_garrison": all(
                 custody.covered_by(
                     vector,
@@ -109,7 +116,12 @@ class CustodyView:
         totals, everything = self._totals(vectors)
         garrisons = set(self._store.custody_positions())
         return [
-            {**self._who(node, garrisons), "changes": total.changes, "of": everything.changes}
+            {
+                **self._who(node, garrisons),
+                "all": total.changes == everything.changes,
+                "statements": total.statements,
+                "of": everything.statements,
+            }
             for node, total in totals.items()
         ]
 

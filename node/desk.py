@@ -136,13 +136,14 @@ class Desk(Membership, Departing, Protocol):
         `{"label", "documents": [{"document", "slots": {slot: [{"value", "statements", "by", "at"?,
         "state"?, "problems"?}]}, "findings"?, "unknown"?, "unreadable"?}], "findings": [...],
         "not_held": [...], "stamps_ahead": [ids],
-        "held_by": [{"node", "name", "garrison", "changes", "of"}], "shed": [{"document", "label",
-        "shed_ms", "wanted_ms", "changes", "statements", "unread", "at": [{"node", "name",
+        "held_by": [{"node", "name", "garrison", "all", "statements", "of"}], "shed": [{"document",
+        "label", "shed_ms", "wanted_ms", "changes", "statements", "unread", "at": [{"node", "name",
         "entry"}]}]}`.
 
-        `shed`: documents of which this many changes and statements were let go here; `at`: garrisons
-        that hold them, by which entry of their log; `wanted_ms`: since when they are to be fetched;
-        `unread`: changes that came since and cannot be read without what was let go.
+        `held_by`: whether all of it, else at least so many of how many statements. `shed`: documents of
+        which this many changes and statements were let go here; `at`: garrisons that hold them, by which
+        entry of their log; `wanted_ms`: since when they are to be fetched; `unread`: changes that came
+        since and cannot be read without what was let go.
         """
         ...
 
@@ -202,7 +203,9 @@ class Desk(Membership, Departing, Protocol):
         ...
 
     def set_account(self, change: AccountChange) -> Json:
-        """Make or change an account: `{"account", "statement", "unit"}`. The first one is an admin."""
+        """Make or change an account: `{"account", "scope", "statement", "unit"}`. The first is an admin's.
+
+        `scope`: code of the unit of a new one. A garrison is of none, so there it must be given."""
         ...
 
     def set_passphrase(self, old: str, new: str) -> Json:
@@ -238,9 +241,11 @@ class Desk(Membership, Departing, Protocol):
         ...
 
     def custody(self) -> Json:
-        """What is known to be at a garrison: `{"safe_to_wipe", "reasons": [{"code", "words"}],
-        "garrisons": [{"node", "name"}], "at_garrison_ms", "documents", "changes", "blobs",
-        "records": [{"document", "label", "changes", "since_ms"}]}`.
+        """What is known to be at a garrison: `{"garrison", "safe_to_wipe", "reasons": [{"code",
+        "words"}], "garrisons": [{"node", "name"}], "at_garrison_ms", "documents", "changes", "blobs",
+        "records": [{"document", "label", "changes", "since_ms"}], "backed_up_ms"}`.
+
+        `garrison`: this node is one: never safe to wipe, and the rest is about the other garrisons.
 
         `documents`, `changes`, `blobs`: known to be at no garrison; `records`: the longest waiting of
         them, at most 20. `at_garrison_ms`: all that was saved before it is there; None: not known.
@@ -249,7 +254,7 @@ class Desk(Membership, Departing, Protocol):
 
     def record_custody(self, document: DocumentId) -> Json:
         """Who holds the record of the casualty that this document belongs to: `{"label",
-        "documents", "statements", "changes", "at_garrison", "holders": [{"node", "name",
+        "documents", "statements", "changes", "garrison", "at_garrison", "holders": [{"node", "name",
         "garrison", "statements", "changes", "direct_ms", "entry", "entry_ms"}]}`.
 
         `direct_ms`: when it last said so itself; `entry`, `entry_ms`: number of the last entry of
@@ -329,7 +334,7 @@ class Desk(Membership, Departing, Protocol):
 
     def silence(self, *, silent: bool) -> Json:
         """Close every socket to others (True) or open them again, also after a restart: `{"silent"}`,
-        which stays true where the configuration says so."""
+        which stays true where the configuration says so. A locked node does not open them: `Locked`."""
         ...
 
     def set_aside(self, *, with_bytes: bool = False) -> list[Json]:

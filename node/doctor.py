@@ -224,7 +224,8 @@ def _peers(patient: _Patient) -> Iterator[Check]:
     if patient.settings is None:
         return
     peers = patient.settings.peers
-    found = ", ".join(peer.name for peer in peers) or "none configured: found by mDNS alone"
+    alone = "found by mDNS alone" if patient.settings.discovery.mdns else "nobody is called"
+    found = ", ".join(peer.name for peer in peers) or f"none configured: {alone}"
     yield Check("peers", OK, found)
 
 

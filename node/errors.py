@@ -110,6 +110,12 @@ class AlreadyRunning(NodeError):
     exit_code = EXIT_LOCKED
 
 
+class WaitsForSecret(AlreadyRunning):
+    """The process that owns this node's store asks somebody for the passphrase."""
+
+    code = "waits-for-passphrase"
+
+
 class PortBusy(NodeError):
     """An address to listen on is taken."""
 

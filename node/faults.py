@@ -88,6 +88,12 @@ ROWS: dict[str, Row] = {
     "node.errors.AlreadyRunning": Row(
         409, EXIT_LOCKED, "Stop that process or wait for it; then run the same command again."
     ),
+    "node.errors.WaitsForSecret": Row(
+        409,
+        EXIT_LOCKED,
+        "Type the passphrase in the terminal where it asks, then run the same command again. Or end it "
+        "there with Ctrl-C, and give the passphrase with --passphrase-file FILE before the command.",
+    ),
     "node.errors.Locked": Row(423, EXIT_LOCKED, _UNLOCK),
     "node.errors.TryLater": Row(
         429, EXIT_LOCKED, "Wait so long, or unlock with the passphrase: it has a count of its own."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from conflict.identity import DocumentId, NodeId, document_text, node_text
 from conflict.statement import Json
@@ -12,9 +13,11 @@ from node.engine import Engine
 from node.errors import BadRequest, NotFound
 from node.hold_policy import HoldPolicy
 from node.hold_set import HoldSet
-from node.peering import Peering
 from storage import Counts, Shed
 from storage.ports import Store
+
+if TYPE_CHECKING:
+    from node.peering import Peering
 
 GARRISON = "garrison"
 NOT_RUNNING = "this node is not running: start it with `aidstation run`"

@@ -7,24 +7,17 @@ Files are written whole or not at all (temporary file, fsync, link or rename), s
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from node.errors import (
-    AlreadyInitialised,
-    AlreadyRunning,
-    BadConfiguration,
-    Locked,
-    NotInitialised,
-)
+from node import file_lock, holder
+from node.errors import AlreadyInitialised, BadConfiguration, Locked, NotInitialised
 
 if TYPE_CHECKING:
     from conflict.signature import SigningKey
@@ -39,7 +32,6 @@ SEALED = b"aidstation sealed key 1\n"
 TOKEN_BYTES = 32
 _KEY_ENTROPY_BYTES = 48
 _LOCK_WAIT_S = 0.5
-_LOCK_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,37 +250,19 @@ def not_initialised(home: Home) -> NotInitialised:
 def hold_lock(home: Home, wait_s: float = _LOCK_WAIT_S) -> Iterator[None]:
     """Own this home until the block ends. Raises `NotInitialised`, `AlreadyRunning`.
 
-    The lock belongs to the open file: children made by fork without exec would share it, so
-    workers are spawned. `wait_s` lets a command that is just ending finish.
+    `wait_s` lets a command that is just ending finish.
     """
     if not home.key.exists():
         raise not_initialised(home)
-    deadline = time.monotonic() + wait_s
     with _reported(home.lock):
         handle = os.open(home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        while not _try_lock(handle):
-            if time.monotonic() >= deadline:
-                raise _taken(handle)
-            time.sleep(_LOCK_POLL_S)  # flock(2) waits without a limit or not at all
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        if not file_lock.take(handle, wait_s):
+            raise holder.taken(handle)
+        holder.introduce(handle)
         yield
     finally:
         os.close(handle)
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _taken(handle: int) -> AlreadyRunning:
-    pid = os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
-    return AlreadyRunning(f"Process {pid} is using this node. Nothing was changed.")
 
 
 def is_locked(home: Home) -> bool:
@@ -300,7 +274,7 @@ def is_locked(home: Home) -> bool:
     except OSError as fault:
         raise _unusable(home.lock, fault) from fault
     try:
-        return not _try_lock(handle)
+        return not file_lock.take(handle)
     finally:
         os.close(handle)
 

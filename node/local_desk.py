@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from conflict.chart import Chart
 from conflict.clock import REMOTE_AHEAD_MS_MAX
@@ -26,6 +26,7 @@ from discovery import Address, BadStaticPeer, parse_peer
 from node import set_aside
 from node.acquaintance import Acquaintance
 from node.acting import acting
+from node.asked_desk import AskedDesk
 from node.audit_desk import AuditDesk
 from node.bundles.desk import BundleDesk
 from node.charting import Charts
@@ -34,7 +35,7 @@ from node.custody_view import CustodyView
 from node.departing_desk import DepartingDesk
 from node.desk import Resolve, Save
 from node.engine import Engine
-from node.errors import NoPeer, NotFound
+from node.errors import Locked, NoPeer, NotFound
 from node.guarded_desk import allow
 from node.hold_desk import HoldDesk
 from node.hold_policy import HoldPolicy
@@ -42,23 +43,33 @@ from node.hold_set import HoldSet
 from node.identity_desk import IdentityDesk
 from node.locker import Locker
 from node.membership_desk import MembershipDesk
-from node.peering import Peering
 from node.people_desk import PeopleDesk, roster_of, without_verifiers
 from node.permissions import May
 from node.proving import prove
 from node.review import finding_body, saves_for
 from node.silence import Silence
+from node.standing_words import REVOKED_HERE
 from node.status import state_words
 from node.trauma import TraumaPool, TraumaRange, default_prefix
 from node.version import VERSION
 from storage import ProjectionRow
+
+if TYPE_CHECKING:
+    from node.peering import Peering
 
 FIND_MAX = 50
 Result = TypeVar("Result")
 
 
 class LocalDesk(
-    HoldDesk, IdentityDesk, PeopleDesk, AuditDesk, MembershipDesk, BundleDesk, DepartingDesk
+    HoldDesk,
+    IdentityDesk,
+    PeopleDesk,
+    AuditDesk,
+    MembershipDesk,
+    AskedDesk,
+    BundleDesk,
+    DepartingDesk,
 ):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 
@@ -80,7 +91,8 @@ class LocalDesk(
         self._peering = peering
         self._loop = loop
         self._called = dict(called or {})
-        self._custody = CustodyView(engine.store, self._names, engine.audit_sync.unheld)
+        own = engine.key.node if role == "garrison" else None
+        self._custody = CustodyView(engine.store, self._names, engine.audit_sync.unheld, own)
         self.silencing: Silence | None = None
         self.locker: Locker | None = None
         self._charts = Charts(engine.store, engine.now_ms, engine.catalogue)
@@ -185,7 +197,7 @@ class LocalDesk(
 
     def custody(self) -> Json:
         """See `Desk`."""
-        return self._custody.whole()
+        return {**self._custody.whole(), "backed_up_ms": self._backed_up_ms()}
 
     def record_custody(self, document: DocumentId) -> Json:
         """See `Desk`."""
@@ -305,7 +317,11 @@ class LocalDesk(
     def _stopped(self, peers: Iterable[Acquaintance]) -> dict[bytes, str]:
         """Codes of what keeps peers from us, by node."""
         causes = {one.node: self._peering.stopped(one.node) for one in peers if self._peering}
-        return {node: cause for node, cause in causes.items() if cause}
+        return {
+            node: self._whose_revocation(node) if cause == REVOKED_HERE else cause
+            for node, cause in causes.items()
+            if cause
+        }
 
     def sync(self, peer: str, timeout_s: float) -> Json:
         """See `Desk`."""
@@ -333,6 +349,8 @@ class LocalDesk(
         """See `Desk`."""
         if self.silencing is None:
             raise NoPeer("this node has no links open")
+        if not silent and self.locker and self.locker.locked:
+            raise Locked("This node is locked, and silent until it is unlocked")
         return self._on_loop(self.silencing.set(silent=silent))
 
     def _named(self, peer: str) -> tuple[NodeId | None, Address | None]:

@@ -1,4 +1,4 @@
-"""What a desk answers of the theatre: who belongs to it, the authority's log, joining."""
+"""What a desk answers of the theatre: who belongs to it, the authority's log, joining, who asked."""
 
 from __future__ import annotations
 
@@ -44,4 +44,14 @@ class Membership(Protocol):
     def custody_positions(self, until_ms: int | None = None) -> list[Json]:
         """How far each garrison's custody log is known here, up to what it dated `until_ms`:
         `{"node", "epoch", "number"}`, ids in hexadecimal."""
+        ...
+
+    def asked(self) -> Json:
+        """Records that a unit was given on its own word, the newest first (`node/own_words.py`): `{"asked":
+        [{"document", "label", "unit", "node", "name", "by", "at", "recorded_ms", "statement", "units",
+        "wrote": [{"node", "name"}]}], "more"}`; `more`: rows beyond those named.
+
+        `unit`, `units`: codes of who asked and of who has it beside; `node`, `name`: the device that
+        wrote the `statement`, empty: not known; `wrote`: devices of others that wrote in the document.
+        """
         ...

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from conflict.statement import Json
 from node.errors import BadRequest
 from node.membership import LOG_PAGE_MAX
-from node.standing_words import stopped
+from node.standing_words import stopped, told_revoked
 from node.twins import twin_words
 from sync import custody
 from sync.errors import BadFrame, FrameTooLarge
 from sync.ports import Position
+from sync.trust.theatre import Standing
 
 if TYPE_CHECKING:
     from conflict.identity import NodeId
@@ -46,6 +47,12 @@ class MembershipDesk(ABC):
         engine = self._engine
         twins = twin_words(engine.store, peers, engine.now_ms())
         return [*stopped(engine.belonging.described()), *twins]
+
+    def _whose_revocation(self, peer: NodeId) -> str:
+        """Why a peer ends links with `revoked`, as a code for the words of state."""
+        here = self._engine.belonging
+        standing = here.theatre.standing(peer) if here.theatre else Standing.UNKNOWN
+        return told_revoked(here.standing, standing)
 
     def authority_log(self, after: int = 0, limit: int = LOG_PAGE_MAX) -> list[bytes]:
         """See `Membership`."""

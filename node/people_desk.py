@@ -96,7 +96,7 @@ class PeopleDesk:
         else:
             known = before.verifiers[0]
             after |= _verifier_fields(known.salt, known.iterations, known.key)
-        place = _Place(before.unit) if before else self._place(change.scope)
+        place = _Place(before.unit) if before else self._unit_of(change.scope)
         return self._write_account(place, after, before.ids if before else (), change.by)
 
     def set_passphrase(self, old: str, new: str) -> Json:
@@ -120,7 +120,8 @@ class PeopleDesk:
         self, place: _Place, value: Mapping[str, Json], ids: tuple[StatementId, ...], by: str
     ) -> Json:
         draft = Draft(slot=ACCOUNT.name, value=dict(value), by=by, at=self._at(), supersedes=ids)
-        return {"account": value["account"], **self._save_in_unit(place, draft)}
+        found = self._save_in_unit(place, draft)
+        return {"account": value["account"], "scope": place.code or None, **found}
 
     def _save_in_unit(self, place: _Place, draft: Draft) -> dict[str, Json]:
         if place.code and not self._store.lanes(place.unit):
@@ -129,6 +130,16 @@ class PeopleDesk:
         ((written,),) = self._engine.save([Save(place.unit, (draft,))])
         self.roster.forget()
         return {"statement": written, "unit": document_text(place.unit)}
+
+    def _unit_of(self, scope: str) -> _Place:
+        """Where a new account counts: a garrison is of no one unit, so there somebody says which."""
+        engine = self._engine
+        if not scope.strip() and engine.belonging.theatre and not engine.grants.home_code:
+            raise BadRequest(
+                "this node is of no one unit: say with --scope CODE on whose nodes this account signs "
+                f"in; --scope {STAFF_CODE}: on this node alone. Nothing was changed"
+            )
+        return self._place(scope)
 
     def _place(self, scope: str = "") -> _Place:
         grants = self._engine.grants

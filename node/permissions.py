@@ -78,7 +78,10 @@ TABLE: Mapping[May, tuple[str, tuple[str, ...]]] = {
     May.OVERSEE: ("decide findings of units: overrides, accounts", (PROVIDER, ADMIN)),
     May.PUBLISH: ("alerts, bulletins, content packs of the theatre", (PROVIDER, ADMIN)),
     May.ACCOUNTS: ("make and change accounts", (ADMIN,)),
-    May.AUDIT: ("read the audit of this device", (ADMIN,)),
+    May.AUDIT: (
+        "read the audit of this device, and what units were given on their own word",
+        (ADMIN,),
+    ),
     May.ENROL: ("approve and revoke devices", (ADMIN,)),
 }
 """By permission: what it is, and the roles that have it."""
@@ -123,7 +126,7 @@ METHODS: Mapping[str, Needs] = {
     "fetch": (May.SYNC,),
     "pause": (May.SILENCE,),
     "silence": (May.SILENCE,),
-    **dict.fromkeys(("audit_logs", "audit_rows", "audit_verify"), (May.AUDIT,)),
+    **dict.fromkeys(("audit_logs", "audit_rows", "audit_verify", "asked"), (May.AUDIT,)),
     "retry_set_aside": (May.SYNC,),
     "membership": (May.LOOK,),
     "authority_log": (May.LOOK,),
@@ -190,6 +193,7 @@ ROUTES: Mapping[str, Needs] = {
     "POST /api/pause": METHODS["pause"],
     "POST /api/silence": METHODS["silence"],
     "GET /api/audit/logs": METHODS["audit_logs"],
+    "GET /api/asked": METHODS["asked"],
     "GET /api/audit/rows": METHODS["audit_rows"],
     "GET /api/audit/verify": METHODS["audit_verify"],
     "POST /api/set-aside/retry": METHODS["retry_set_aside"],
@@ -290,6 +294,7 @@ COMMANDS: Mapping[str, Needs] = {
     "scope list": METHODS["chart"],
     "scope join": (May.SCOPE,),
     "scope leave": (May.SCOPE,),
+    "scope asked": METHODS["asked"],
     "shed": METHODS["shed"],
     "fetch": METHODS["fetch"],
     "bundle export": METHODS["bundle_export"],

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from conflict.identity import NodeId
 from discovery import Address
 from node.errors import NoPeer, Silent
 from node.link import Link
-from node.peering import Peering
 from sync.effects import Phase
 from sync.transport.channel import LinkFailed
+
+if TYPE_CHECKING:
+    from node.peering import Peering
 
 
 async def prove(

@@ -7,21 +7,33 @@ what was released since: the same on every node that has the same logs. A node s
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple
 
-from conflict.identity import Lane, NodeId
+from conflict.identity import ActorId, Lane, NodeId
 from conflict.statement import Json
 from node.belonging import Belonging
 from node.writing import Urgency, Writer
 from storage.ports import Store
 from sync import custody
+from sync.aliases import Claim, DocumentAlias, document_alias
 from sync.ports import Position, Receipt
 from sync.trust.theatre import Device
 
 _LANES_MAX = 1_000_000
 _PAGE = 64
 _TOGETHER = 500
+
+
+class _Held(NamedTuple):
+    """A suspect's lane."""
+
+    lane: Lane
+    author: NodeId
+
+
+_Lanes = Mapping[tuple[DocumentAlias, ActorId], _Held]
 
 
 class Quarantine:
@@ -79,31 +91,40 @@ class Quarantine:
         """Runs on the writer thread."""
         self._due.clear()
         devices = self._suspects
-        lanes = {one.lane: one.author for one in self._store.suspected(_LANES_MAX)}
-        claims = iter(list(self._claims(devices, lanes)))
+        claims = iter(list(self._claims(devices, self._lanes(devices))))
         while some := list(islice(claims, _TOGETHER)):
             with self._store.write() as transaction:
                 news = transaction.cover(some)
             if news:
                 self._reopened()
 
-    def _claims(
-        self, devices: dict[NodeId, Device], lanes: dict[Lane, NodeId]
-    ) -> Iterator[Receipt]:
+    def _lanes(self, devices: dict[NodeId, Device]) -> _Lanes:
+        """By what claims call them. Of an actor with branches also the lane that these were once."""
+        found = {one.lane: one.author for one in self._store.suspected(_LANES_MAX)}
+        found |= {one.lane: one.author for one in self._store.forked() if one.author in devices}
+        return {
+            (document_alias(lane.document), lane.actor): _Held(lane, author)
+            for lane, author in found.items()
+        }
+
+    def _claims(self, devices: dict[NodeId, Device], lanes: _Lanes) -> Iterator[Receipt]:
+        """What counts of claims, of lanes that are here."""
         logs: dict[tuple[NodeId, bytes], dict[NodeId, int]] = {}
         for node, device in devices.items():
             assert device.revoked is not None  # noqa: S101  else it is not suspect
-            yield from device.revoked.named
-            yield from (one for judged in device.judged if judged.released for one in judged.lanes)
+            released = (claim for one in device.judged if one.released for claim in one.lanes)
+            for claim in (*device.revoked.named, *released):
+                if found := lanes.get(claim[:2]):
+                    yield Receipt(found.lane, claim.state)
             for garrison, (epoch, number) in device.revoked.published:
                 logs.setdefault((garrison, epoch), {})[node] = number
         for (garrison, epoch), reached in logs.items():
             for number, claim in self._published(garrison, Position(epoch, max(reached.values()))):
-                author = lanes.get(claim.lane)
-                if author is not None and number <= reached.get(author, 0):
-                    yield claim
+                found = lanes.get(claim[:2])
+                if found and number <= reached.get(found.author, 0):
+                    yield Receipt(found.lane, claim.state)
 
-    def _published(self, garrison: NodeId, until: Position) -> Iterator[tuple[int, Receipt]]:
+    def _published(self, garrison: NodeId, until: Position) -> Iterator[tuple[int, Claim]]:
         """Claims of a garrison's log with the number of their entry, up to a position."""
         after = 0
         while after < until.number:

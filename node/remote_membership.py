@@ -59,6 +59,10 @@ class RemoteMembership(ABC):
         found: list[Json] = self._get("/api/custody-positions", query)
         return found
 
+    def asked(self) -> Json:
+        """See `Membership`."""
+        return self._get("/api/asked")
+
 
 def _texts(entries: Sequence[bytes]) -> list[str]:
     return [b64encode(one).decode() for one in entries]

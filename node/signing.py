@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import fcntl
 import json
-import os
 import secrets
-import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from node import file_lock
 from node.authority import Authority
 from node.authority_key import AuthorityKey
-from node.errors import AlreadyRunning, BadConfiguration, BadRequest, NotEnrolled
+from node.errors import BadConfiguration, BadRequest, NotEnrolled
 from node.home import Home, write_atomic
 from sync.trust import authority
 from sync.trust.certificate import theatre_id
@@ -29,7 +26,7 @@ from sync.trust.errors import OtherTheatre
 if TYPE_CHECKING:
     from node.membership import Membership
 
-_WAIT_S, _POLL_S = 5.0, 0.05
+_WAIT_S = 5.0
 
 
 def whole_log(desk: Membership) -> list[bytes]:
@@ -40,25 +37,10 @@ def whole_log(desk: Membership) -> list[bytes]:
     return entries
 
 
-@contextlib.contextmanager
-def alone(home: Home) -> Iterator[None]:
+def alone(home: Home) -> AbstractContextManager[None]:
     """Nobody else signs with this machine's key until the block ends. Raises `AlreadyRunning`."""
-    handle = os.open(home.authority_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + _WAIT_S
-    try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise AlreadyRunning(
-                        "Another command is signing with the authority's key. Nothing was changed."
-                    ) from None
-                time.sleep(_POLL_S)  # flock(2) waits without a limit or not at all
-        yield
-    finally:
-        os.close(handle)
+    taken = "Another command is signing with the authority's key. Nothing was changed."
+    return file_lock.alone(home.authority_lock, taken, _WAIT_S)
 
 
 def at_work(home: Home, desk: Membership, key: AuthorityKey, now_ms: int) -> Authority:

@@ -7,13 +7,16 @@ the kernel says by itself (ARP, answers to a closed port) is stopped by deploy/s
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from conflict.statement import Json
 from node.allowances import SILENT
 from node.errors import PortBusy
 from node.home import Home, announce, read_running
-from node.peering import Peering
 from node.settings import Listen
+
+if TYPE_CHECKING:
+    from node.peering import Peering
 
 
 def is_kept(home: Home) -> bool:

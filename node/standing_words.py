@@ -12,12 +12,17 @@ from typing import Any, NamedTuple
 from node.authority_lines import moment
 from sync.trust.theatre import Standing
 
+REVOKED_HERE, REVOKED_THERE, REVOKED_SAID = "revoked", "peer-revoked", "says-revoked"
 DAY_MS = 86_400_000
 SOON_MS = 30 * DAY_MS
 CLOCK_BEFORE_MS_MAX = 300_000
 CLOCK_AFTER_MS_MAX = 400 * DAY_MS
 _RENEW = "at the authority: `aidstation enrol renew`; it comes with the log, also by stick"
 _GOES_ON = "still records, shows and hands its own statements upward, receives nothing new"
+_ALONE = (
+    "it records and shows here; no link is made; a bundle of it is taken, and shown if released"
+)
+_NEW_KEY = "ask the authority: `release` what was written here, and enrol a new node (another home)"
 _CLOCK = "set the clock (timedatectl); saving and exchange go on meanwhile"
 
 
@@ -47,12 +52,25 @@ def stopped(here: Mapping[str, Any]) -> list[str]:
     if here["standing"] == Standing.EXPIRED:
         words.append(f"Stopped: certificate expired, {_GOES_ON} → {_RENEW}")
     if here["theatre"] and here["standing"] == Standing.REVOKED:
-        words.append("Stopped: revoked by the authority, recording goes on → ask the authority")
+        words.append(f"Stopped: {_revoked(here)}: {_ALONE} → {_NEW_KEY}")
     if here["forked"]:
         words.append(
             "Stopped: two authority logs → tell the authority: deploy/runbooks/authority.md"
         )
     return words
+
+
+def _revoked(here: Mapping[str, Any]) -> str:
+    """Which entry of the authority's log did it."""
+    entry, reason = here["revoked"] or (here["log"], "")
+    return f"revoked by entry {entry} of the authority's log{f' ({reason})' if reason else ''}"
+
+
+def told_revoked(own: Standing, peer: Standing) -> str:
+    """A code for a peer that ends links with `revoked`: which of the two, as far as the log here says."""
+    if own is Standing.REVOKED:
+        return REVOKED_HERE
+    return REVOKED_THERE if peer is Standing.REVOKED else REVOKED_SAID
 
 
 def verdicts(here: Mapping[str, Any], wall_ms: int, role: str) -> Iterator[Verdict]:
@@ -74,8 +92,7 @@ def _enrolment(here: Mapping[str, Any]) -> Verdict:
         cause = "in no theatre: records and shows, talks to nobody"
         return Verdict("enrolment", "warn", cause, "`aidstation enrol request`")
     if here["standing"] == Standing.REVOKED:
-        cause = "revoked: records and shows, nobody talks to it"
-        return Verdict("enrolment", "fail", cause, "ask the authority; a new key is needed")
+        return Verdict("enrolment", "fail", f"{_revoked(here)}: {_ALONE}", _NEW_KEY)
     if here["standing"] == Standing.EXPIRED:
         return Verdict("enrolment", "fail", f"certificate expired: {_GOES_ON}", _RENEW)
     if here["standing"] != Standing.ENROLLED:

@@ -10,12 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from node.acquaintance import Acquaintance
+from node.standing_words import REVOKED_HERE, REVOKED_SAID, REVOKED_THERE
 from sync.effects import Phase
 from sync.ports import Summary
 from sync.transport.tls import WORDS
 
 _ACTIONS = {
     **WORDS,
+    REVOKED_HERE: "this device is; what to do is said here too",
+    REVOKED_THERE: "that device is, by the authority's log here: have nothing to do with it",
+    REVOKED_SAID: "by a newer log than the one here this device is revoked, or that one: ask the "
+    "authority (`enrol list`); recording goes on",
     "disk-full": "free space on this disk",
     "author-unknown": "add the author's key to the peer's configuration",
     "peer-unknown": "enrol it, or bring the newer log of the authority",

@@ -6,16 +6,16 @@ a plain home opens with nothing and its data key is None.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from node import file_lock
 from node import vault as vaults
 from node.erasing import erase, keep_aside
 from node.errors import (
@@ -25,9 +25,10 @@ from node.errors import (
     Locked,
     NodeError,
     VaultDamaged,
+    WaitsForSecret,
     WrongSecret,
 )
-from node.home import SEALED, Fresh, Home, read_key, write_atomic, write_new
+from node.home import SEALED, Fresh, Home, hold_lock, read_key, write_atomic, write_new
 from node.vault import ESCROW, KEY_FILE, PASSPHRASE, DataKey, Slot, Vault
 
 if TYPE_CHECKING:
@@ -79,22 +80,24 @@ def read_vault(home: Home) -> Vault | None:
     )
 
 
-@contextlib.contextmanager
-def changing(home: Home) -> Iterator[None]:
+def changing(home: Home) -> AbstractContextManager[None]:
     """Alone among those who change the vault: read it inside. Raises `AlreadyRunning`.
 
     A change read before and written after another's would take that one's keys back out.
     """
-    handle = os.open(home.root / "vault.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    taken = "Another process is changing the vault. Nothing was changed."
+    return file_lock.alone(home.root / "vault.lock", taken)
+
+
+def refuse_waiting(home: Home) -> None:
+    """Raise `WaitsForSecret` where another process owns this home and asks for its passphrase."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as fault:
-        raise AlreadyRunning(
-            "Another process is changing the vault. Nothing was changed."
-        ) from fault
-    finally:
-        os.close(handle)
+        with hold_lock(home, wait_s=0):
+            return
+    except WaitsForSecret:
+        raise
+    except AlreadyRunning:
+        return
 
 
 def _is_sealed(home: Home) -> bool:

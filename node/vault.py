@@ -21,11 +21,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from conflict.signature import SigningKey
 from node.errors import VaultDamaged, WrongSecret
+from sync.trust.derivation import agreed, derived, point
 
 VERSION = 1
 KEY_BYTES = 32
@@ -47,8 +47,8 @@ PASSPHRASE, KEY_FILE, ESCROW = "passphrase", "key-file", "escrow"
 STORE, NODE_KEY = "store", "node-key"
 SLOTS_MAX = 16
 _DOMAIN = b"aidstation/vault/1/"
-_CURVE = ec.SECP256R1()
 _PROBE_ITERATIONS = 100_000
+_EPHEMERAL_ENTROPY_BYTES = 48
 
 Entropy = Callable[[int], bytes]
 
@@ -65,19 +65,17 @@ class DataKey:
 
     def derive(self, label: str) -> bytes:
         """32 bytes for one purpose (HKDF-SHA256); different labels tell nothing of one another."""
-        return _hkdf(self._secret, b"", b"key/" + label.encode())
+        return derived(self._secret, _DOMAIN + b"key/" + label.encode(), KEY_BYTES)
 
     def seal(self, label: str, content: bytes, nonce: bytes) -> bytes:
         """`content` readable with this key alone. `nonce`: 12 random bytes, never twice."""
-        return nonce + AESGCM(self.derive(label)).encrypt(nonce, content, _DOMAIN + label.encode())
+        return encrypted(self.derive(label), nonce, content, _DOMAIN + label.encode())
 
     def unseal(self, label: str, sealed: bytes) -> bytes:
         """Inverse of `seal`. Raises `VaultDamaged`."""
         try:
-            return AESGCM(self.derive(label)).decrypt(
-                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _DOMAIN + label.encode()
-            )
-        except (InvalidTag, ValueError) as fault:
+            return decrypted(self.derive(label), sealed, _DOMAIN + label.encode())
+        except ValueError as fault:
             raise VaultDamaged(
                 f"what this vault sealed as {label} does not open with its key: the file is "
                 "damaged or from another vault"
@@ -89,7 +87,7 @@ class DataKey:
 
     def wrapped(self, key: bytes, nonce: bytes, bound: bytes) -> bytes:
         """This key under a wrapping key, bound to what stands beside it."""
-        return nonce + AESGCM(key).encrypt(nonce, self._secret, bound)
+        return encrypted(key, nonce, self._secret, bound)
 
     def carry(self, successor: DataKey, nonce: bytes) -> bytes:
         """The key that is to replace this one, for whoever has this one."""
@@ -147,6 +145,19 @@ class Vault(NamedTuple):
         return json.dumps(body, indent=1).encode() + b"\n"
 
 
+def encrypted(key: bytes, nonce: bytes, content: bytes, bound: bytes) -> bytes:
+    """AES-256-GCM, the nonce in front. `bound` must be the same when it is opened."""
+    return nonce + AESGCM(key).encrypt(nonce, content, bound)
+
+
+def decrypted(key: bytes, sealed: bytes, bound: bytes) -> bytes:
+    """Inverse of `encrypted`. Raises `ValueError`."""
+    try:
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound)
+    except InvalidTag as fault:
+        raise ValueError("another key, or it was changed") from fault
+
+
 # --- ways in --------------------------------------------------------------------------------------
 
 
@@ -164,11 +175,9 @@ def key_file_slot(data: DataKey, content: bytes, path: str, entropy: Entropy) ->
 
 def escrow_slot(data: DataKey, to: bytes, entropy: Entropy) -> Slot:
     """A slot that the private half of `to` (uncompressed P-256 point) opens, which need not be here."""
-    once = _private(entropy(KEY_BYTES + SALT_BYTES))
-    point = once.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    facts = {"to": to.hex(), "from": point.hex()}
-    shared = once.exchange(ec.ECDH(), _public(to))
-    return _wrapped(ESCROW, facts, data, _hkdf(shared, b"", b"escrow/" + _bound(facts)), entropy)
+    once = SigningKey.from_entropy(entropy(_EPHEMERAL_ENTROPY_BYTES))
+    facts = {"to": to.hex(), "from": once.public.hex()}
+    return _wrapped(ESCROW, facts, data, _of_escrow(once.private, to, facts), entropy)
 
 
 def _wrapped(
@@ -189,12 +198,9 @@ def open_with_file(slots: Iterable[Slot], content: bytes) -> DataKey:
 
 def open_with_escrow(slots: Iterable[Slot], private: ec.EllipticCurvePrivateKey) -> DataKey:
     """The data key, by the key that `escrow_slot` was made to. Raises `WrongSecret`."""
-
-    def key(facts: Mapping[str, Any]) -> bytes:
-        shared = private.exchange(ec.ECDH(), _public(bytes.fromhex(facts["from"])))
-        return _hkdf(shared, b"", b"escrow/" + _bound(facts))
-
-    return _first(slots, ESCROW, key)
+    return _first(
+        slots, ESCROW, lambda facts: _of_escrow(private, bytes.fromhex(facts["from"]), facts)
+    )
 
 
 def _first(
@@ -203,11 +209,10 @@ def _first(
     for slot in slots:
         if slot.kind != kind:
             continue
-        nonce, rest = slot.wrap[:NONCE_BYTES], slot.wrap[NONCE_BYTES:]
         bound = _context(slot.kind, slot.facts)
         try:
-            return DataKey(AESGCM(wrapping(slot.facts)).decrypt(nonce, rest, bound))
-        except (InvalidTag, ValueError):
+            return DataKey(decrypted(wrapping(slot.facts), slot.wrap, bound))
+        except ValueError:
             continue
     raise WrongSecret(f"this {kind.replace('-', ' ')} does not open this vault")
 
@@ -221,7 +226,11 @@ def stretched(passphrase: bytes, facts: Mapping[str, Any]) -> bytes:
 def _of_file(content: bytes, facts: Mapping[str, Any]) -> bytes:
     if not KEY_BYTES <= len(content) <= KEY_FILE_BYTES_MAX:
         raise WrongSecret(f"a key file holds {KEY_BYTES} to {KEY_FILE_BYTES_MAX} random bytes")
-    return _hkdf(content, bytes.fromhex(facts["salt"]), b"key-file")
+    return derived(content, _DOMAIN + b"key-file", KEY_BYTES, bytes.fromhex(facts["salt"]))
+
+
+def _of_escrow(own: ec.EllipticCurvePrivateKey, other: bytes, facts: Mapping[str, Any]) -> bytes:
+    return derived(agreed(own, other), _DOMAIN + b"escrow/" + _bound(facts), KEY_BYTES)
 
 
 def calibrated(seconds_for: Callable[[int], float], at_least: int = ITERATIONS_MIN) -> int:
@@ -233,10 +242,6 @@ def calibrated(seconds_for: Callable[[int], float], at_least: int = ITERATIONS_M
     return min(max(at_least, int(per_second * UNLOCK_S_MIN)), ITERATIONS_MAX)
 
 
-def _hkdf(secret: bytes, salt: bytes, info: bytes) -> bytes:
-    return HKDF(hashes.SHA256(), KEY_BYTES, salt or None, _DOMAIN + info).derive(secret)
-
-
 def _context(kind: str, facts: Mapping[str, Any]) -> bytes:
     return _DOMAIN + kind.encode() + b"/" + _bound(facts)
 
@@ -244,17 +249,6 @@ def _context(kind: str, facts: Mapping[str, Any]) -> bytes:
 def _bound(facts: Mapping[str, Any]) -> bytes:
     """What a wrap is bound to. Not the path: a key file may move."""
     return json.dumps({k: facts[k] for k in sorted(facts) if k != "path"}).encode()
-
-
-def _public(point: bytes) -> ec.EllipticCurvePublicKey:
-    return ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, point)
-
-
-def _private(entropy: bytes) -> ec.EllipticCurvePrivateKey:
-    return ec.derive_private_key(int.from_bytes(entropy, "big") % (_ORDER - 1) + 1, _CURVE)
-
-
-_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 # --- the file -------------------------------------------------------------------------------------
@@ -308,5 +302,5 @@ def _slot(body: dict[str, Any]) -> Slot:
     if kind == PASSPHRASE and not 1 <= body["iterations"] <= ITERATIONS_MAX:
         raise ValueError("iterations")  # fewer than the rest was made with opens nothing
     if kind == ESCROW:
-        _public(bytes.fromhex(body["to"]))
+        point(bytes.fromhex(body["to"]))
     return Slot(kind, body, wrap)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from node.errors import BadRequest, WrongSecret
 from node.vault import (
     ITERATIONS_MAX,
@@ -16,6 +13,8 @@ from node.vault import (
     PASSPHRASE_BYTES_MIN,
     SALT_BYTES,
     Entropy,
+    decrypted,
+    encrypted,
     stretched,
 )
 
@@ -42,19 +41,18 @@ def wrap(
             "are easier to remember than a few odd letters. Nothing was changed"
         )
     salt, nonce = entropy(SALT_BYTES), entropy(NONCE_BYTES)
-    cipher = AESGCM(_stretched(passphrase, salt, iterations))
-    return Wrapped(salt, iterations, nonce + cipher.encrypt(nonce, secret, bound))
+    key = _stretched(passphrase, salt, iterations)
+    return Wrapped(salt, iterations, encrypted(key, nonce, secret, bound))
 
 
 def unwrap(wrapped: Wrapped, passphrase: bytes, bound: bytes) -> bytes:
     """Inverse of `wrap`. Raises `WrongSecret`, also for what was tampered with."""
     if not ITERATIONS_MIN <= wrapped.iterations <= ITERATIONS_MAX:
         raise WrongSecret("the file asks for other work than Aidstation does: it was tampered with")
-    cipher = AESGCM(_stretched(passphrase, wrapped.salt, wrapped.iterations))
-    nonce, content = wrapped.sealed[:NONCE_BYTES], wrapped.sealed[NONCE_BYTES:]
+    key = _stretched(passphrase, wrapped.salt, wrapped.iterations)
     try:
-        return cipher.decrypt(nonce, content, bound)
-    except (InvalidTag, ValueError) as fault:
+        return decrypted(key, wrapped.sealed, bound)
+    except ValueError as fault:
         raise WrongSecret(
             "this passphrase does not open it, or the file was changed. Nothing was changed"
         ) from fault

@@ -11,17 +11,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, bindparam, insert, select
 
 from conflict.identity import NodeId
-from storage.audit_chain import (
-    OWN_BRANCH,
-    STRETCH_BYTES,
-    AuditAck,
-    Log,
-    Plan,
-    Sign,
-    plan,
-    signed_by,
-    stored,
-)
+from storage import audit_chain
+from storage.audit_chain import Added, AuditAck, Log, Sign
 from storage.audit_tables import audit_ack, audit_branch, audit_entry
 from storage.locks import lock_rows
 from storage.upsert import chunks, upsert, write_rows
@@ -35,8 +26,6 @@ from sync.audit import (
     AuditVerdict,
     StoredAudit,
 )
-
-_ONE_SIGNATURE = 1 << 62
 
 # Reading -----------------------------------------------------------------------------------------
 
@@ -115,10 +104,9 @@ def append(
 ) -> AuditHead:
     """See `Transaction.append_audit`."""
     lock_rows(connection, [device])
-    log = logs(connection, device).get(OWN_BRANCH, Log(AuditBranch(OWN_BRANCH, 1, AuditHead()), 0))
-    fresh = audit.follows(log.branch.head, device, epoch, rows)
-    _add(connection, device, log, stored(fresh, sign, STRETCH_BYTES), fresh, rows[-1].at_ms)
-    return audit.entry_head(fresh[-1])
+    added = audit_chain.append(logs(connection, device), device, epoch, rows, sign)
+    _add(connection, device, added, rows[-1].at_ms)
+    return added.log.branch.head
 
 
 def hold(
@@ -127,47 +115,22 @@ def hold(
     """See `Transaction.hold_audit`."""
     device = segment.device
     lock_rows(connection, [device])
-    fresh, known = audit.chained(segment), logs(connection, device)
-    numbers = range(max(segment.first - 1, 1), segment.last + 1)
-    held = {(one.number, one.link): branch for branch, one in at(connection, device, numbers)}
-    found: Plan = plan(fresh, held, known)
-    if found.log is not None:
-        kept = stored(found.entries, signed_by(segment.signature), _ONE_SIGNATURE)
-        _add(connection, device, found.log, kept, found.entries, now_ms)
-    if found.verdict in {AuditVerdict.GAP, AuditVerdict.FULL}:
-        latest = next(iter(known.values()), None)
-        return found.verdict, latest.branch.head if latest else AuditHead()
-    return found.verdict, audit.entry_head(fresh[-1])
+    held = at(connection, device, audit_chain.around(segment))
+    found = audit_chain.deliver(segment, held, logs(connection, device))
+    if found.added:
+        _add(connection, device, found.added, now_ms)
+    return found.verdict, found.head
 
 
-def _add(
-    connection: Connection,
-    device: NodeId,
-    log: Log,
-    kept: Sequence[StoredAudit],
-    fresh: Sequence[AuditEntry],
-    now_ms: int,
-) -> None:
+def _add(connection: Connection, device: NodeId, added: Added, now_ms: int) -> None:
+    branch, first, head = added.log.branch
+    its = {"device": device, "branch": branch}
     rows = [
-        {
-            "device": device,
-            "branch": log.branch.branch,
-            "number": entry.number,
-            "entry": raw,
-            "signature": signed,
-        }
-        for entry, (raw, signed) in zip(fresh, kept, strict=True)
+        {**its, "number": entry.number, "entry": raw, "signature": signed}
+        for entry, (raw, signed) in zip(added.entries, added.kept, strict=True)
     ]
     write_rows(connection, _INSERT, rows)
-    grown = log.grown(fresh, sum(len(one.entry) for one in kept))
-    row = {
-        "device": device,
-        "branch": grown.branch.branch,
-        "first": grown.branch.first,
-        **grown.branch.head._asdict(),
-        "size": grown.size,
-        "grown_ms": now_ms,
-    }
+    row = {**its, "first": first, **head._asdict(), "size": added.log.size, "grown_ms": now_ms}
     write_rows(connection, upsert(connection, audit_branch), [row])
 
 

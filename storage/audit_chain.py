@@ -6,11 +6,21 @@ branch of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from conflict.identity import NodeId
 from sync import audit, limits
-from sync.audit import AuditBranch, AuditEntry, AuditHead, AuditVerdict, StoredAudit
+from sync.audit import (
+    AuditBranch,
+    AuditEntry,
+    AuditHead,
+    AuditRow,
+    AuditSegment,
+    AuditVerdict,
+    StoredAudit,
+)
 
 OWN_BRANCH = 0
 STRETCH_BYTES = limits.AUDIT_FRAME_BYTES_MAX // 2
@@ -38,26 +48,29 @@ class Log(NamedTuple):
         return Log(self.branch._replace(head=head), self.size + size)
 
 
-class Plan(NamedTuple):
-    """What becomes of a delivery. `log`: the branch that grows, as it was; `entries` are new."""
+class Added(NamedTuple):
+    """What a branch gains: the branch as it is then, its new entries, and what is kept of each."""
+
+    log: Log
+    entries: Sequence[AuditEntry]
+    kept: Sequence[StoredAudit]
+
+
+class Delivery(NamedTuple):
+    """What becomes of a segment, and the head to name in the answer. `added`: None if nothing is new."""
 
     verdict: AuditVerdict
-    entries: Sequence[AuditEntry] = ()
-    log: Log | None = None
+    head: AuditHead
+    added: Added | None = None
 
 
 Sign = Callable[[AuditHead], bytes]
 """Signs the head of this device's own chain."""
 
 
-def signed_by(signature: bytes) -> Sign:
-    """For entries that came signed at their end."""
-    return lambda _head: signature
-
-
-def stored(entries: Sequence[AuditEntry], sign: Sign, stretch_bytes: int) -> list[StoredAudit]:
-    """Rows to keep: the last one carries a signature, and one at least every so many bytes, so that
-    whatever is read of them has a signed end."""
+def _added(log: Log, entries: Sequence[AuditEntry], sign: Sign, stretch_bytes: int) -> Added:
+    """Their last row carries a signature, and one at least every so many bytes, so that whatever is
+    read of them has a signed end."""
     rows: list[StoredAudit] = []
     size = 0
     for one in entries:
@@ -66,36 +79,71 @@ def stored(entries: Sequence[AuditEntry], sign: Sign, stretch_bytes: int) -> lis
         ends = one is entries[-1] or size > stretch_bytes
         rows.append(StoredAudit(raw, sign(audit.entry_head(one)) if ends else b""))
         size = 0 if ends else size
-    return rows
+    return Added(log.grown(entries, sum(len(one.entry) for one in rows)), entries, rows)
 
 
-def plan(
-    entries: Sequence[AuditEntry],
-    held: Mapping[tuple[int, bytes], int],
-    logs: Mapping[int, Log],
-) -> Plan:
-    """`entries` follow one another; `held`: branch by (number, link) of what is held at their
-    numbers and at the one before; `logs`: every branch of the device."""
+def append(
+    logs: Mapping[int, Log], device: NodeId, epoch: bytes, rows: Sequence[AuditRow], sign: Sign
+) -> Added:
+    """What this device does goes to the end of its own branch. `logs`: its branches."""
+    log = logs.get(OWN_BRANCH, Log(AuditBranch(OWN_BRANCH, 1, AuditHead()), 0))
+    fresh = audit.follows(log.branch.head, device, epoch, rows)
+    return _added(log, fresh, sign, STRETCH_BYTES)
+
+
+def around(segment: AuditSegment) -> range:
+    """The numbers at which `deliver` asks what is held."""
+    return range(max(segment.first - 1, 1), segment.last + 1)
+
+
+def deliver(
+    segment: AuditSegment, held: Iterable[tuple[int, AuditEntry]], logs: Mapping[int, Log]
+) -> Delivery:
+    """What a device or a relay sent. `held`: by branch, what is here at the numbers `around` it;
+    `logs`: every branch of the device, the one that grew last first."""
+    entries = audit.chained(segment)
+    branches = {(one.number, one.link): branch for branch, one in held}
+    plan = _planned(entries, branches, logs)
+    if plan.verdict in {AuditVerdict.GAP, AuditVerdict.FULL}:
+        latest = next(iter(logs.values()), None)
+        return Delivery(plan.verdict, latest.branch.head if latest else AuditHead())
+    head = audit.entry_head(entries[-1])
+    if plan.log is None:
+        return Delivery(plan.verdict, head)
+    signed = _added(plan.log, plan.entries, lambda _head: segment.signature, sys.maxsize)
+    return Delivery(plan.verdict, head, signed)
+
+
+class _Plan(NamedTuple):
+    verdict: AuditVerdict
+    log: Log | None = None
+    entries: Sequence[AuditEntry] = ()
+
+
+def _planned(
+    entries: Sequence[AuditEntry], held: Mapping[tuple[int, bytes], int], logs: Mapping[int, Log]
+) -> _Plan:
+    """The branch that grows, as it was, and which entries are new. `held`: branch by (number, link)."""
     before = (entries[0].number - 1, entries[0].previous)
     if before[0] and before not in held:
-        return Plan(AuditVerdict.GAP)
+        return _Plan(AuditVerdict.GAP)
     places = [before, *((one.number, one.link) for one in entries)]
     known = next((at for at, place in enumerate(places[1:]) if place not in held), len(entries))
     rest = entries[known:]
     if not rest:
-        return Plan(AuditVerdict.KNOWN)
+        return _Plan(AuditVerdict.KNOWN)
     size = sum(len(audit.to_bytes(one)) for one in rest)
     if sum(log.size for log in logs.values()) + size > limits.AUDIT_LOG_BYTES_MAX:
-        return Plan(AuditVerdict.FULL)
+        return _Plan(AuditVerdict.FULL)
     parent = logs.get(held.get(places[known], OWN_BRANCH))
     if parent is not None and parent.branch.head.number == places[known][0]:
-        return Plan(AuditVerdict.KEPT, rest, parent)
+        return _Plan(AuditVerdict.KEPT, parent, rest)
     return _branching(rest, logs)
 
 
-def _branching(entries: Sequence[AuditEntry], logs: Mapping[int, Log]) -> Plan:
+def _branching(entries: Sequence[AuditEntry], logs: Mapping[int, Log]) -> _Plan:
     first = entries[0].number
     if len(logs) >= limits.AUDIT_BRANCHES_MAX:
-        return Plan(AuditVerdict.FULL)
+        return _Plan(AuditVerdict.FULL)
     branch = AuditBranch(max(logs, default=-1) + 1, first, AuditHead())
-    return Plan(AuditVerdict.FORKED if logs else AuditVerdict.KEPT, entries, Log(branch, 0))
+    return _Plan(AuditVerdict.FORKED if logs else AuditVerdict.KEPT, Log(branch, 0), entries)

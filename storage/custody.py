@@ -13,16 +13,14 @@ from sqlalchemy import Connection, delete, exists, false, func, insert, select, 
 
 from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
 from conflict.lane import HEAD_SHORT_BYTES, ShortState
-from storage import branches, coverage, receipts, shed_lanes
+from storage import aliases, branches, coverage, receipts, shed_lanes
+from storage.custody_tables import custody_blob, custody_entry, custody_log
 from storage.locks import lock_everything, lock_rows
 from storage.settings import CUSTODY_CURSOR as CURSOR
 from storage.shapes import Custody, Uncovered
 from storage.tables import (
     blob,
     blob_need,
-    custody_blob,
-    custody_entry,
-    custody_log,
     document,
     holder,
     lane,
@@ -33,6 +31,7 @@ from storage.tables import (
 )
 from storage.upsert import insert_new, upsert
 from sync import custody, limits
+from sync.aliases import blob_alias, claim_of
 from sync.custody import NO_ENTRY, CustodyEntry, Sign, Verdict
 from sync.ports import Position, Receipt
 
@@ -61,7 +60,8 @@ class Log(NamedTuple):
         blobs: Sequence[bytes],
         sign: Sign,
     ) -> CustodyEntry | None:
-        """Our own entry that follows; None: there is nothing to say. The first is made in any case."""
+        """Our own entry that follows, which claims these lanes and blobs; None: there is nothing to
+        say. The first is made in any case."""
         if not lanes and not blobs and self.number:
             return None
         return sign(
@@ -71,8 +71,8 @@ class Log(NamedTuple):
                 number=self.number + 1,
                 previous=self.link,
                 at_ms=now_ms,
-                lanes=tuple(lanes),
-                blobs=tuple(blobs),
+                lanes=tuple(sorted(map(claim_of, lanes))),
+                blobs=tuple(sorted(map(blob_alias, blobs))),
             )
         )
 
@@ -139,7 +139,7 @@ def figures(connection: Connection, most: int) -> Custody:
         .limit(most)
     )
     claimed = exists().where(
-        custody_blob.c.hash == blob_need.c.hash, custody_blob.c.holder.in_(nodes)
+        custody_blob.c.alias == blob_need.c.alias, custody_blob.c.holder.in_(nodes)
     )
     unclaimed = select(func.count(blob_need.c.hash.distinct())).where(~claimed)
     told = select(func.coalesce(func.max(holder.c.told_ms), 0)).where(holder.c.node.in_(nodes))
@@ -218,11 +218,13 @@ def save(connection: Connection, entry: CustodyEntry, now_ms: int) -> tuple[Verd
     garrison = entry.garrison
     if garrison not in coverage.garrisons(connection):
         return Verdict.NO_GARRISON, Position()
-    documents = [claim.lane.document for claim in entry.lanes]
-    if receipts.epoch_of(connection, garrison) != entry.epoch:
+    named = {claim.document for claim in entry.lanes}
+    known = aliases.known(connection, named)
+    if receipts.epoch_of(connection, garrison) != entry.epoch or len(known) < len(named):
         lock_everything(connection)
+        known = aliases.known(connection, named)  # none is becoming known meanwhile
     else:
-        lock_rows(connection, [garrison, *documents])
+        lock_rows(connection, [garrison, *known.values()])
     log = _log(connection, garrison) or Log()
     raw = custody.to_bytes(entry)
     verdict = judge(entry, log, len(raw))
@@ -231,20 +233,21 @@ def save(connection: Connection, entry: CustodyEntry, now_ms: int) -> tuple[Verd
     if entry.epoch != log.epoch:
         _forget(connection, garrison)
     grown = log.grown(entry, len(raw))
-    known = receipts.epoch_of(connection, garrison)
-    if grown.believed and known != entry.epoch:
-        receipts.enter_epoch(connection, garrison, entry.epoch, known)
-        if known is not None:
+    before = receipts.epoch_of(connection, garrison)
+    if grown.believed and before != entry.epoch:
+        receipts.enter_epoch(connection, garrison, entry.epoch, before)
+        if before is not None:
             coverage.recount(connection)
     _append(connection, entry, raw, grown)
     if grown.believed:
         source = receipts.Source(now_ms, entry.number)
-        receipts.save(connection, garrison, entry.epoch, entry.lanes, source)
+        claims = [aliases.as_receipt(claim, known) for claim in entry.lanes]
+        receipts.save(connection, garrison, entry.epoch, claims, source)
         for name in entry.blobs:
-            claim = {"hash": name, "holder": garrison}
+            claim = {"alias": name, "holder": garrison}
             connection.execute(insert_new(connection, custody_blob), claim)
         receipts.mark_told(connection, garrison, now_ms)
-        coverage.settle(connection, documents)
+        coverage.settle(connection, known.values())
     return verdict, grown.position
 
 
@@ -298,7 +301,7 @@ def write(
         connection.execute(update(blob).values(claimed=False))
         log = Log(epoch)
     lanes = _new_lanes(connection, epoch)
-    blobs = sorted(connection.scalars(_UNCLAIMED.limit(limits.CUSTODY_BLOBS_MAX)))
+    blobs = list(connection.scalars(_UNCLAIMED.limit(limits.CUSTODY_BLOBS_MAX)))
     entry = log.next(garrison, now_ms, lanes, blobs, sign)
     if entry is None:
         return None
@@ -333,7 +336,7 @@ def _new_lanes(connection: Connection, epoch: bytes) -> list[Receipt]:
         cursor = rows[-1].arrival
     row = {"key": CURSOR, "value": epoch + cursor.to_bytes(_NUMBER_BYTES, "big")}
     connection.execute(upsert(connection, setting), row)
-    return sorted(found)
+    return found
 
 
 def _cursor(connection: Connection, epoch: bytes) -> int:

@@ -18,7 +18,7 @@ from conflict.identity import ActorId, DocumentId, Lane
 from conflict.lane import LaneRun, LaneState, set_item, state_digest
 from storage import limits
 from storage.branching import Branch, Branching, Family, Fit, hashes_of
-from storage.refilling import Base, Refill, Taken
+from storage.refilling import Refill, ShedBase, Taken
 from sync.ports import Applied, HeldLane, SetAside
 
 EQUIVOCATION = "equivocation"
@@ -46,7 +46,7 @@ class Held(Protocol):
         """The stored run that contains a held change; costs a read."""
         ...
 
-    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
+    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, ShedBase]:
         """Lanes of these documents whose content was let go."""
         ...
 
@@ -92,7 +92,7 @@ class _Draft:
 
     held: Held
     lanes: dict[DocumentId, dict[ActorId, LaneState]]
-    bases: dict[Lane, Base]
+    bases: dict[Lane, ShedBase]
     families: dict[Lane, Family]
     refill: Refill = field(default_factory=Refill)
     branching: Branching = field(default_factory=Branching)
@@ -219,7 +219,7 @@ def _grow(draft: _Draft, tail: LaneRun, first_new: int) -> None:
     draft.tails.append(tail)
 
 
-def _refill(draft: _Draft, run: LaneRun, base: Base) -> bool:
+def _refill(draft: _Draft, run: LaneRun, base: ShedBase) -> bool:
     """Take what a run brings back of its lane; True: nothing in it is beyond what is held."""
     lane, length = run.lane, _length(draft.state(run.lane))
     joined = _joined(draft, run, base.reached.length)
@@ -361,7 +361,7 @@ def _durable(draft: _Draft, lane: Lane, refused: Set[Lane]) -> LaneState | None:
     """How far a lane is held; of an actor with branches the longest, if every run of it is."""
     if (family := draft.families.get(lane)) is None:
         return draft.state(lane)
-    longest = max(family.chains, key=len)
+    longest = max(family.chains, key=lambda one: (len(one), one))  # on every store the same
     return None if lane in refused else LaneState(len(longest), longest[-1])
 
 

@@ -16,6 +16,7 @@ from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneRun, LaneState
 from conflict.scope import NOBODY
 from storage import (
+    aliases,
     aside,
     audiences,
     branches,
@@ -29,9 +30,10 @@ from storage import (
 )
 from storage.framing import frame, pack_evidence
 from storage.locks import lock_rows
-from storage.refilling import Base
+from storage.refilling import ShedBase
 from storage.tables import document, lane, run
 from storage.upsert import upsert, write_rows
+from sync.aliases import document_alias
 from sync.ports import Applied
 
 
@@ -59,7 +61,7 @@ class _Lookup:
     def stored(self, one: Lane) -> list[LaneRun]:
         return lanes.stored(self._connection, one)
 
-    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
+    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, ShedBase]:
         return shed_lanes.of(self._connection, documents)
 
 
@@ -85,6 +87,7 @@ def _write(connection: Connection, plan: holding.Plan, now_ms: int) -> None:
     held = [one.document for one in plan.documents if one.before is not None]
     new = [one.document for one in plan.documents if one.before is None]
     branches.write(connection, plan.branching)
+    aliases.recognise(connection, new)
     counted = counting.count(connection, plan, audiences.of(connection, held, new))
     numbered = list(zip(counted.arrivals, plan.tails, strict=True))
     rows = [_run_row(tail, at, now_ms) for at, tail in numbered]
@@ -138,6 +141,7 @@ def _document_row(
         "dirty": True,
         "symbol": counted.symbols[one.document],
         "audience": counted.audiences.get(one.document, NOBODY),
+        "alias": document_alias(one.document),
         "lacking": lacks.changes,
         "lacking_ms": lacks.since_ms,
     }

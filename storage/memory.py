@@ -17,7 +17,16 @@ from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
 from conflict.lane import ShortState, set_item
 from conflict.scope import Scopes
-from storage import branches, chains, figures, limits, memory_branches, memory_lanes, sketches
+from storage import (
+    branches,
+    chains,
+    figures,
+    limits,
+    memory_branches,
+    memory_given,
+    memory_lanes,
+    sketches,
+)
 from storage.memory_custody import recount
 from storage.memory_reader import EPOCH, MemoryReader, scopes_of, suspects_of
 from storage.memory_rows import LaneRow, Rows
@@ -27,6 +36,7 @@ from storage.shapes import (
     Counts,
     DocumentWork,
     Forked,
+    Given,
     LaneStatus,
     LaneWork,
     Problem,
@@ -87,6 +97,19 @@ class MemoryStore(MemoryReader, MemoryShedding):
         with self._lock:
             found = {one: scopes_of(self._rows, one) for one in documents}
             return {one: scopes for one, scopes in found.items() if scopes}
+
+    def given(
+        self, scope: DocumentId, holders: Collection[NodeId], after: Given | None, limit: int
+    ) -> list[Given]:
+        """See `Store.given`."""
+        with self._lock:
+            return memory_given.given(self._rows, scope, holders, after)[:limit]
+
+    def writers(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[NodeId]]:
+        """See `Store.writers`."""
+        with self._lock:
+            held = [one for one in documents if one in self._rows.lanes]
+            return {one: memory_given.writers(self._rows, one) for one in held}
 
     def work(self, limit: int, skip: Collection[DocumentId] = ()) -> list[DocumentWork]:
         """See `Store.work`."""

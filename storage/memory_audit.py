@@ -9,16 +9,8 @@ import threading
 from collections.abc import Collection, Sequence
 
 from conflict.identity import NodeId
-from storage.audit_chain import (
-    OWN_BRANCH,
-    STRETCH_BYTES,
-    AuditAck,
-    Log,
-    Sign,
-    plan,
-    signed_by,
-    stored,
-)
+from storage import audit_chain
+from storage.audit_chain import Added, AuditAck, Log, Sign
 from storage.memory_rows import Rows
 from sync import audit
 from sync.audit import (
@@ -30,8 +22,6 @@ from sync.audit import (
     AuditVerdict,
     StoredAudit,
 )
-
-_ONE_SIGNATURE = 1 << 62
 
 
 class MemoryAudit:
@@ -94,38 +84,23 @@ def append(
     rows: Rows, device: NodeId, epoch: bytes, given: Sequence[AuditRow], sign: Sign
 ) -> AuditHead:
     """See `Transaction.append_audit`."""
-    nothing = Log(AuditBranch(OWN_BRANCH, 1, AuditHead()), 0)
-    log = _logs(rows, device).get(OWN_BRANCH, nothing)
-    fresh = audit.follows(log.branch.head, device, epoch, given)
-    _add(rows, device, log, stored(fresh, sign, STRETCH_BYTES), fresh, given[-1].at_ms)
-    return audit.entry_head(fresh[-1])
+    added = audit_chain.append(_logs(rows, device), device, epoch, given, sign)
+    _add(rows, device, added, given[-1].at_ms)
+    return added.log.branch.head
 
 
 def hold(rows: Rows, segment: AuditSegment, now_ms: int) -> tuple[AuditVerdict, AuditHead]:
     """See `Transaction.hold_audit`."""
     device = segment.device
-    fresh, known = audit.chained(segment), _logs(rows, device)
-    numbers = range(max(segment.first - 1, 1), segment.last + 1)
-    held = {(one.number, one.link): branch for branch, one in _at(rows, device, numbers)}
-    found = plan(fresh, held, known)
-    if found.log is not None:
-        kept = stored(found.entries, signed_by(segment.signature), _ONE_SIGNATURE)
-        _add(rows, device, found.log, kept, found.entries, now_ms)
-    if found.verdict in {AuditVerdict.GAP, AuditVerdict.FULL}:
-        latest = next(iter(known.values()), None)
-        return found.verdict, latest.branch.head if latest else AuditHead()
-    return found.verdict, audit.entry_head(fresh[-1])
+    held = _at(rows, device, audit_chain.around(segment))
+    found = audit_chain.deliver(segment, held, _logs(rows, device))
+    if found.added:
+        _add(rows, device, found.added, now_ms)
+    return found.verdict, found.head
 
 
-def _add(
-    rows: Rows,
-    device: NodeId,
-    log: Log,
-    kept: Sequence[StoredAudit],
-    fresh: Sequence[AuditEntry],
-    now_ms: int,
-) -> None:
-    for entry, one in zip(fresh, kept, strict=True):
-        rows.audit[device, log.branch.branch, entry.number] = one
-    grown = log.grown(fresh, sum(len(one.entry) for one in kept))
-    rows.audit_logs[device, log.branch.branch] = (grown, now_ms)
+def _add(rows: Rows, device: NodeId, added: Added, now_ms: int) -> None:
+    branch = added.log.branch.branch
+    for entry, one in zip(added.entries, added.kept, strict=True):
+        rows.audit[device, branch, entry.number] = one
+    rows.audit_logs[device, branch] = (added.log, now_ms)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from conflict.identity import ActorId, DocumentId, NodeId
+from conflict.identity import ActorId, DocumentId, Lane, NodeId
 from conflict.lane import LaneState
 from storage import branches, coverage
+from storage.aliases import as_receipt
 from storage.coverage import COVERED, Lack
 from storage.custody import Log, judge
 from storage.memory_rows import Rows
@@ -18,6 +19,7 @@ from storage.receipts import grow
 from storage.settings import CUSTODY_CURSOR as CURSOR
 from storage.shapes import Custody, Holding, Uncovered
 from sync import custody, limits
+from sync.aliases import blob_alias, document_alias
 from sync.custody import CustodyEntry, Sign, Verdict
 from sync.ports import Position, Receipt, Receipts
 
@@ -76,7 +78,7 @@ class MemoryCustody:
                 documents=len(lacks),
                 changes=sum(one.changes for one in lacks),
                 uncovered=tuple(lacks[:limit]),
-                blobs=sum(not rows.claimed.get(one, frozenset()) & set(nodes) for one in named),
+                blobs=sum(not claimants(rows, one) & set(nodes) for one in named),
                 staged=sum(source is None for source, _ in rows.staged),
                 set_aside=sum(row.source is None for row in rows.aside.values()),
             )
@@ -98,6 +100,24 @@ class MemoryCustody:
 def garrisons(rows: Rows) -> list[NodeId]:
     """Nodes whose receipts count, ascending."""
     return coverage.unpack_nodes(rows.settings.get(coverage.SETTING))
+
+
+def claimants(rows: Rows, blob: bytes) -> frozenset[NodeId]:
+    """Garrisons whose logs claim a blob."""
+    return rows.claimed.get(blob_alias(blob), frozenset())
+
+
+def recognise(rows: Rows, document: DocumentId) -> None:
+    """A document is becoming known: what was said of its alias was said of it."""
+    alias = document_alias(document)
+    rows.aliases[alias] = document
+    unknown = DocumentId(alias)
+    for node, vector in rows.receipts.get(unknown, {}).items():
+        claims = [Receipt(Lane(document, actor), state) for actor, state in vector.items()]
+        _, entry, at_ms = rows.told[unknown, node]
+        _grow(rows, node, claims, at_ms, entry)
+        rows.told.drop((unknown, node))
+    rows.receipts.drop(unknown)
 
 
 def settle(rows: Rows, documents: Iterable[DocumentId], now_ms: int) -> None:
@@ -192,11 +212,12 @@ def save(rows: Rows, entry: CustodyEntry, now_ms: int) -> tuple[Verdict, Positio
     rows.entries[garrison, entry.number] = raw
     rows.logs[garrison] = grown
     if grown.believed:
-        _grow(rows, garrison, entry.lanes, now_ms, entry.number)
+        claims = [as_receipt(claim, rows.aliases) for claim in entry.lanes]
+        _grow(rows, garrison, claims, now_ms, entry.number)
         for name in entry.blobs:
             rows.claimed[name] = rows.claimed.get(name, frozenset()) | {garrison}
         rows.told_by[garrison] = now_ms
-        settle(rows, {claim.lane.document for claim in entry.lanes} & rows.lanes.keys(), 0)
+        settle(rows, {claim.lane.document for claim in claims} & rows.lanes.keys(), 0)
     return verdict, grown.position
 
 
@@ -248,7 +269,7 @@ def _new_lanes(rows: Rows, epoch: bytes) -> list[Receipt]:
             held = rows.lanes[lane.document][lane.actor].held
             found.append(Receipt(lane, held.short))
     rows.settings[CURSOR] = epoch + cursor.to_bytes(_NUMBER_BYTES, "big")
-    return sorted(found)
+    return found
 
 
 def _new_blobs(rows: Rows) -> list[bytes]:

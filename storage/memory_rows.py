@@ -22,6 +22,7 @@ from storage.coverage import Lack
 from storage.custody import Log
 from storage.shapes import ProjectionRow, Refusal, SetAsideRow
 from storage.sketches import key_of
+from sync.aliases import DocumentAlias
 from sync.audit import StoredAudit
 from sync.limits import SKETCH_CELLS_KEPT
 from sync.sketch import Sketch, Symbol
@@ -139,6 +140,7 @@ class Rows:
     aside: Table[tuple[Any, ...], SetAsideRow] = field(default_factory=Table)
     blobs: Table[bytes, BlobRow] = field(default_factory=Table)
     receipts: Table[DocumentId, Vectors] = field(default_factory=Table)
+    aliases: Table[DocumentAlias, DocumentId] = field(default_factory=Table)
     holders: Table[NodeId, bytes] = field(default_factory=Table)
     settings: Table[str, bytes] = field(default_factory=Table)
     authority: Table[int, bytes] = field(default_factory=Table)

@@ -13,7 +13,7 @@ from conflict.lane import LaneRun
 from storage import coverage, memory_custody, shed_lanes, shedding
 from storage.errors import NotShed
 from storage.memory_rows import LaneRow, LetGoLane, Rows, ShedRow, StoredRun
-from storage.refilling import Base, Refill
+from storage.refilling import Refill, ShedBase
 from storage.settings import CUSTODY_CURSOR as CURSOR
 from storage.shapes import Freed, Idle, ProjectionRow, Shed
 from sync.ports import Release
@@ -86,12 +86,12 @@ def wanted(rows: Rows) -> list[DocumentId]:
     return [one for _, one in due]
 
 
-def of(rows: Rows, documents: Collection[DocumentId]) -> dict[Lane, Base]:
+def of(rows: Rows, documents: Collection[DocumentId]) -> dict[Lane, ShedBase]:
     """See `shed_lanes.of`."""
-    found: dict[Lane, Base] = {}
+    found: dict[Lane, ShedBase] = {}
     for one in sorted(set(documents) & rows.shed.keys()):
         for lane, let_go in sorted(_lanes(rows, one).items()):
-            found[lane] = base = Base(let_go.state, rows.shed[one].wanted_ms > 0)
+            found[lane] = base = ShedBase(let_go.state, rows.shed[one].wanted_ms > 0)
             if back := rows.refills.get(lane):
                 base.reached = back[-1].state
     return found
@@ -171,7 +171,7 @@ def _cause(rows: Rows, one: DocumentId, blobs: Sequence[bytes]) -> str:
         "refused": any(row.refusal for row in rows.lanes.get(one, {}).values()),
         "not-at-garrison": rows.lacks.get(one, coverage.COVERED).changes > 0,
         "blob-not-at-garrison": any(
-            not rows.claimed.get(name, frozenset()) & nodes for name in blobs
+            not memory_custody.claimants(rows, name) & nodes for name in blobs
         ),
     }
     return next((cause for cause, holds in causes.items() if holds), "")

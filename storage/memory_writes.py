@@ -30,7 +30,7 @@ from storage.errors import BlobMismatch
 from storage.framing import pack_evidence
 from storage.memory_reader import suspects_of
 from storage.memory_rows import BlobRow, DocumentCache, LaneRow, Rows, StagedRun, StoredRun
-from storage.refilling import Base
+from storage.refilling import ShedBase
 from storage.shapes import Freed, ProjectionRow, Refusal, SetAsideRow
 from storage.sketches import Step, step
 from storage.suspects import SETTING as SUSPECTS
@@ -63,7 +63,7 @@ class _Lookup:
     def stored(self, lane: Lane) -> list[LaneRun]:
         return memory_lanes.stored(self._rows, lane)
 
-    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
+    def bases(self, documents: Sequence[DocumentId]) -> dict[Lane, ShedBase]:
         return memory_shedding.of(self._rows, documents)
 
 
@@ -91,6 +91,7 @@ class MemoryTransaction:
             self._rows.dirty[one.document] = arrival
             if before is None:
                 self._rows.came[one.document] = now_ms
+                memory_custody.recognise(self._rows, one.document)
         memory_custody.settle(self._rows, [one.document for one in plan.documents], now_ms)
         digest = self._rows.tally.get("digest", 0) + plan.digest_delta
         self._rows.tally["digest"] = digest % _MODULUS
@@ -302,7 +303,7 @@ class MemoryTransaction:
         news = False
         for lane, state in claims:
             known = self._rows.covers.get(lane, ())
-            if not any(one.length == state.length for one in known):
+            if state not in known:
                 self._rows.covers[lane] = (*known, state)
                 for actor in (lane.actor, *self._rows.branches.get(lane, ())):
                     self._open_again(lane.document, actor)

@@ -23,6 +23,7 @@ from storage.shapes import (
     DocumentWork,
     Forked,
     Freed,
+    Given,
     Holding,
     Idle,
     LaneStatus,
@@ -216,6 +217,16 @@ class Store(LaneReader, Protocol):
 
     def scopes(self, documents: Sequence[DocumentId]) -> dict[DocumentId, Scopes]:
         """Which scopes may hold documents, held or not, as what is shown says; none: not named."""
+        ...
+
+    def given(
+        self, scope: DocumentId, holders: Collection[NodeId], after: Given | None, limit: int
+    ) -> list[Given]:
+        """What a scope may hold in which others than its holders wrote, ascending, behind `after`."""
+        ...
+
+    def writers(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[NodeId]]:
+        """Who wrote in each held document, each once, in the order in which that came here."""
         ...
 
     def work(self, limit: int, skip: Collection[DocumentId] = ()) -> list[DocumentWork]:

@@ -27,6 +27,7 @@ from storage.shapes import ProjectionRow
 from storage.sharing import Audiences, of
 from storage.tables import blob, blob_need, link, member, projection, shed
 from storage.upsert import chunks, upsert, write_rows
+from sync.aliases import blob_alias
 from sync.ports import BlobWanted
 
 _DOCUMENTS: BindParameter[Any] = bindparam("documents", expanding=True)
@@ -102,7 +103,13 @@ def _need_blobs(connection: Connection, rows: Sequence[ProjectionRow]) -> None:
     connection.execute(
         insert(blob_need),
         [
-            {"document": row.document, "hash": name, "size": size, "missing": name not in here}
+            {
+                "document": row.document,
+                "hash": name,
+                "size": size,
+                "missing": name not in here,
+                "alias": blob_alias(name),
+            }
             for row in rows
             for name, size in dict(row.blobs).items()
         ],

@@ -13,13 +13,25 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select
 
 from conflict.identity import document_text
 from conflict.lane import set_item
-from storage import aside, audiences, branches, chains, counting, coverage, holding, lanes, sketches
+from storage import (
+    aliases,
+    aside,
+    audiences,
+    branches,
+    chains,
+    counting,
+    coverage,
+    holding,
+    lanes,
+    sketches,
+)
 from storage.chains import Chain, DocumentChains, LetGo
 from storage.database import is_sqlite
 from storage.locks import lock_everything
 from storage.shapes import Problem, Rebuilt
 from storage.tables import CACHES, document, lane, run, set_aside, shed_lane
 from storage.upsert import insert_new
+from sync.aliases import document_alias
 from sync.limits import SKETCH_CELLS_KEPT
 from sync.sketch import Sketch, SketchKey
 
@@ -106,6 +118,7 @@ def _write(connection: Connection, batch: list[DocumentChains], cells: Sketch) -
     found = [(one, chain) for one in batch for chain in one.chains if chain.state.length]
     connection.execute(insert(lane), [_lane_row(chain) for _, chain in found])
     connection.execute(insert(document), [_document_row(one, cells) for one in batch])
+    aliases.recognise(connection, [one.document for one in batch])
     for _, chain in found:
         if chain.actor != chain.lane.actor:
             actor = chain.lane._replace(actor=chain.actor)
@@ -136,6 +149,7 @@ def _document_row(found: DocumentChains, cells: Sketch) -> dict[str, Any]:
         "arrival": found.arrival,
         "dirty": True,
         "symbol": symbol,
+        "alias": document_alias(found.document),
     }
 
 

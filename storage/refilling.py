@@ -18,7 +18,7 @@ NOTHING = LaneState(0, b"")
 
 
 @dataclass(slots=True)
-class Base:
+class ShedBase:
     """A lane whose changes up to `state` were let go. `wanted`: they are to come back, and have up
     to `reached`."""
 
@@ -47,7 +47,7 @@ class Refill:
     emptied: dict[Lane, None] = field(default_factory=dict)
 
     def take(
-        self, base: Base, tail: LaneRun, length: int, after_base: Callable[[], LaneRun]
+        self, base: ShedBase, tail: LaneRun, length: int, after_base: Callable[[], LaneRun]
     ) -> Taken:
         """A signed run that begins right after `base.reached`, in a lane of `length` changes.
 

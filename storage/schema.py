@@ -7,15 +7,17 @@ may still open it (as in Synapse). Both are checked before anything is changed, 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, func, inspect, select, text
+from sqlalchemy import Connection, Engine, func, inspect, select
 
 from storage import database
 from storage.errors import DatabaseTooNew
 from storage.tables import setting
 from storage.upsert import upsert
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 SCHEMA_VERSION = 8
 """The schema that this code needs: the number of the newest migration."""
@@ -67,6 +69,8 @@ def _number(connection: Connection, key: str) -> int:
 
 
 def _migrate(connection: Connection) -> None:
+    from alembic import command  # here: a database that is up to date has no need of it
+
     if not database.is_sqlite(connection):
         connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
     if refuse_newer(connection) >= SCHEMA_VERSION:
@@ -79,17 +83,11 @@ def _migrate(connection: Connection) -> None:
 
 def alembic_config(connection: Connection) -> Config:
     """Alembic over an open connection, from the installed package's own files."""
+    from alembic.config import Config
+
     config = Config()
     here = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", here.replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
-
-
-def schema_revision(connection: Connection) -> str | None:
-    """Alembic's own note of the newest migration applied."""
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return revision

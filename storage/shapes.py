@@ -86,6 +86,13 @@ class DocumentWork(NamedTuple):
     actors: Mapping[ActorId, ActorId] = {}
 
 
+class Given(NamedTuple):
+    """A document that a scope may hold, and through which: itself, or an episode that names it."""
+
+    through: DocumentId
+    document: DocumentId
+
+
 class SetAsideRow(NamedTuple):
     """What was set aside: the item, who sent it (None: local), bytes kept of it, when (ms)."""
 

@@ -15,7 +15,7 @@ from conflict.identity import ActorId, DocumentId, Lane
 from conflict.lane import LaneRun, LaneState, ShortState, Vector
 from storage import counting
 from storage.framing import frame
-from storage.refilling import Base, Refill
+from storage.refilling import Refill, ShedBase
 from storage.tables import document, lane, refill, run, shed, shed_lane
 from storage.upsert import chunks, upsert
 from sync.vectors import resolved
@@ -53,13 +53,13 @@ IS_LET_GO: ColumnElement[bool] = (
 """That a row of `lane` is one whose content was let go."""
 
 
-def of(connection: Connection, documents: Sequence[DocumentId]) -> dict[Lane, Base]:
+def of(connection: Connection, documents: Sequence[DocumentId]) -> dict[Lane, ShedBase]:
     """Lanes of these documents whose content was let go, ascending."""
-    found: dict[Lane, Base] = {}
+    found: dict[Lane, ShedBase] = {}
     for part in chunks(documents):
         rows = connection.execute(_BASES, {"documents": part}).all()
         for one, actor, length, head, wanted_ms in rows:
-            base = Base(LaneState(length, head), wanted_ms > 0)
+            base = ShedBase(LaneState(length, head), wanted_ms > 0)
             found[Lane(DocumentId(one), ActorId(actor))] = base
         if any(row.wanted_ms for row in rows):
             for one, actor, last_seq, head in connection.execute(_REACHED, {"documents": part}):
@@ -67,7 +67,7 @@ def of(connection: Connection, documents: Sequence[DocumentId]) -> dict[Lane, Ba
     return dict(sorted(found.items()))
 
 
-def withheld(bases: dict[Lane, Base], wanted: Sequence[tuple[DocumentId, Vector]]) -> set[Lane]:
+def withheld(bases: dict[Lane, ShedBase], wanted: Sequence[tuple[DocumentId, Vector]]) -> set[Lane]:
     """Lanes of which a peer with these vectors lacks something that was let go."""
     by_document: dict[DocumentId, dict[ActorId, int]] = {}
     for one, base in bases.items():
@@ -82,7 +82,9 @@ def withheld(bases: dict[Lane, Base], wanted: Sequence[tuple[DocumentId, Vector]
     }
 
 
-def vectors(bases: dict[Lane, Base], documents: Sequence[DocumentId]) -> dict[DocumentId, Vector]:
+def vectors(
+    bases: dict[Lane, ShedBase], documents: Sequence[DocumentId]
+) -> dict[DocumentId, Vector]:
     """How far each lane that is away has come back, by document in their order."""
     found: dict[DocumentId, dict[ActorId, ShortState]] = {one: {} for one in documents}
     for one, base in bases.items():

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, exists, false, func, null, select, tr
 from conflict.identity import DocumentId, DocumentKind, NodeId, document_kind
 from storage import coverage, projections, settings
 from storage.branch_table import branch
+from storage.custody_tables import custody_blob
 from storage.errors import NotShed
 from storage.locks import lock_rows
 from storage.shapes import Freed
@@ -23,7 +24,6 @@ from storage.tables import (
     blob,
     blob_need,
     blob_part,
-    custody_blob,
     document,
     lane,
     projection,
@@ -105,7 +105,7 @@ def _blobs(connection: Connection, one: DocumentId) -> list[_Blob]:
     """Attachments, or parts of them, that no other document here names."""
     other = blob_need.alias("other")
     claimed = exists().where(
-        custody_blob.c.hash == blob.c.hash,
+        custody_blob.c.alias == blob_need.c.alias,
         custody_blob.c.holder.in_(coverage.garrisons(connection)),
     )
     query = (

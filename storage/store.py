@@ -26,6 +26,7 @@ from storage import (
     coverage,
     custody,
     figures,
+    given,
     limits,
     projections,
     rebuild,
@@ -44,6 +45,7 @@ from storage.shapes import (
     Custody,
     DocumentWork,
     Forked,
+    Given,
     Holding,
     LaneStatus,
     Problem,
@@ -126,6 +128,18 @@ class SqlStore(SqlReader, ShedReading):
         """See `Store.scopes`."""
         with reading(self.engine) as connection:
             return audiences.stated(connection, documents)
+
+    def given(
+        self, scope: DocumentId, holders: Collection[NodeId], after: Given | None, limit: int
+    ) -> list[Given]:
+        """See `Store.given`."""
+        with reading(self.engine) as connection:
+            return given.page(connection, scope, holders, after, limit)
+
+    def writers(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[NodeId]]:
+        """See `Store.writers`."""
+        with reading(self.engine) as connection:
+            return given.writers(connection, documents)
 
     def work(self, limit: int, skip: Collection[DocumentId] = ()) -> list[DocumentWork]:
         """See `Store.work`."""

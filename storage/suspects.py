@@ -62,26 +62,20 @@ def name(connection: Connection, wanted: Collection[NodeId]) -> bool:
 
 def save_covers(connection: Connection, claims: Sequence[Receipt]) -> bool:
     """See `Transaction.cover`."""
-    known: set[tuple[bytes, bytes, int]] = set()
-    for part in chunks(sorted({one.lane.document for one in claims})):
-        query = select(cover.c.document, cover.c.actor, cover.c.length)
-        known.update(map(tuple, connection.execute(query.where(cover.c.document.in_(part)))))
-    new = {(*one.lane, one.state.length): one.state.head for one in claims}
-    names = "document", "actor", "length", "head"
-    fresh = [
-        dict(zip(names, (*place, head), strict=True))
-        for place, head in new.items()
-        if place not in known
-    ]
-    if not fresh:
+    if not claims:
         return False
-    connection.execute(insert_new(connection, cover), fresh)
-    named = {Lane(DocumentId(place[0]), ActorId(place[1])) for place in new if place not in known}
-    whose = branches.actors(connection, {one.document for one in named})
+    rows = [{**lane._asdict(), **state._asdict()} for lane, state in claims]
+    keep = insert_new(connection, cover).returning(cover.c.document, cover.c.actor)
+    new = connection.execute(keep, rows)
+    named = {Lane(DocumentId(one), ActorId(actor)) for one, actor in new}
+    if not named:
+        return False
+    documents = sorted({one.document for one in named})
+    whose = branches.actors(connection, documents)
     named |= {one for one in whose if branches.unforked(one, whose) in named}
     keys = [{"its_document": one, "its_actor": actor} for one, actor in sorted(named)]
     connection.execute(_RESET, keys)
-    for some in chunks(sorted({place[0] for place in new if place not in known})):
+    for some in chunks(documents):
         dirty = update(document).where(document.c.document.in_(some))
         connection.execute(dirty.values(dirty=True))
     return True

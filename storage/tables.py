@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from storage.audit_tables import audit_ack, audit_branch, audit_entry
 from storage.branch_table import branch
+from storage.custody_tables import custody_blob, custody_entry, custody_log
 from storage.metadata import metadata
 
 # --- truth -------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ receipt = Table(
     Column("entry_ms", BigInteger, nullable=False, server_default="0"),
 )
 """`at_ms`: last told directly; `entry`: number of the last entry of the holder's custody log that
-spoke of it, and when that came. 0: never."""
+spoke of it, and when that came. 0: never. A document that is not known here goes by its alias."""
 holder = Table(
     "holder",
     metadata,
@@ -128,26 +129,6 @@ holder = Table(
 """The latest epoch of each node that sent receipts: a change empties its receipts. `told_ms`: when
 the last receipt came."""
 
-custody_log = Table(
-    "custody_log",
-    metadata,
-    Column("garrison", LargeBinary, primary_key=True),
-    Column("epoch", LargeBinary, nullable=False),
-    Column("number", BigInteger, nullable=False),
-    Column("link", LargeBinary, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("believed", Boolean, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""How far each garrison's log is here. `believed` False: its node was since met in an older epoch."""
-custody_entry = Table(
-    "custody_entry",
-    metadata,
-    Column("garrison", LargeBinary, primary_key=True),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("entry", LargeBinary, nullable=False),
-)
-"""Entries of those logs as received."""
 authority_entry = Table(
     "authority_entry",
     metadata,
@@ -161,18 +142,10 @@ cover = Table(
     Column("document", LargeBinary, primary_key=True),
     Column("actor", LargeBinary, primary_key=True),
     Column("length", Integer, primary_key=True, autoincrement=False),
-    Column("head", LargeBinary, nullable=False),
+    Column("head", LargeBinary, primary_key=True),
     sqlite_with_rowid=False,
 )
 """How far lanes of revoked devices are shown all the same: claims that count (`suspects.py`)."""
-custody_blob = Table(
-    "custody_blob",
-    metadata,
-    Column("hash", LargeBinary, primary_key=True),
-    Column("holder", LargeBinary, primary_key=True),
-    sqlite_with_rowid=False,
-)
-"""Blobs that garrisons say they have."""
 
 shed = Table(
     "shed",
@@ -252,13 +225,15 @@ document = Table(
     Column("lacking", Integer, nullable=False, server_default="0"),
     Column("lacking_ms", BigInteger, nullable=False, server_default="0"),
     Column("audience", BigInteger, nullable=False, server_default="0"),
+    Column("alias", LargeBinary, nullable=False, server_default=""),
     Index("document_symbol", "symbol"),
+    Index("document_alias", "alias"),
     sqlite_with_rowid=False,
 )
 """`symbol`: 48 bits that stand for document and digest in a sketch, under the store's key.
 
 `lacking`: changes that no garrison is known to hold, and since when there are any (`coverage.py`).
-`audience`: which set of scopes may hold it (`audiences.py`); 0: no scope.
+`audience`: which set of scopes may hold it (`audiences.py`); 0: no scope. `alias`: `aliases.py`.
 """
 Index(
     "document_lacking",
@@ -387,6 +362,7 @@ blob_need = Table(
     Column("hash", LargeBinary, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("missing", Boolean, nullable=False),
+    Column("alias", LargeBinary, nullable=False, server_default=""),
     Index("blob_need_hash", "hash"),
     sqlite_with_rowid=False,
 )

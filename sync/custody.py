@@ -1,8 +1,9 @@
 """A garrison's custody log: signed entries that say which lanes and blobs are durable there.
 
-Entries are numbered from 1 and chained by hash, so that they can be passed on by anybody and checked
-with the garrison's key alone. An epoch starts with the time at which it began: of two logs of one
-garrison the later epoch counts. PROTOCOL.md, *Custody*. Pure.
+Everybody holds it, so it speaks by aliases (`aliases.py`). Entries are numbered from 1 and chained by
+hash, so that they can be passed on by anybody and checked with the garrison's key alone. An epoch starts
+with the time at which it began: of two logs of one garrison the later epoch counts. PROTOCOL.md,
+*Custody*. Pure.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
-from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
+from conflict.identity import ID_BYTES, ActorId, NodeId
 from conflict.lane import HEAD_SHORT_BYTES, ShortState
 from conflict.limits import LANE_CHANGES_MAX
 from conflict.signature import SIGNATURE_BYTES
 from sync import leb128, limits
+from sync.aliases import ALIAS_BYTES, BlobAlias, Claim, DocumentAlias
 from sync.errors import BadFrame, FrameTooLarge
-from sync.ports import Keyring, Position, Receipt, Signer
+from sync.ports import Keyring, Position, Signer
 
 LINK_BYTES = 16
-BLOB_BYTES = 32
 NO_ENTRY = bytes(LINK_BYTES)
 NO_EPOCH = bytes(ID_BYTES)
-_DOMAIN = b"aidstation/custody/1"
+_DOMAIN = b"aidstation/custody/2"
 _BEGAN_BYTES = 6
 _NUMBER_MAX = 1 << 48
 
@@ -47,7 +48,7 @@ class Verdict(StrEnum):
 class CustodyEntry:
     """One entry. `previous`: link of the one before; `at_ms`: the garrison's wall clock, shown only.
 
-    `lanes` ascend by (document, actor), `blobs` by hash; each lane is durable as far as it says.
+    `lanes` ascend by (document, actor), `blobs` too; each lane is durable as far as it says.
     """
 
     garrison: NodeId
@@ -55,8 +56,8 @@ class CustodyEntry:
     number: int
     previous: bytes
     at_ms: int
-    lanes: tuple[Receipt, ...]
-    blobs: tuple[bytes, ...]
+    lanes: tuple[Claim, ...]
+    blobs: tuple[BlobAlias, ...]
     signature: bytes = b""
 
     @property
@@ -122,12 +123,12 @@ def to_bytes(entry: CustodyEntry) -> bytes:
 
 
 def _body(entry: CustodyEntry) -> bytes:
-    actors = sorted({one.lane.actor for one in entry.lanes})
+    actors = sorted({one.actor for one in entry.lanes})
     places = {actor: place for place, actor in enumerate(actors)}
     parts = [entry.garrison, entry.epoch, entry.previous]
     counts = (entry.number, entry.at_ms, len(actors), len(entry.lanes), len(entry.blobs))
     parts += [leb128.numbers(counts), *actors]
-    for (document, actor), (length, head) in entry.lanes:
+    for document, actor, (length, head) in entry.lanes:
         parts += (document, leb128.numbers((places[actor], length)), head)
     return b"".join((*parts, *entry.blobs))
 
@@ -149,7 +150,7 @@ def from_bytes(data: bytes) -> CustodyEntry:
         raise BadFrame("an actor that no claim names")
     actors = [ActorId(reader.take(ID_BYTES)) for _ in range(sizes[0])]
     lanes = tuple(_lane(reader, actors) for _ in range(sizes[1]))
-    blobs = tuple(reader.take(BLOB_BYTES) for _ in range(sizes[2]))
+    blobs = tuple(BlobAlias(reader.take(ALIAS_BYTES)) for _ in range(sizes[2]))
     entry = CustodyEntry(
         garrison=garrison,
         epoch=epoch,
@@ -166,21 +167,21 @@ def from_bytes(data: bytes) -> CustodyEntry:
     return entry
 
 
-def _lane(reader: leb128.Reader, actors: Sequence[ActorId]) -> Receipt:
-    document = DocumentId(reader.take(ID_BYTES))
+def _lane(reader: leb128.Reader, actors: Sequence[ActorId]) -> Claim:
+    document = DocumentAlias(reader.take(ALIAS_BYTES))
     place, length = reader.number(), reader.number()
     if place >= len(actors) or not 1 <= length <= LANE_CHANGES_MAX:
         raise BadFrame("a claim names an actor of its entry and how many changes")
-    return Receipt(Lane(document, actors[place]), ShortState(length, reader.take(HEAD_SHORT_BYTES)))
+    return Claim(document, actors[place], ShortState(length, reader.take(HEAD_SHORT_BYTES)))
 
 
 def _check(entry: CustodyEntry, actors: Sequence[ActorId]) -> None:
     if not 1 <= entry.number < _NUMBER_MAX or entry.epoch == NO_EPOCH:
         raise BadFrame("entries count from 1, in an epoch")
-    ordered = _ascends([one.lane for one in entry.lanes]) and _ascends(entry.blobs)
+    ordered = _ascends([one[:2] for one in entry.lanes]) and _ascends(entry.blobs)
     if not ordered or not _ascends(actors):
         raise BadFrame("the claims of an entry ascend")
 
 
-def _ascends(items: Iterable[bytes | Lane]) -> bool:
+def _ascends(items: Iterable[bytes | tuple[bytes, bytes]]) -> bool:
     return all(tuple(one) < tuple(other) for one, other in pairwise(items))

@@ -22,7 +22,7 @@ from sync.errors import BadFrame
 from sync.leb128 import Reader, bound
 from sync.squeezing import unsqueeze
 
-LAYOUT = 1
+LAYOUT = 2
 """Names grammar and dictionary together: change either and this number changes."""
 
 TOLD, WHOLE, CONTINUED = 0, 1, 2

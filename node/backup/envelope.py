@@ -13,14 +13,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from node import vault as vaults
 from node.errors import BackupVersion, BadBackup, NotABackup, VaultDamaged
 from node.vault import DataKey, Vault
 from sync.trust import stream
+from sync.trust.derivation import derived
 from sync.trust.errors import BundleFault
 from sync.trust.stream import Read, full
 
@@ -59,8 +58,7 @@ class Header(NamedTuple):
     def cipher(self, data: DataKey) -> AESGCM:
         """For the chunks; another header makes another one."""
         salt = hashlib.sha256(self.to_bytes()).digest()
-        kdf = HKDF(hashes.SHA256(), vaults.KEY_BYTES, salt=salt, info=_CHUNKS_DOMAIN)
-        return AESGCM(kdf.derive(data.derive(PURPOSE)))
+        return AESGCM(derived(data.derive(PURPOSE), _CHUNKS_DOMAIN, vaults.KEY_BYTES, salt))
 
 
 class Manifest(NamedTuple):

@@ -7,7 +7,6 @@ restore leaves no node; the next one takes back what it had placed and begins an
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from node import file_lock
 from node.backup import envelope
 from node.backup.envelope import Header, Manifest, Opened
 from node.backup.making import STORE_NAME, check_store
@@ -120,10 +120,9 @@ def _alone(home: Home) -> Iterator[None]:
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(home.root, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not file_lock.take(handle):
+            raise AlreadyRunning(f"Another process restores into {home.root}.")
         yield
-    except BlockingIOError as fault:
-        raise AlreadyRunning(f"Another process restores into {home.root}.") from fault
     finally:
         os.close(handle)
         if fresh:

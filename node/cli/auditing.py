@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from node.cli.opening import AsJson, desk_of
-from node.cli.output import at_ms, now, plain, say, say_json, say_table
-from node.errors import EXIT_INTEGRITY
+from node.cli.output import at_ms, counted, now, plain, say, say_json, say_table
+from node.errors import EXIT_INTEGRITY, BadRequest
 
 if TYPE_CHECKING:
     from node.desk import Desk
@@ -22,6 +22,9 @@ PAGE_ROWS = 1000
 
 audit = typer.Typer(help="Who did what to which record.", no_args_is_help=True)
 
+Since = Annotated[
+    str, typer.Option(help="Only entries from this time on: 2026-11-23T06:00Z, 30min, 12h, 3d.")
+]
 Device = Annotated[str, typer.Option(help="A device's id, its start, or its name. None: this one.")]
 
 
@@ -36,15 +39,18 @@ def add_to(app: typer.Typer) -> None:
 def list_rows(
     context: typer.Context,
     last: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 20,
+    since: Since = "",
     device: Device = "",
     as_json: AsJson = False,
 ) -> None:
     """The last entries of this device's audit log, or of one that sent its log here."""
+    since_ms = _since_ms(since)
     with desk_of(context) as desk:
         found = [one for one in _logs(desk, device) if device or one["own"]]
         log = max(found, key=lambda one: (one["branch"], one["last"]), default=None)
         after = max(log["first"] - 1, log["last"] - last) if log else 0
         rows = list(_rows(desk, log, after))[-last:] if log else []
+    rows = [one for one in rows if not one["readable"] or one["at_ms"] >= since_ms]
     if as_json:
         say_json({"log": log, "rows": rows})
         return
@@ -73,7 +79,8 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         say_json(found)
     else:
-        say(f"{found['entries']} entries in {found['logs']} logs")
+        entries, logs = counted(found["entries"], "entry"), counted(found["logs"], "log")
+        say(f"{entries} in {logs}")
         for one in found["broken"]:
             name = "this device" if one["own"] else plain(one["name"] or one["device"])
             branch = f", branch {one['branch']}" if one["branch"] else ""
@@ -91,9 +98,7 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
 def export(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="The file to write; it is replaced when all is in it.")],
-    since: Annotated[
-        str, typer.Option(help="Only entries from this time on: 2026-11-23T06:00Z.")
-    ] = "",
+    since: Since = "",
     device: Device = "",
     as_json: AsJson = False,
 ) -> None:
@@ -111,7 +116,7 @@ def export(
     if as_json:
         say_json({"entries": count, "file": str(out)})
     else:
-        say(f"{count} entries written to {out}")
+        say(f"{counted(count, 'entry')} written to {out}")
 
 
 def _logs(desk: Desk, device: str) -> list[Any]:
@@ -139,17 +144,23 @@ def _rows(desk: Desk, log: Mapping[str, Any], after: int, *, export: bool = Fals
 
 
 def _since_ms(text: str) -> int:
-    """The earliest moment that the text can mean. Raises `BadRequest`."""
+    """The earliest moment that the text can mean: a time, or an age. Raises `BadRequest`."""
     from conflict.clinical_time import instants
     from conflict.errors import BadTime
-    from node.errors import BadRequest
+    from node import quantities
 
     if not text:
         return 0
     try:
-        return int(instants(text).earliest.timestamp() * 1000)
-    except BadTime as fault:
-        raise BadRequest(f"--since: {fault}") from fault
+        return int(instants(text.strip().replace(" ", "T")).earliest.timestamp() * 1000)
+    except BadTime:
+        for read in (quantities.age, quantities.seconds):
+            with suppress(BadRequest):
+                return int((now().timestamp() - read("since", text)) * 1000)
+    raise BadRequest(
+        f"--since: '{text[:40]}' is neither a time, as 2026-11-23T06:00Z or 2026-11-23, nor how long "
+        "ago, as 30min, 12h or 3d"
+    )
 
 
 @contextmanager

@@ -214,4 +214,11 @@ def _holding_lines(chart: Mapping[str, Any]) -> Iterator[Line]:
     for one in chart.get("held_by") or ():
         place = "garrison " if one.get("garrison") else ""
         name = plain(one.get("name") or one.get("node"))
-        yield f"Also on {place}{name}: {one.get('changes')} of {one.get('of')} changes", ""
+        yield f"Also on {place}{name}: {_how_much(one)}", ""
+
+
+def _how_much(one: Mapping[str, Any]) -> str:
+    if one.get("all"):
+        return "all of it"
+    known, of = one.get("statements") or 0, one.get("of") or 0
+    return f"at least {known} of {of} entries" if known < of else "part of it"

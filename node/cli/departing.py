@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from node.cli.opening import AsJson, By, desk_of, home_of, who
-from node.cli.output import at_ms, now, plain, say, say_json, tell
+from node.cli.output import at_ms, counted, now, plain, say, say_json, tell
 from node.errors import EXIT_DEGRADED, BadRequest
 
 
@@ -97,13 +97,11 @@ def _say_left(found: Mapping[str, Any]) -> None:
     present = now()
     for one in found["casualties"]:
         since = at_ms(one["since_ms"], present) or "unknown"
-        documents = len(one["documents"])
-        say(
-            f"{plain(one['label']) or 'unnamed'}: {one['changes']} changes in {documents} documents, "
-            f"since {since}"
-        )
+        changes = counted(one["changes"], "change")
+        documents = counted(len(one["documents"]), "document")
+        say(f"{plain(one['label']) or 'unnamed'}: {changes} in {documents}, since {since}")
     if found["more"]:
-        say(f"and {found['more']} documents more")
+        say(f"and {counted(found['more'], 'document')} more")
     for reason in found["reasons"]:
         say(f"  {plain(reason['words'])}")
 
@@ -113,6 +111,10 @@ def _next_step(found: Mapping[str, Any]) -> str:
     if found["safe_to_wipe"]:
         return "`aidstation close-out --zeroize` destroys this node; then it may go home."
     codes = {one["code"] for one in found["reasons"]}
+    if "garrison" in codes:
+        return (
+            "`aidstation backup FILE`, then `aidstation restore FILE` on the machine that follows."
+        )
     if "no-garrison" in codes:
         return "have this node enrolled (`aidstation enrol request`) and linked to a garrison."
     if codes & {"waiting", "refused", "set-aside"} and not found["casualties"]:

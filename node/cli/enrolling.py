@@ -18,7 +18,7 @@ from node.cli.handing_over import (
     say_joined,
 )
 from node.cli.opening import AsJson, desk_of, home_of, key_of, settings_of
-from node.cli.output import plain, say, say_json, say_table, tell
+from node.cli.output import counted, plain, say, say_json, say_table, tell
 from node.cli.signing_hand import Yes, confirm
 
 if TYPE_CHECKING:
@@ -181,7 +181,8 @@ def devices(context: typer.Context, as_json: AsJson = False) -> None:
         ),
     )
     time = moment(here["now_ms"])
-    say(f"Theatre {here['theatre']}, log of {here['log']} entries, authority's time {time}")
+    log = counted(here["log"], "entry")
+    say(f"Theatre {here['theatre']}, log of {log}, authority's time {time}")
     if here["forked"]:
         say(plain(here["forked"]))
         sys.stdout.flush()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from node.cli.opening import AsJson, desk_of, home_of, key_of, settings_of
-from node.cli.output import plain, say, say_json, say_table, tell
+from node.cli.output import counted, plain, say, say_json, say_table, tell
 from node.cli.signing_hand import PassphraseFile, Yes, at_work, opened_key, passphrase_of, publish
-
-if TYPE_CHECKING:
-    pass
 
 NewPassphraseFile = Annotated[
     Path | None, typer.Option(help="File with the new passphrase in its first line; else asked.")
@@ -74,8 +71,11 @@ def export_key(
 ) -> None:
     """Copy the authority's key for escrow, under the same passphrase, and prove that it opens."""
     from node import authority_key
+    from node.errors import BadRequest
 
     closed = authority_key.read(home_of(context))
+    if file.exists():
+        raise BadRequest(f"{file} exists already: name another file. Nothing was written")
     passphrase = passphrase_of(passphrase_file)
     closed.open(passphrase)
     authority_key.keep(file, closed)
@@ -125,7 +125,7 @@ def import_key(
     if as_json:
         say_json({"theatre": here["theatre"], "log": here["log"], "key": str(home.authority_key)})
     else:
-        say(f"theatre {here['theatre']}, log of {here['log']} entries")
+        say(f"theatre {here['theatre']}, log of {counted(here['log'], 'entry')}")
         tell(
             "Take the key off the machine that had it: two that sign fork the log, and no node takes"
         )
@@ -206,7 +206,7 @@ def show_log(
         say_json({"theatre": theatre.id.hex(), "entries": lines_json(theatre, checked)})
         return
     say_table(("entry", "time", "what"), (line(theatre, one) for one in checked))
-    say(f"Theatre {theatre.id.hex()}: {len(checked)} entries, all signed by its authority.")
+    say(f"Theatre {theatre.id.hex()}: {counted(len(checked), 'entry')}, signed by its authority.")
     if out:
         tell(f"Written to {out}.")
 

@@ -28,7 +28,7 @@ def custody(
 ) -> None:
     """Who holds what is here, by their signed receipts; alone: whether this device is safe to wipe.
 
-    Exits 3 unless a garrison is known to hold all of it.
+    Exits 3 unless a garrison is known to hold all of it. Of a garrison: what other garrisons hold.
     """
     with desk_of(context) as desk:
         if casualty is None:
@@ -53,7 +53,11 @@ def _say_whole(found: Mapping[str, Any]) -> None:
     for reason in found["reasons"]:
         say(f"  {plain(reason['words'])}")
     if found["at_garrison_ms"]:
-        say(f"At garrison as of {at_ms(found['at_garrison_ms'], present)}")
+        other = "another " if found["garrison"] else ""
+        say(f"At {other}garrison as of {at_ms(found['at_garrison_ms'], present)}")
+    if found["garrison"]:
+        last = at_ms(found["backed_up_ms"], present)
+        say(f"Last backup: {last or 'none yet, `aidstation backup FILE`'}")
     for one in found["records"]:
         since = at_ms(one["since_ms"], present)
         label = plain(one["label"]) or "unnamed"
@@ -76,7 +80,7 @@ def _say_record(found: Mapping[str, Any]) -> None:
     if not found["holders"]:
         say("Nobody else is known to hold any of it.")
     elif not found["at_garrison"]:
-        say("No garrison is known to hold all of it.")
+        say(f"No {'other ' if found['garrison'] else ''}garrison is known to hold all of it.")
 
 
 def _ways(one: Mapping[str, Any], present: Any) -> list[str]:

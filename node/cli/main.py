@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from copy import copy
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command_name, get_group
+from typer.models import CommandInfo
 
 from node.cli import (
     auditing,
@@ -108,13 +113,32 @@ def begin(
         running.run(context)
 
 
+@cache
+def built(name: str | None) -> TyperGroup:
+    """The command or the group of this name, ready to be called; None: all of them.
+
+    To read the options of all from their functions takes longer than most commands do.
+    """
+    one = copy(app)
+    if name is not None:
+        one.registered_commands = [each for each in app.registered_commands if _is(each, name)]
+        one.registered_groups = [each for each in app.registered_groups if each.name == name]
+    return get_group(one if one.registered_commands or one.registered_groups else app)
+
+
+def _is(command: CommandInfo, name: str) -> bool:
+    function = command.callback.__name__ if command.callback else ""
+    return (command.name or get_command_name(function)) == name
+
+
 def main() -> None:
     """Run one command and exit with its code."""
     arguments = sys.argv[1:]
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # not a file in some embeddings; the script always has files
     try:
-        app(home_first(arguments), prog_name="aidstation")
+        words = home_first(arguments)
+        built(_name_in(words))(words, prog_name="aidstation")
     except Exception as error:  # noqa: BLE001  the edge: translated and told, never swallowed
         sys.exit(explain(error, as_json="--json" in arguments))
 
@@ -131,6 +155,12 @@ def home_first(arguments: Sequence[str]) -> list[str]:
         else:
             (head if word.startswith("--home=") else rest).append(word)
     return [*head, *rest, *arguments[end:]]
+
+
+def _name_in(words: Sequence[str]) -> str | None:
+    """The command's name if it stands in front, but for `--home`."""
+    rest = words[2:] if words[:1] == ["--home"] else words
+    return rest[0] if rest and not rest[0].startswith("-") else None
 
 
 def explain(error: Exception, *, as_json: bool) -> int:

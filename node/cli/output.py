@@ -73,6 +73,12 @@ def say_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         say("  ".join(cells).rstrip())
 
 
+def counted(number: int, name: str) -> str:
+    """`1 entry`, `2 entries`."""
+    plural = f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    return f"{number:,} {name if number == 1 else plural}"
+
+
 def is_bare() -> bool:
     """Whether colours and moving lines are unwelcome on stdout."""
     return not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR"))

@@ -50,9 +50,9 @@ def sign_in(
     """Sign in at the running node; the commands that follow are this person's."""
     from node.session_file import OpenSession, keep_session
 
+    people = _people(context)  # first: nobody types a passphrase for a node that does not run
     secret = _secret("PIN" if by_pin else "Passphrase")
-    given = {"pin": secret} if by_pin else {"passphrase": secret}
-    found = _people(context).sign_in(name, **given)
+    found = people.sign_in(name, **({"pin": secret} if by_pin else {"passphrase": secret}))
     session = OpenSession(found["account"], found["name"], found["token"])
     keep_session(home_of(context), session)
     if as_json:
@@ -123,7 +123,9 @@ def add(
     name: Name,
     role: Role,
     called: Annotated[str, typer.Option("--name", help="As it stands beside entries.")] = "",
-    scope: Annotated[str, typer.Option(help="The unit; else this node's own.")] = "",
+    scope: Annotated[
+        str, typer.Option(help="The unit; needed on a garrison, else this node's own.")
+    ] = "",
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
@@ -203,17 +205,21 @@ def _say_changed(found: Any, *, as_json: bool) -> None:
     if as_json:
         say_json(found)
     else:
-        say(f"Saved here: {plain(found['account'])} in {plain(found['unit'])}")
+        say(
+            f"Saved here: {plain(found['account'])} in {plain(found.get('scope') or found['unit'])}"
+        )
 
 
 def _people(context: typer.Context) -> RemotePeople:
     from node.home import read_running, read_token
     from node.remote_people import RemotePeople
     from node.session_file import read_session
+    from node.unlocking import refuse_waiting
 
     home = home_of(context)
     running = read_running(home)
     if running is None:
+        refuse_waiting(home)
         raise NotRunning("No node runs here, and sessions are a running node's: `aidstation run`")
     return RemotePeople(running.api, read_token(running), read_session(home).token)
 

@@ -115,6 +115,10 @@ def _judge(
     with at_work(context, key, yes=yes) as (desk, working):
         device = named(working.theatre, node)
         working.judge(device, released=released)
+        if not yes:
+            name = f"{plain(device.name)}, node {device.node.hex()},"
+            what = "Show again what" if released else "Never show what"
+            confirm(f"{what} {name} wrote and no garrison had? Every node follows this.")
         publish(context, desk, working)
         number = working.theatre.head.number
     if as_json:

@@ -1,4 +1,4 @@
-"""Scopes: which units are known here, what belongs to them, and how a record joins or leaves one."""
+"""Scopes: which units are known here, how a record joins or leaves one, and who asked for what."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from node.cli.opening import AsJson, By, desk_of, find_document, who
-from node.cli.output import now, plain, say, say_json, say_table
+from node.cli.output import at_ms, now, plain, say, say_json, say_table
 
 if TYPE_CHECKING:
     from conflict.identity import DocumentId
@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     scope.command("list")(list_scopes)
     scope.command()(join)
     scope.command()(leave)
+    scope.command()(asked)
     app.add_typer(scope, name="scope")
 
 
@@ -72,7 +73,10 @@ def _described(desk: Desk, unit: str) -> dict[str, Any]:
 def join(
     context: typer.Context, records: Records, code: Scope, by: By = None, as_json: AsJson = False
 ) -> None:
-    """Say that casualties belong to a scope: who is granted it gets all of their records."""
+    """Say that casualties belong to a scope: who is granted it gets all of their records.
+
+    Said on a garrison it also settles what `scope asked` lists of them.
+    """
     from dataclasses import replace
 
     from conflict.clinical_time import utc_text
@@ -116,6 +120,46 @@ def leave(
         if not drafts:
             raise NotFound(f"None of these is known to belong to {code}")
         _write(desk, Save(unit, tuple(drafts)), as_json=as_json)
+
+
+def asked(context: typer.Context, as_json: AsJson = False) -> None:
+    """What units were given of others' records on their own word, the newest first.
+
+    Mostly care, as of a medic who read a wristband; or an insider's look. On a garrison it is about all
+    units. A record that is found to be in order is joined there (`scope join RECORD --scope UNIT`): then
+    the unit has it on a garrison's word, and it is listed no more. If it is not, `scope leave` ends what
+    the unit is sent, and `revoke` the device. A unit that wrote in a record first, as that came to this
+    node, is not listed for it.
+    """
+    with desk_of(context) as desk:
+        found = desk.asked()
+    if as_json:
+        say_json(found)
+        return
+    if not found["asked"]:
+        say("No unit was given a record of others on its own word.")
+        return
+    present = now()
+    heads = ("when", "unit", "device", "by", "units that have it", "others who wrote", "record")
+    say_table((*heads, "label"), (_cells(one, present) for one in found["asked"]))
+    if found["more"]:
+        say(f"and {found['more']} older ones")
+
+
+def _cells(one: dict[str, Any], present: Any) -> tuple[str, ...]:
+    def called(device: dict[str, str]) -> str:
+        return " ".join(filter(None, (device["name"], device["node"][:8]))) or "not known"
+
+    return (
+        at_ms(one["recorded_ms"], present),
+        one["unit"],
+        called(one),
+        one["by"] or "unnamed",
+        ", ".join(one["units"]) or "none",
+        ", ".join(map(called, one["wrote"])),
+        one["document"],
+        one["label"],
+    )
 
 
 def _charts(desk: Desk, records: list[str]) -> list[DocumentId]:

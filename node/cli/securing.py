@@ -32,9 +32,11 @@ def add_to(app: typer.Typer) -> None:
 def _desk(home: Home) -> RemoteDesk:
     from node.home import read_running, read_token
     from node.remote_desk import RemoteDesk
+    from node.unlocking import refuse_waiting
 
     running = read_running(home)
     if running is None:
+        refuse_waiting(home)
         raise NotRunning("No node runs here. Every command asks for what opens the home itself")
     return RemoteDesk(running.api, read_token(running))
 

@@ -29,12 +29,17 @@ def silent(
     word: Annotated[Word, typer.Argument(help="on: close every socket to others. off: open them.")],
     as_json: AsJson = False,
 ) -> None:
-    """Be silent, also after a restart: no listening, no dialling, no multicast; records go on."""
+    """Be silent, also after a restart: no listening, no dialling, no multicast; records go on.
+
+    A locked node can be silenced, and must be unlocked before it speaks again.
+    """
+    from node.sealed import SEALED
     from sync.link_profile import LinkKind
 
     configured = settings_of(context).sync.link is LinkKind.SILENT
     wanted = word is Word.ON
-    if read_running(home_of(context)) is not None:
+    running = read_running(home_of(context))
+    if running is not None and running.sync != SEALED:
         with desk_of(context) as desk:
             found = desk.silence(silent=wanted)["silent"]
     else:

@@ -17,7 +17,10 @@ from node.errors import BadRequest, Locked
 from node.http.bodies import body_of
 from node.http.guards import OPEN, answer, errors, known_host, needs_token
 
-WHILE_LOCKED = OPEN | {"/api/status", "/api/lock", "/api/unlock", "/api/lock-pin", "/api/zeroize"}
+WHILE_LOCKED = OPEN | {
+    *("/api/status", "/api/lock", "/api/unlock", "/api/lock-pin", "/api/zeroize"),
+    "/api/silence",  # going silent; the desk refuses to end it
+}
 NO_USE = WHILE_LOCKED | {"/api/peers", "/api/sync", "/api/pause", "/api/set-aside"}
 _SECRET_LETTERS_MAX = 8192
 _LEAVE_S = 0.05

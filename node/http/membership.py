@@ -32,6 +32,7 @@ class MembershipApi:
         router.add_post("/api/authority", self.add)
         router.add_post("/api/join", self.join)
         router.add_get("/api/custody-positions", self.positions)
+        router.add_get("/api/asked", self.asked)
 
     async def membership(self, _request: web.Request) -> web.Response:
         return answer(await asyncio.to_thread(self._desk.membership))
@@ -58,6 +59,9 @@ class MembershipApi:
         given = request.query.get("until_ms")
         until_ms = None if given is None else number_of(given, "until_ms")
         return answer(await asyncio.to_thread(self._desk.custody_positions, until_ms))
+
+    async def asked(self, _request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.asked))
 
 
 async def _object(request: web.Request, known: set[str]) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from conflict.identity import ID_BYTES, ActorId, DocumentId, Lane, NodeId
+from conflict.identity import ID_BYTES, ActorId, NodeId
 from conflict.lane import HEAD_SHORT_BYTES, ShortState
 from conflict.scope import CODE_CHARS_MAX, scope_id
 from conflict.signature import SIGNATURE_BYTES, SigningKey, VerifyingKey
 from sync import leb128, limits
+from sync.aliases import ALIAS_BYTES, Claim, DocumentAlias
 from sync.errors import BadFrame, FrameTooLarge
-from sync.ports import Position, Receipt
+from sync.ports import Position
 from sync.trust.certificate import DER_BYTES_MAX, Certificate, DeviceRole, Grant, issue
 from sync.trust.errors import AuthorityForked, BadEntry
 
@@ -63,7 +64,7 @@ class Revoke:
     node: NodeId
     reason: str
     published: tuple[tuple[NodeId, Position], ...] = ()
-    named: tuple[Receipt, ...] = ()
+    named: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Judge:
 
     node: NodeId
     released: bool
-    lanes: tuple[Receipt, ...] = ()
+    lanes: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +232,9 @@ def write_text(text: str) -> bytes:
     return leb128.number(len(raw)) + raw
 
 
-def _lanes(lanes: Sequence[Receipt]) -> bytes:
+def _lanes(lanes: Sequence[Claim]) -> bytes:
     parts = [leb128.number(len(lanes))]
-    for (document, actor), (length, head) in lanes:
+    for document, actor, (length, head) in lanes:
         parts += (document, actor, leb128.number(length), head)
     return b"".join(parts)
 
@@ -274,15 +275,15 @@ def read_text(reader: leb128.Reader, chars_max: int) -> str:
     return text
 
 
-def _read_lanes(reader: leb128.Reader) -> tuple[Receipt, ...]:
+def _read_lanes(reader: leb128.Reader) -> tuple[Claim, ...]:
     count = reader.number()
     leb128.bound(count, limits.AUTHORITY_LANES_MAX, "lanes", "AUTHORITY_LANES_MAX")
     return tuple(_read_lane(reader) for _ in range(count))
 
 
-def _read_lane(reader: leb128.Reader) -> Receipt:
-    lane = Lane(DocumentId(reader.take(ID_BYTES)), ActorId(reader.take(ID_BYTES)))
-    return Receipt(lane, ShortState(reader.number(), reader.take(HEAD_SHORT_BYTES)))
+def _read_lane(reader: leb128.Reader) -> Claim:
+    document, actor = DocumentAlias(reader.take(ALIAS_BYTES)), ActorId(reader.take(ID_BYTES))
+    return Claim(document, actor, ShortState(reader.number(), reader.take(HEAD_SHORT_BYTES)))
 
 
 _READ: dict[Kind, Callable[[leb128.Reader], Act]] = {

@@ -20,7 +20,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from conflict.errors import BadIdentity
@@ -29,6 +28,7 @@ from conflict.scope import Scopes
 from conflict.signature import PUBLIC_KEY_BYTES, SigningKey, VerifyingKey
 from sync import leb128, limits
 from sync.errors import BadFrame, FrameTooLarge
+from sync.trust.derivation import derived
 from sync.trust.errors import BadCertificate, OtherTheatre
 
 GRANT_OID = x509.ObjectIdentifier("2.25.278415139062538091367811207146530459813")
@@ -94,8 +94,7 @@ def receive_key(signing: SigningKey) -> SigningKey:
     HKDF-SHA256 (RFC 5869) over the signing key's secret scalar; knowing one does not tell the other.
     """
     scalar = signing.private.private_numbers().private_value.to_bytes(32, "big")
-    derived = HKDF(hashes.SHA256(), 48, salt=None, info=_RECEIVE_DOMAIN).derive(scalar)
-    return SigningKey.from_entropy(derived)
+    return SigningKey.from_entropy(derived(scalar, _RECEIVE_DOMAIN, 48))
 
 
 def theatre_id(root_public: bytes) -> bytes:

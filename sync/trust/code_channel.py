@@ -8,12 +8,11 @@ place does not open, so nothing can be replayed. 80 bits of code cannot be guess
 from __future__ import annotations
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sync import limits
 from sync.trust import crockford
+from sync.trust.derivation import derived
 from sync.trust.errors import BadEnrolment
 
 GREETING = b"AIE1"
@@ -53,8 +52,7 @@ class CodeChannel:
     """One connection's keys. `code` as `read_code` gives it; `asks`: this is the device's side."""
 
     def __init__(self, code: str, device: bytes, authority: bytes, *, asks: bool) -> None:
-        both = HKDF(hashes.SHA256(), 2 * _KEY_BYTES, salt=device + authority, info=_DOMAIN)
-        keys = both.derive(code.encode())
+        keys = derived(code.encode(), _DOMAIN, 2 * _KEY_BYTES, device + authority)
         there, back = AESGCM(keys[:_KEY_BYTES]), AESGCM(keys[_KEY_BYTES:])
         self._out, self._in = (there, back) if asks else (back, there)
         self._sent = self._taken = 0

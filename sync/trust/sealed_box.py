@@ -6,13 +6,10 @@ The key serves one message, so the nonce comes from the same derivation (NIST SP
 from __future__ import annotations
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from conflict.errors import BadIdentity
-from conflict.signature import PUBLIC_KEY_BYTES, SigningKey, VerifyingKey
+from conflict.signature import PUBLIC_KEY_BYTES, SigningKey
+from sync.trust.derivation import agreed, derived
 from sync.trust.errors import BadEnrolment
 
 SEAL_BYTES = PUBLIC_KEY_BYTES + 16
@@ -33,15 +30,13 @@ def unseal(key: SigningKey, sealed: bytes, bound: bytes) -> bytes:
     """Inverse of `seal`. Raises `BadEnrolment`."""
     ephemeral = sealed[:PUBLIC_KEY_BYTES]
     try:
-        secret, nonce = _derived(key, VerifyingKey(ephemeral).public, ephemeral, key.public)
+        secret, nonce = _derived(key, ephemeral, ephemeral, key.public)
         return AESGCM(secret).decrypt(nonce, sealed[PUBLIC_KEY_BYTES:], bound)
-    except (InvalidTag, BadIdentity, ValueError) as fault:
+    except (InvalidTag, ValueError) as fault:
         raise BadEnrolment("what is sealed in it does not open with this device's key") from fault
 
 
 def _derived(own: SigningKey, other: bytes, ephemeral: bytes, to: bytes) -> tuple[bytes, bytes]:
-    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), other)
-    shared = own.private.exchange(ec.ECDH(), point)
     info = _DOMAIN + ephemeral + to
-    found = HKDF(hashes.SHA256(), _KEY_BYTES + _NONCE_BYTES, salt=None, info=info).derive(shared)
+    found = derived(agreed(own.private, other), info, _KEY_BYTES + _NONCE_BYTES)
     return found[:_KEY_BYTES], found[_KEY_BYTES:]

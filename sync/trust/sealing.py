@@ -17,15 +17,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from conflict.signature import PUBLIC_KEY_BYTES, SigningKey
 from sync import limits
 from sync.errors import FrameTooLarge
 from sync.trust import stream
+from sync.trust.derivation import agreed, derived
 from sync.trust.errors import BadBundle, BundleCut, BundleVersion, NotABundle, NotForThisNode
 from sync.trust.stream import TAG_BYTES, Read, full
 
@@ -41,7 +39,6 @@ _EPHEMERAL_ENTROPY_BYTES = 48
 _ONCE = bytes(12)  # nonce of a key that encrypts one thing
 _SLOT_DOMAIN = b"aidstation/bundle/slot/1"
 _CHUNKS_DOMAIN = b"aidstation/bundle/chunks/1"
-_CURVE = ec.SECP256R1()
 
 
 @dataclass(frozen=True)
@@ -73,14 +70,12 @@ class Header:
     def slot_key(self, shared: bytes, receive: bytes) -> tuple[bytes, bytes]:
         """Id of a recipient's slot and the key that wraps, from what ECDH with its key gave."""
         info = _SLOT_DOMAIN + self.ephemeral + receive
-        kdf = HKDF(hashes.SHA256(), KEY_ID_BYTES + KEY_BYTES, salt=self.salt, info=info)
-        derived = kdf.derive(shared)
-        return derived[:KEY_ID_BYTES], derived[KEY_ID_BYTES:]
+        both = derived(shared, info, KEY_ID_BYTES + KEY_BYTES, self.salt)
+        return both[:KEY_ID_BYTES], both[KEY_ID_BYTES:]
 
     def chunk_cipher(self, key: bytes) -> AESGCM:
         """For the chunks; another header makes another one."""
-        kdf = HKDF(hashes.SHA256(), KEY_BYTES, salt=self.binding, info=_CHUNKS_DOMAIN)
-        return AESGCM(kdf.derive(key))
+        return AESGCM(derived(key, _CHUNKS_DOMAIN, KEY_BYTES, self.binding))
 
 
 def seal(
@@ -103,8 +98,7 @@ def seal(
 
 
 def _slot(bare: Header, ephemeral: SigningKey, receive: bytes, key: bytes) -> bytes:
-    public = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, receive)
-    key_id, wrapping = bare.slot_key(ephemeral.private.exchange(ec.ECDH(), public), receive)
+    key_id, wrapping = bare.slot_key(agreed(ephemeral.private, receive), receive)
     return key_id + AESGCM(wrapping).encrypt(_ONCE, key, _SLOT_DOMAIN)
 
 
@@ -145,10 +139,9 @@ def opened(read: Read, header: Header, receive: SigningKey) -> Iterator[bytes]:
 
 def _unwrapped(header: Header, receive: SigningKey) -> bytes:
     try:
-        ephemeral = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, header.ephemeral)
+        shared = agreed(receive.private, header.ephemeral)
     except ValueError as fault:
         raise BadBundle("its header holds no key: damaged or forged; nothing was taken") from fault
-    shared = receive.private.exchange(ec.ECDH(), ephemeral)
     key_id, wrapping = header.slot_key(shared, receive.public)
     slot = next((one for one in header.slots if one.startswith(key_id)), None)
     if slot is None:

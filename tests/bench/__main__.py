@@ -23,6 +23,7 @@ import folding
 import ingest
 import local_save
 import matching
+import signatures
 
 from tests.bench import becoming_equal, payload, sketching, stick, thin_link, tls_handshake
 from tests.bench.figures import print_rows
@@ -45,6 +46,7 @@ def main() -> None:
         "thin_link": _thin_link,
         "tls": _tls,
         "ingest": _ingest,
+        "signatures": _signatures,
         "cold_sync": _cold_sync,
         "bundle": _bundle,
         "local_save": _local_save,
@@ -75,7 +77,13 @@ def _matching(_chosen: argparse.Namespace) -> Rows:
 
 
 def _ingest(chosen: argparse.Namespace) -> Rows:
-    return [ingest.measure(charts) for charts in chosen.charts for _ in range(chosen.repeat)]
+    keys = (os.urandom(32), None)
+    sizes = [charts for charts in chosen.charts for _ in range(chosen.repeat)]
+    return [ingest.measure(charts, key=key) for charts in sizes for key in keys]
+
+
+def _signatures(chosen: argparse.Namespace) -> Rows:
+    return signatures.measure(min(chosen.charts), max(chosen.repeat, signatures.TIMES))
 
 
 def _sketching(_chosen: argparse.Namespace) -> Rows:
@@ -112,7 +120,8 @@ def _bundle(chosen: argparse.Namespace) -> Rows:
 
 
 def _local_save(chosen: argparse.Namespace) -> Rows:
-    return [local_save.measure(max(chosen.charts)) for _ in range(chosen.repeat)]
+    busy = [local_save.measure(max(chosen.charts)) for _ in range(chosen.repeat)]
+    return [*busy, *(turn for _ in range(chosen.repeat) for turn in local_save.in_turns())]
 
 
 def _at_rest(chosen: argparse.Namespace) -> Rows:

@@ -68,10 +68,11 @@ def _timed(act: Callable[[], Any]) -> float:
 
 
 @contextmanager
-def _engine(root: Path, kind: str) -> Iterator[Engine]:
+def opened_engine(path: Path, key: bytes | None) -> Iterator[Engine]:
+    """A node without its links over a SQLite file; `key` None: a plain one."""
     engine = Engine(
         key=SigningKey.from_entropy(secrets.token_bytes(48)),
-        store=SqlStore.open(root / f"{kind}.db", entropy=bytes(16), key=KINDS[kind]),
+        store=SqlStore.open(path, entropy=bytes(16), key=key),
         workers=InlineWorkers(),
         now_ms=now_ms,
         entropy=secrets.token_bytes,
@@ -85,7 +86,8 @@ def _engine(root: Path, kind: str) -> Iterator[Engine]:
 def _saves(root: Path) -> dict[str, list[float]]:
     """Milliseconds from asking an engine to its statement being durable."""
     times: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    with _engine(root, "plain") as plain, _engine(root, "encrypted") as encrypted:
+    plain_one, encrypted_one = (opened_engine(root / f"{one}.db", KINDS[one]) for one in KINDS)
+    with plain_one as plain, encrypted_one as encrypted:
         for number in range(SAVES):
             document = new_document(DocumentKind.EPISODE, (number % CASUALTIES).to_bytes(15, "big"))
             draft = Draft(slot="vitals", value={"pulse": 60 + number % 90}, by="bench")

@@ -1,7 +1,9 @@
 """From content received to shown, without a network: where the processor time of a cold sync goes.
 
-One process is the receiver of a cold sync from the moment that a frame is unpacked: verify, hold,
-admit in document workers, fold, save. Charts are written once a run and read back from a file.
+One process is the receiver of a cold sync from the payload of a CONTENT message on: unpack, check,
+verify, hold, admit in document workers, fold, save, in an encrypted store as field nodes have it, then in
+a plain one. What the session does besides, receipts and TLS are not in it. Charts are written once a run
+and read back from a file.
 Processor seconds are exact to a few percent on a busy machine, wall seconds are not.
 """
 
@@ -31,7 +33,7 @@ from conflict.change import read_header
 from conflict.clock import HybridClock
 from conflict.document import LaneWriter, admit
 from conflict.fold import fold
-from conflict.identity import ActorId, DocumentId, Lane, actor_id
+from conflict.identity import ActorId, DocumentId, Lane, NodeId, actor_id
 from conflict.lane import LaneRun
 from conflict.signature import SigningKey, lane_message
 from node.app import now_ms
@@ -42,11 +44,14 @@ from node.settings import WorkersSettings
 from node.sim import bench_charts
 from node.workers import WorkerPool
 from storage import SqlStore
-from storage.framing import frame, pack_evidence, unframe, unpack_evidence
+from storage.framing import frame
 from storage.shapes import DocumentWork
 from sync.effects import Hold, HoldDone
 from sync.limits import CONTENT_RAW_BYTES, WINDOW_BYTES
+from sync.packing import pack
+from sync.payload import read_payload
 from sync.receipts import vet
+from tests.bench.payload_runs import signed_in
 from tests.bench.watching import Peaks, watched
 from tests.keyring import ConfiguredKeys
 
@@ -58,8 +63,8 @@ IDLE_S_MAX = 1200.0
 LOOK_EVERY_S = 0.25
 
 
-def measure(charts: int, *, seed: int = 1) -> dict[str, Any]:
-    """All figures for one size."""
+def measure(charts: int, *, key: bytes | None, seed: int = 1) -> dict[str, Any]:
+    """All figures for one size; `key`: of the store, None: a plain one."""
     with tempfile.TemporaryDirectory(prefix="aidstation-bench-") as root:
         content = Path(root) / "content"
         began = time.process_time()
@@ -67,11 +72,12 @@ def measure(charts: int, *, seed: int = 1) -> dict[str, Any]:
         prepared = time.process_time() - began
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawn) as receiver:
-            figures = receiver.submit(receive, Path(root)).result()
+            figures = receiver.submit(receive, Path(root), key).result()
             opening = receiver.submit(opening_us, content).result()
         wall = figures["wall_s"]
         return {
             "charts": charts,
+            "store": "encrypted" if key else "plain",
             "changes": changes,
             "written_cpu_s": round(prepared, 2),
             **figures,
@@ -88,22 +94,22 @@ def prepare(path: Path, charts: int, seed: int) -> int:
     clock = HybridClock()
     actor = actor_id(PEER.node, NONCE)
     changes = size = 0
-    waiting: list[bytes] = []
+    waiting: list[LaneRun] = []
     with path.open("wb") as file:
         for document, saves in bench_charts(seed, charts):
             writer = LaneWriter(actor)
             raws = [
-                writer.write([(draft, clock.tick(now_ms())) for draft in save]).raw
+                writer.write([(signed_in(draft), clock.tick(now_ms())) for draft in save]).raw
                 for save in saves
             ]
-            run = _signed(Lane(document, actor), raws)
+            waiting.append(_signed(Lane(document, actor), raws))
             changes += len(raws)
             size += sum(map(len, raws))
-            waiting += (document, pack_evidence(run))
             if size >= CONTENT_RAW_BYTES:
-                file.write(frame([frame(waiting)]))
+                file.write(frame([pack(waiting)]))
                 waiting, size = [], 0
-        file.write(frame([frame(waiting)]))
+        if waiting:
+            file.write(frame([pack(waiting)]))
     return changes
 
 
@@ -121,16 +127,18 @@ def _signed(lane: Lane, raws: Sequence[bytes]) -> LaneRun:
     return replace(unsigned, signature=PEER.sign(lane_message(unsigned)))
 
 
-def _frames(path: Path) -> Iterator[tuple[LaneRun, ...]]:
-    """The frames of runs, one in memory at a time."""
-    actor = actor_id(PEER.node, NONCE)
+def payloads(path: Path) -> Iterator[bytes]:
+    """What CONTENT messages carry, one in memory at a time."""
     with path.open("rb") as file:
         while length := file.read(4):
-            parts = unframe(file.read(int.from_bytes(length, "big")))
-            yield tuple(
-                unpack_evidence(Lane(DocumentId(document), actor), 1, packed)
-                for document, packed in zip(parts[::2], parts[1::2], strict=True)
-            )
+            yield file.read(int.from_bytes(length, "big"))
+
+
+def unpacked(payload: bytes) -> tuple[LaneRun, ...]:
+    """Its runs."""
+    runs = tuple(run for run in read_payload(payload).runs({}) if run is not None)
+    assert runs
+    return runs
 
 
 # The receiver ---------------------------------------------------------------------------------------
@@ -174,6 +182,19 @@ class TimedStore(SqlStore):
             noted = _Noted(transaction)
             yield noted
         self.stages.add(noted.stage, time.thread_time() - began)
+
+
+class TimedKeys(ConfiguredKeys):
+    """Keys that count what checking signatures costs."""
+
+    def __init__(self, stages: Stages) -> None:
+        super().__init__([PEER.public])
+        self._stages = stages
+
+    def verifies(self, node: NodeId, message: bytes, signature: bytes) -> bool | None:
+        """See `Keyring`."""
+        with self._stages.of("signatures"):
+            return super().verifies(node, message, signature)
 
 
 class TimedPool(WorkerPool):
@@ -232,6 +253,7 @@ def receive(root: Path, key: bytes | None = None) -> dict[str, Any]:
         assert engine.projector.wait_idle(IDLE_S_MAX), engine.projector.failed
         wall = time.perf_counter() - began
         node = time.process_time() - before - stages.seconds.pop("bench")
+        signatures = stages.seconds.pop("signatures")  # within vet
         workers = _workers_s(process) - workers_before
     counts = store.counts()
     assert not counts.waiting
@@ -243,6 +265,7 @@ def receive(root: Path, key: bytes | None = None) -> dict[str, Any]:
         "held_s": round(held, 2),
         "cpu_s": round(node + workers, 2),
         "node_cpu_s": round(node, 2),
+        "signatures_cpu_s": round(signatures, 3),
         **named,
         "node_other_cpu_s": round(node - sum(stages.seconds.values()), 2),
         "workers_cpu_s": round(workers, 2),
@@ -261,14 +284,16 @@ def _workers_s(process: psutil.Process) -> float:
 
 def _feed(engine: Engine, content: Path, stages: Stages) -> None:
     """As a session would: checked runs, a window of frames not yet durable."""
-    keyring = ConfiguredKeys([PEER.public])
+    keyring = TimedKeys(stages)
     waiting: deque[Future[HoldDone]] = deque()
-    frames = _frames(content)
+    frames = payloads(content)
     for number in count():
         with stages.of("bench"):
-            runs = next(frames, None)
-        if runs is None:
+            payload = next(frames, None)
+        if payload is None:
             break
+        with stages.of("unpack"):
+            runs = unpacked(payload)
         with stages.of("vet"):
             assert all(vet(run, keyring) is None for run in runs)
         waiting.append(engine.hold(Hold(number, PEER.node, runs, ())))
@@ -293,8 +318,8 @@ def opening_us(content: Path) -> dict[str, Any]:
     """Microseconds of processor time a document, of each step of opening it, one after the other."""
     runs = [
         run
-        for _, frame_of in zip(range(SAMPLE), _frames(content), strict=False)
-        for run in frame_of
+        for _, payload in zip(range(SAMPLE), payloads(content), strict=False)
+        for run in unpacked(payload)
     ][:SAMPLE]
     admitted = _each("admit", lambda run: admit(run.lane.actor, run.changes).entries, runs)
     entries: list[dict[ActorId, Any]] = [
@@ -316,4 +341,8 @@ def _each(
 
 
 if __name__ == "__main__":
-    print(orjson.dumps(measure(int(sys.argv[1])), option=orjson.OPT_INDENT_2).decode())
+    print(
+        orjson.dumps(
+            measure(int(sys.argv[1]), key=os.urandom(32)), option=orjson.OPT_INDENT_2
+        ).decode()
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -19,6 +20,7 @@ from conflict.identity import DocumentId, Lane, NodeId, actor_id, statement_id
 from conflict.lane import LaneRun
 from conflict.statement import Draft
 from node.sim import bench_charts, casualties, contradictions, stream
+from node.sim.moment import PROVIDERS
 
 START = datetime(2027, 3, 4, 5, 0, tzinfo=UTC)
 IMPORTED_MS = 1_800_000_000_000
@@ -26,11 +28,18 @@ NODES = 4
 Frame = list[LaneRun]
 
 
-class Writer:
-    """One node's lanes. `live`: stamps follow the clinical times by up to a minute; else at once."""
+def signed_in(draft: Draft) -> Draft:
+    """As a node with accounts writes it: the role of whoever says so."""
+    return replace(draft, by_role="provider" if draft.by in PROVIDERS else "medic")
 
-    def __init__(self, name: str, *, live: bool) -> None:
+
+class Writer:
+    """One node's lanes. `live`: stamps follow the clinical times by up to a minute; else at once.
+    `roles`: people have accounts there; what is imported is entered by somebody of records."""
+
+    def __init__(self, name: str, *, live: bool, roles: bool = True) -> None:
         self.random = random.Random(name)
+        self._roles = roles
         self.author = NodeId(self.random.randbytes(16))
         self.nonce = self.random.randbytes(16)
         self.actor = actor_id(self.author, self.nonce)
@@ -43,9 +52,15 @@ class Writer:
     def save(self, document: DocumentId, drafts: Sequence[Draft]) -> list[str]:
         """One change; the ids of its statements."""
         lane = self._lanes.setdefault(document, LaneWriter(self.actor))
+        drafts = [self._attributed(one) for one in drafts] if self._roles else drafts
         written = lane.write([(draft, stamp) for draft, stamp in self._stamped(drafts)])
         self._written.setdefault(document, []).append(written.raw)
         return [statement_id(self.actor, entry.number) for entry in written.entries]
+
+    def _attributed(self, draft: Draft) -> Draft:
+        if self._live:
+            return signed_in(draft)
+        return replace(draft, by_role="records", entered_by="SGT Verbandsson")
 
     def _stamped(self, drafts: Sequence[Draft]) -> Iterator[tuple[Draft, Stamp]]:
         if self._live:
@@ -80,9 +95,11 @@ class Writer:
         self._written = {}
 
 
-def new_charts(seed: int, count: int, *, live: bool = True) -> Iterator[LaneRun]:
+def new_charts(
+    seed: int, count: int, *, live: bool = True, roles: bool = True
+) -> Iterator[LaneRun]:
     """Benchmark charts: 11 changes of 20 statements in a document each, by one node."""
-    writer = Writer(f"charts {seed}", live=live)
+    writer = Writer(f"charts {seed}", live=live, roles=roles)
     for document, saves in bench_charts(seed, count):
         for drafts in saves:
             writer.save(document, drafts)
@@ -90,10 +107,10 @@ def new_charts(seed: int, count: int, *, live: bool = True) -> Iterator[LaneRun]
 
 
 def care(
-    seed: int, count: int, *, first: int, changes: int, live: bool = True
+    seed: int, count: int, *, first: int, changes: int, live: bool = True, roles: bool = True
 ) -> Iterator[LaneRun]:
     """Changes `first` and later of the ongoing care of `count` casualties, by four nodes."""
-    writers = [Writer(f"care {seed} {number}", live=live) for number in range(NODES)]
+    writers = [Writer(f"care {seed} {number}", live=live, roles=roles) for number in range(NODES)]
     for number, casualty in enumerate(casualties(seed, count, START)):
         writer = writers[number % NODES]
         last = first + changes - 1
@@ -102,9 +119,11 @@ def care(
         yield writer.run(casualty.episode, first, last)
 
 
-def casualty_documents(seed: int, count: int, *, live: bool = True) -> Iterator[LaneRun]:
+def casualty_documents(
+    seed: int, count: int, *, live: bool = True, roles: bool = True
+) -> Iterator[LaneRun]:
     """Persons and episodes, what a second node says against them, and corrections of that."""
-    medic, other = (Writer(f"{name} {seed}", live=live) for name in ("medic", "other"))
+    medic, other = (Writer(f"{name} {seed}", live=live, roles=roles) for name in ("medic", "other"))
     for casualty in casualties(seed, count, START):
         for save in casualty.saves:
             medic.save(save.document, save.drafts)

@@ -111,6 +111,10 @@ def test_an_export_may_begin_later_and_a_wrong_time_or_device_is_said(
     assert out.read_text() == ""
     answer = aidstation(home, "audit", "export", "--out", str(out), "--since", "noon")
     assert answer.code == EXIT_USAGE
+    assert "as 2026-11-23T06:00Z or 2026-11-23, nor how long ago, as 30min, 12h or 3d" in answer.err
+    for since in ("1h", "30min", "3d", "2026-01-01", "2026-01-01 06:00Z"):
+        assert aidstation(home, "audit", "list", "--since", since, "--json").result["rows"], since
+    assert not aidstation(home, "audit", "list", "--since", "0s", "--json").result["rows"]
     assert aidstation(home, "audit", "list", "--device", "role3").code == 1
     assert aidstation(home, "audit", "export", "--out", str(tmp_path / "no" / "a")).code != 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
 from pathlib import Path
@@ -14,7 +15,7 @@ from node.errors import EXIT_INTEGRITY, EXIT_LOCKED, EXIT_USAGE
 from node.home import find_home
 from sync.trust import authority
 from sync.trust.authority import Head, Time
-from tests.cli.cli_lab import aidstation
+from tests.cli.cli_lab import Answer, aidstation
 from tests.cli.enrol_lab import PASSPHRASE, Theatre, membership, ok
 
 NOW_MS = 1_800_000_000_000
@@ -79,6 +80,20 @@ def test_an_interrupted_founding_is_completed_with_the_same_key(theatre: Theatre
     assert membership(home)["root"] == made.certificate.hex()
 
 
+def test_an_account_made_at_a_garrison_says_of_which_unit(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(home: Path, *words: str) -> Answer:
+        monkeypatch.setattr("sys.stdin", io.StringIO("a passphrase of ada\n"))
+        return aidstation(home, "account", "add", "ada", "--role", "admin", *words)
+
+    refused = add(theatre.home)
+    assert (refused.code, "--scope CODE" in refused.err) == (EXIT_USAGE, True)
+    assert ok(aidstation(theatre.home, "account", "list", "--json")).result == []
+    assert "Saved here: ada in BAS-1" in ok(add(theatre.home, "--scope", "BAS-1")).out
+    assert "ada in BAS-2" in ok(add(theatre.admit("bas-1", "BAS-2"))).out
+
+
 # Escrow -------------------------------------------------------------------------------------------
 
 
@@ -97,6 +112,17 @@ def test_the_key_in_escrow_makes_another_machine_the_authority(theatre: Theatre)
     assert [one["act"] for one in theatre.log()] == ["enrol"] * 3
     theatre.admit("bas-2")
     assert len(theatre.log()) == 4
+
+
+def test_a_key_is_never_exported_over_another_file(theatre: Theatre) -> None:
+    file = theatre.root / "escrow"
+    theatre.signed("garrison", "export-key", str(file))
+    before = file.read_bytes()
+    for content in (before, b"the key of another theatre"):
+        file.write_bytes(content)
+        refused = theatre.tries("garrison", "export-key", str(file))
+        assert (refused.code, "name another file" in refused.err) == (EXIT_USAGE, True)
+        assert file.read_bytes() == content
 
 
 def test_a_changed_passphrase_opens_and_the_old_one_does_not(theatre: Theatre) -> None:

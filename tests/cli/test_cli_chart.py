@@ -69,7 +69,10 @@ CHART: dict[str, Any] = {
         "code_status": {"kind": "full-treatment", "statements": ["s"]},
     },
     "not_held": ["person-b"],
-    "held_by": [{"node": "00", "name": "Role 2", "garrison": True, "changes": 3, "of": 4}],
+    "held_by": [
+        {"node": "00", "name": "Role 2", "garrison": True, "all": False, "statements": 3, "of": 4},
+        {"node": "01", "name": "bas-2", "garrison": False, "all": True, "statements": 4, "of": 4},
+    ],
 }
 
 
@@ -100,7 +103,8 @@ def test_what_cannot_be_read_or_is_elsewhere_is_said() -> None:
     text = text_of(CHART)
     for said in ("future (from newer software)", "vitals/x.1", "not held on this node", "person-b"):
         assert said in text
-    assert "Also on garrison Role 2: 3 of 4 changes" in text
+    assert "Also on garrison Role 2: at least 3 of 4 entries" in text
+    assert "Also on bas-2: all of it" in text
     assert "Saved here" in text
 
 

@@ -61,6 +61,17 @@ def test_a_garrison_s_receipt_makes_it_safe_and_a_new_statement_unsafe_again(
             held = aidstation(alpha, "custody", saved["document"])
             assert held.code == 0
             assert "Also on garrison role3: 1 of 1, told directly" in held.out
+        own = aidstation(garrison, "custody")
+        assert own.code == EXIT_DEGRADED
+        for said in (
+            "This is a garrison",
+            "No other garrison is known here",
+            "Last backup: none yet",
+        ):
+            assert said in own.out
+        ended = aidstation(garrison, "close-out", "--zeroize", "--yes")
+        assert (ended.code, (garrison / "node.key").exists()) == (EXIT_DEGRADED, True)
+        assert "aidstation backup FILE" in ended.out
         aidstation(alpha, "record", *WORDS)
         answer = aidstation(alpha, "custody", "--json")
         assert answer.code == EXIT_DEGRADED

@@ -26,6 +26,7 @@ def test_a_healthy_node_passes_and_nothing_is_made(tmp_path: Path) -> None:
     assert answer.code == 0
     assert len(verdicts(answer)) >= 10
     assert verdicts(answer)["store"][0] == OK
+    assert verdicts(answer)["peers"][1] == "none configured: nobody is called"  # mDNS is off
     assert sorted(tmp_path.iterdir()) == before
 
 

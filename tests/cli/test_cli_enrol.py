@@ -211,12 +211,12 @@ def test_a_device_is_renewed_granted_revoked_and_judged(theatre: Theatre) -> Non
     assert granted["expires_ms"] - granted["issued_ms"] == 10 * 86_400_000
     wide = theatre.signed("enrol", "grant", "bas-1", "--everything", "--role", "garrison")
     assert (wide["scopes"], wide["role"]) == (None, "garrison")
-    refused = theatre.tries("release", "bas-1")
+    refused = theatre.tries("release", "bas-1", "--yes")
     assert "not revoked" in refused.err
     theatre.signed("revoke", "bas-1", "--reason", "left in a taxi", "--yes")
     assert "revoked already" in theatre.tries("revoke", "bas-1", "--reason", "x", "--yes").err
-    assert "wrote and no garrison had is shown" in theatre.tries("release", "bas-1").out
-    theatre.signed("condemn", "bas-1")
+    assert "wrote and no garrison had is shown" in theatre.tries("release", "bas-1", "--yes").out
+    theatre.signed("condemn", "bas-1", "--yes")
     theatre.signed("garrison", "stamp")
     acts = ["enrol", "enrol", "enrol", "enrol", "enrol", "revoke", "release", "condemn", "time"]
     assert [one["act"] for one in theatre.log()] == acts
@@ -238,6 +238,21 @@ def test_a_revocation_is_asked_about_and_never_of_the_authoritys_own_node(theatr
         "lost-after" in theatre.tries("revoke", "bas-1", "--reason", "x", "--lost-after", "x").err
     )
     assert len(theatre.log()) == 2
+
+
+@pytest.mark.parametrize("word", ["release", "condemn"])
+def test_a_judgement_of_what_a_revoked_device_wrote_is_asked_about(
+    theatre: Theatre, word: str
+) -> None:
+    theatre.admit("bas-1")
+    theatre.signed("revoke", "bas-1", "--reason", "lost", "--yes")
+    words = word, "bas-1", "--authority-passphrase-file", theatre.passphrase
+    refused = typing("n\n", theatre.home, *words)
+    assert "Not confirmed" in refused.err
+    assert "bas-1" in refused.err
+    assert theatre.log()[-1]["act"] == "revoke"
+    ok(typing("y\n", theatre.home, *words))
+    assert theatre.log()[-1]["act"] == word
 
 
 def test_a_running_garrison_takes_what_a_command_signs(theatre: Theatre) -> None:

@@ -44,6 +44,7 @@ CALLS: dict[str, str] = {
     "scope list": "scope list",
     "scope join": f"scope join {PERSON} --scope BAS-2",
     "scope leave": f"scope leave {PERSON} --scope BAS-2",
+    "scope asked": "scope asked",
     "shed": "shed --older-than 30d",
     "fetch": f"fetch {PERSON}",
     "bundle export": "bundle export --scope BAS-2 {bundle}.out",

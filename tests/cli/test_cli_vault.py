@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -232,6 +233,8 @@ def test_started_with_nobody_there_it_waits_for_the_passphrase(home: Path, words
             answer = aidstation(home, *command.split())
             assert answer.code == EXIT_LOCKED, command
             assert "aidstation unlock" in answer.err
+        silent = aidstation(home, "silent", "on", "--json")
+        assert silent.result["silent"]
         pin = aidstation(home, "unlock", "--pin", "--passphrase-file", words)
         assert pin.code == EXIT_USAGE
         assert "opens no disk" in pin.err
@@ -240,7 +243,7 @@ def test_started_with_nobody_there_it_waits_for_the_passphrase(home: Path, words
         answer = aidstation(home, "unlock", "--passphrase-file", words)
         assert answer.code == 0, answer.err
         found = aidstation(home, "status", "--json").result
-        assert found["statements"] == 1
+        assert (found["statements"], found["silent"]) == (1, True)
         assert process.poll() is None
 
 
@@ -261,3 +264,32 @@ def test_zeroize_wants_to_be_meant(tmp_path: Path) -> None:
     assert answer.code == EXIT_USAGE
     assert "--yes" in answer.err
     assert sorted(home.rglob("*")) == before
+
+
+def test_who_waits_for_its_passphrase_says_so_to_other_commands(home: Path, words: str) -> None:
+    typing, typed = os.openpty()
+    node = subprocess.Popen(
+        [*SCRIPT, "--home", str(home), "run"],
+        stdin=typed,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(home),
+        start_new_session=True,  # so that it asks on its own standard input, not on our terminal
+    )
+    assert node.stderr is not None
+    try:
+        assert node.stderr.read(10) == "Passphrase"
+        for command in ("status", "find x", "unlock", "sign-in ada"):
+            answer = aidstation(home, "--passphrase-file", words, *command.split())
+            assert answer.code == EXIT_LOCKED, command
+            assert "waits for its passphrase" in answer.err, command
+            assert "in the terminal where it asks" in answer.err
+        os.write(typing, f"{WORDS}\n".encode())
+        assert any("Running as process" in line for line in node.stderr)
+        assert aidstation(home, "status").code == 0
+    finally:
+        node.terminate()
+        node.communicate(timeout=CALL_S_MAX)
+        os.close(typing)
+        os.close(typed)

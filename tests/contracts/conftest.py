@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from storage import MemoryStore, SqlStore, Store
+from tests.contracts.shed_samples import ONE, TWO
+from tests.contracts.store_samples import SampleLane, sample_lane
 from tests.postgres import Postgres, wipe
 
 __all__ = ["Postgres", "wipe"]
@@ -103,3 +105,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "a.db")
     server: Postgres = request.getfixturevalue("postgres")
     return server.create()
+
+
+@pytest.fixture
+def lanes() -> list[SampleLane]:
+    return [sample_lane(1, ONE, 5), sample_lane(2, ONE, 3), sample_lane(3, TWO, 4)]

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from conflict.identity import DocumentId, NodeId
-from conflict.lane import LaneRun
-from storage import Freed, Store
+from conflict.lane import LaneRun, ShortState
+from conflict.scope import scope_id
+from storage import Freed, NotShed, Store
 from sync import custody
 from sync.ports import Applied, Receipt
-from tests.contracts.store_samples import NOW_MS, PEER, SampleLane, admit_all, hold, receipt
+from tests.contracts.store_samples import (
+    NOW_MS,
+    PEER,
+    SampleLane,
+    admit_all,
+    document,
+    hold,
+    receipt,
+)
 
 GARRISON = NodeId(b"role3garrison16!")
 EPOCH = custody.new_epoch(NOW_MS, bytes(16))
 LATER = custody.new_epoch(NOW_MS + 1, bytes(16))
 SHED_MS = NOW_MS + 1_000
+ONE, TWO = document(1), document(2)
+X, Y = scope_id("bas-2"), scope_id("ROLE2-A")
+NOTHING = ShortState(0, b"")
 
 
 def claimed(store: Store, *claims: Receipt, epoch: bytes = EPOCH) -> None:
@@ -47,3 +61,16 @@ def take(store: Store, *runs: LaneRun, source: NodeId | None = PEER) -> Applied:
     """Hold runs; what came of it."""
     with store.write() as transaction:
         return transaction.hold(runs, source, SHED_MS + 2)
+
+
+def view(store: Store) -> tuple[object, ...]:
+    """All that a peer compares."""
+    cells = store.sketch(16).to_bytes()
+    return store.summary(), store.listing(None, 9), store.vectors([ONE, TWO]), cells
+
+
+def refused(store: Store, cause: str) -> None:
+    with pytest.raises(NotShed) as caught:
+        shed(store, ONE)
+    assert caught.value.cause == cause
+    assert caught.value.code == "not-shed"

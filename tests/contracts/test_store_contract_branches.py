@@ -11,6 +11,7 @@ from conflict.branches import branch_id, named
 from conflict.identity import ActorId
 from conflict.lane import LaneRun
 from storage import MemoryStore, NotShed, Store, limits
+from sync.aliases import Claim, claim_of
 from sync.ports import Receipt
 from tests.contracts.conftest import EPOCH, MakePlace, Place
 from tests.contracts.store_samples import (
@@ -114,6 +115,23 @@ def test_any_order_of_any_cuts_of_any_tree_ends_the_same(new_place: MakePlace, s
     assert store.check() == []
 
 
+def test_of_branches_of_one_length_every_store_says_the_same_one_is_held(
+    new_place: MakePlace,
+) -> None:
+    """To a peer that sends again what all of them begin with."""
+    twin = branch_of(LANE, 3, 3)
+    answers = set()
+    for order in ((LANE, twin), (twin, LANE)):
+        store = new_place().store
+        for lane in order:
+            hold(store, lane.whole())
+        with store.write() as transaction:
+            (said,) = transaction.hold([LANE.cut(1, 1, signed=False)], PEER, NOW_MS).held
+        answers.add(said.state.head)
+    ends = [[one.hash for one in lane.written] for lane in (LANE, twin)]
+    assert answers == {max(ends)[-1]}
+
+
 def deliver(store: Store, runs: Sequence[LaneRun], chance: random.Random) -> None:
     at = 0
     while at < len(runs):
@@ -183,15 +201,15 @@ def test_an_older_claim_of_the_unforked_lane_covers_no_branch(store: Store) -> N
 
 
 def test_a_custody_log_claims_both_branches_although_it_claimed_one_before(store: Store) -> None:
-    def written() -> set[Receipt]:
+    def written() -> set[Claim]:
         with store.write() as transaction:
             entry = transaction.write_custody(HOLDER, EPOCH, NOW_MS, lambda one: one)
         return set(entry.lanes) if entry else set()
 
     hold(store, LANE.whole())
-    assert written() == {receipt(LANE, 6)}
+    assert written() == {claim_of(receipt(LANE, 6))}
     hold(store, BRANCH.whole())
-    claimed = {claim.lane.actor: claim.state for claim in written()}
+    claimed = {claim.actor: claim.state for claim in written()}
     assert claimed == store.vectors([HERE])[HERE]
     assert written() == set()
 

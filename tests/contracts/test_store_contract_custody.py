@@ -11,6 +11,7 @@ import pytest
 from conflict.signature import SigningKey
 from storage import Store
 from sync import custody, limits
+from sync.aliases import blob_alias, claim_of
 from sync.custody import NO_ENTRY, CustodyEntry, Verdict
 from sync.ports import Position, Receipt
 from tests.contracts.conftest import MakePlace, Place
@@ -45,8 +46,8 @@ def entry(
         number=after.number + 1 if after else 1,
         previous=after.link if after else NO_ENTRY,
         at_ms=NOW_MS,
-        lanes=tuple(sorted(claims)),
-        blobs=tuple(sorted(blobs)),
+        lanes=tuple(sorted(map(claim_of, claims))),
+        blobs=tuple(sorted(map(blob_alias, blobs))),
     )
     return custody.signed(plain, KEY)
 
@@ -285,15 +286,15 @@ def test_a_garrison_claims_what_it_holds_once_and_all_of_it(
     one = write(store)
     assert one is not None
     assert one.lanes == tuple(
-        sorted([receipt(lanes[0], 3), receipt(lanes[1], 3), receipt(lanes[2], 2)])
+        sorted(map(claim_of, [receipt(lanes[0], 3), receipt(lanes[1], 3), receipt(lanes[2], 2)]))
     )
-    assert one.blobs == (name,)
+    assert one.blobs == (blob_alias(name),)
     assert write(store) is None
     hold(store, lanes[2].cut(3, 3))
     two = write(store)
     assert two is not None
     assert (two.number, two.previous) == (2, one.link)
-    assert two.lanes == (receipt(lanes[2], 3),)
+    assert two.lanes == (claim_of(receipt(lanes[2], 3)),)
     raws = [custody.to_bytes(each) for each in (one, two)]
     assert store.custody_entries(GARRISON, FIRST, 0, 9) == raws
 
@@ -309,7 +310,7 @@ def test_a_new_epoch_starts_the_log_anew_with_everything_held(
     assert again is not None
     assert (again.number, again.previous, again.epoch) == (1, NO_ENTRY, LATER)
     assert len(again.lanes) == 3
-    assert again.blobs == (name,)
+    assert again.blobs == (blob_alias(name),)
     assert write(store, LATER) is None
 
 
@@ -338,7 +339,7 @@ def test_an_entry_and_its_cursor_are_durable_together_or_not_at_all(
     store = place.reopen()
     one = write(store)
     assert one is not None
-    assert one.lanes == (receipt(lanes[0], 3),)
+    assert one.lanes == (claim_of(receipt(lanes[0], 3)),)
     assert write(store) is None
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from conflict.lane import LaneState, ShortState
 from storage import NotShed, Store
+from sync.aliases import claim_of
+from sync.ports import Receipt
 from tests.contracts.conftest import Place
 from tests.contracts.shed_samples import (
     SHED_MS,
@@ -162,7 +164,7 @@ def test_what_came_back_is_news_to_nobody_but_a_custody_log(store: Store) -> Non
     with store.write() as transaction:
         entry = transaction.write_custody(PEER, bytes(16), NOW_MS, lambda one: one)
     assert entry is not None
-    assert [(one.lane, one.state) for one in entry.lanes] == [(LANE.lane, short(5))]
+    assert entry.lanes == (claim_of(Receipt(LANE.lane, short(5))),)
     assert store.arrival() == seen + 1
 
 

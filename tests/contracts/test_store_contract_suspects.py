@@ -65,6 +65,8 @@ def test_a_claim_that_the_lane_does_not_bear_out_covers_nothing(both: Store) -> 
     assert shown(both) == {LOST.lane.actor: 0}
     cover(both, receipt(LOST, 2))
     assert shown(both) == {LOST.lane.actor: 2}
+    cover(both, receipt(LOST, 3))  # a claim of that length that is true
+    assert shown(both) == {LOST.lane.actor: 3}
 
 
 def test_what_comes_later_from_a_suspect_is_held_and_hidden(store: Store) -> None:

@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conflict.identity import NodeId, node_text
-from discovery import Address, BadStaticPeer, StaticPeer, parse_peer, parse_peers
-from discovery.limits import STATIC_PEERS_MAX
+from discovery import Address, BadStaticPeer, StaticPeer, parse_peer
 
 NODE = NodeId(bytes(range(16)))
-OTHER = NodeId(bytes(16))
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]{1,8}){0,3}", fullmatch=True)
 literals = st.ip_addresses(v=6).filter(
     lambda ip: not (ip.is_multicast or ip.is_unspecified or ip.ipv4_mapped)
@@ -49,18 +47,18 @@ def test_a_peer_may_be_pinned_to_a_node() -> None:
     assert pinned == StaticPeer(Address("::1", 8470), NODE)
 
 
-@given(st.lists(static_peers, max_size=6, unique_by=lambda peer: peer.address))
-def test_a_written_list_reads_back_the_same(peers: list[StaticPeer]) -> None:
-    assert parse_peers(", \n".join(map(_text, peers))) == tuple(peers)
+@given(static_peers)
+def test_a_written_peer_reads_back_the_same(peer: StaticPeer) -> None:
+    assert parse_peer(_text(peer)) == peer
 
 
 @given(st.text(max_size=80))
-def test_any_text_gives_peers_or_a_typed_refusal(text: str) -> None:
+def test_any_text_gives_a_peer_or_a_typed_refusal(text: str) -> None:
     try:
-        peers = parse_peers(text)
+        peer = parse_peer(text)
     except BadStaticPeer:
         return
-    assert parse_peers(" ".join(map(_text, peers))) == peers
+    assert parse_peer(_text(peer)) == peer
 
 
 @pytest.mark.parametrize(
@@ -100,32 +98,6 @@ def test_a_bad_peer_is_refused_with_cause_and_next_step(text: str, cause: str) -
     assert cause in str(refusal.value)
     assert "10.0.0.5:8470" in str(refusal.value), "an example to follow"
     assert (refusal.value.code, refusal.value.retryable) == ("bad-static-peer", False)
-
-
-def test_comments_and_separators_of_all_kinds_are_understood() -> None:
-    text = "a.example:1 # the surgical team, b.example:2\n\n  c.example:3,d.example:4\t"
-    assert [peer.address.host for peer in parse_peers(text)] == [
-        "a.example",
-        "c.example",
-        "d.example",
-    ]
-
-
-def test_a_repeated_address_is_one_peer_and_keeps_its_pin() -> None:
-    pinned = (StaticPeer(Address("a.example", 1), NODE),)
-    assert parse_peers(f"a.example:1 {node_text(NODE)}@a.example:1 A.example:1") == pinned
-
-
-def test_an_address_pinned_to_two_nodes_is_refused() -> None:
-    with pytest.raises(BadStaticPeer, match="pinned to two nodes"):
-        parse_peers(f"{node_text(NODE)}@a:1 {node_text(OTHER)}@a:1")
-
-
-def test_more_peers_than_the_limit_are_refused() -> None:
-    fitting = [f"10.0.{n // 250}.{n % 250 + 1}:8470" for n in range(STATIC_PEERS_MAX)]
-    assert len(parse_peers(" ".join(fitting))) == STATIC_PEERS_MAX
-    with pytest.raises(BadStaticPeer, match=f"at most {STATIC_PEERS_MAX}"):
-        parse_peers(" ".join([*fitting, "one.more:1"]))
 
 
 def test_a_long_hostile_text_is_cut_short_in_the_message() -> None:

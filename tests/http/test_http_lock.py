@@ -98,7 +98,8 @@ def test_what_answers_while_locked_is_this_and_names_no_record(guarded: Lab) -> 
     assert listed >= WHILE_LOCKED
     assert listed >= NO_USE
     assert {
-        *("/api/status", "/api/lock", "/api/unlock", "/api/lock-pin", "/api/zeroize")
+        *("/api/status", "/api/lock", "/api/unlock", "/api/lock-pin", "/api/zeroize"),
+        "/api/silence",
     } == WHILE_LOCKED - OPEN
     guarded.remote.lock()
     assert guarded.remote.status()["documents"] == 0

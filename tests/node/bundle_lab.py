@@ -29,7 +29,7 @@ from sync.bundle import Record, written
 from sync.custody import new_epoch
 from sync.effects import Hold
 from sync.trust.sealing import seal
-from tests.node.node_lab import NOW_MS, PATIENCE_S, Clock, idle, note
+from tests.node.node_lab import NOW_MS, PATIENCE_S, Clock, document, idle, note
 from tests.theatre import Authority
 
 __all__ = ["Authority", "BundleOrder", "idle", "note"]
@@ -132,3 +132,8 @@ def attach(to: Member, document: DocumentId, data: bytes) -> None:
     named = {"hash": hashlib.sha256(data).hexdigest(), "bytes": len(data), "media": "image/png"}
     draft = Draft(slot="source", value={"type": "photo", "blob": named}, by="Ruiz")
     to.engine.save([Save(document, (draft,))], [data])
+
+
+def fill(node: Member, first: int, count: int, text: str = "care") -> None:
+    for at in range(first, first + count):
+        node.write(document(at), f"{text} {at}")

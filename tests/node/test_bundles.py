@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import random
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,51 +12,20 @@ import pytest
 
 from conflict.scope import scope_id
 from conflict.statement import Draft
-from node.app import heed_lock
-from node.audited_desk import AuditedDesk
-from node.bundles import files, keeping
-from node.bundles.arriving import take_kept
+from node.bundles import files
 from node.bundles.exporting import Export
 from node.custody import at_garrison_ms
 from node.desk import BundleOrder, Save
 from node.errors import BadRequest, NotFound
-from node.home import find_home, init
-from node.locker import Locker
-from node.sessions import Sessions
-from node.unlocking import by_passphrase, fresh_vault
 from sync import bundle
 from sync.ports import Position
 from sync.trust.authority import Revoke
 from sync.trust.errors import NotForThisNode
-from tests.node.bundle_lab import Authority, Member, attach, idle, key_of, member
+from tests.node.bundle_lab import Authority, Member, attach, fill, idle, key_of, member
 from tests.node.node_lab import PATIENCE_S, document
 
 GARRISON = "garrison"
 NOWHERE = Position()
-
-
-@pytest.fixture
-def authority() -> Authority:
-    return Authority()
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-def pair(tmp_path: Path, authority: Authority, stack: ExitStack) -> tuple[Member, Member]:
-    one = stack.enter_context(member(tmp_path, authority, "one"))
-    other = stack.enter_context(member(tmp_path, authority, "other"))
-    one.engine.belonging.add(authority.entries)
-    return one, other
-
-
-def fill(node: Member, first: int, count: int, text: str = "care") -> None:
-    for at in range(first, first + count):
-        node.write(document(at), f"{text} {at}")
 
 
 def long_notes(node: Member, count: int) -> None:
@@ -358,126 +325,6 @@ def test_a_revoked_senders_bundle_is_taken_and_judged_as_always(
     assert found["whole"]
     assert other.engine.store.lanes(document(0))
     assert one.node not in other.engine.store.receipts(document(0))  # its claims count for nothing
-
-
-# Couriers and the inbox ---------------------------------------------------------------------------
-
-
-def test_a_courier_relays_both_ways_what_it_cannot_read(
-    pair: tuple[Member, Member], authority: Authority, tmp_path: Path, stack: ExitStack
-) -> None:
-    one, other = pair
-    courier = stack.enter_context(member(tmp_path, authority, "courier"))
-    courier.engine.belonging.add(authority.entries)
-    folder, stick = keeping.carried(tmp_path), tmp_path / "stick"
-    stick.mkdir()
-    fill(one, 0, 4)
-    fill(other, 4, 4)
-
-    def carried_to(taker: Member, data: bytes) -> None:
-        given = tmp_path / "given.bundle"
-        given.write_bytes(data)
-        kept = folder.add(given)
-        given.unlink()
-        with pytest.raises(NotForThisNode):
-            courier.desk.bundle_import(str(kept.path))
-        copy = kept.hand_on(stick)
-        assert taker.desk.bundle_import(str(copy))["whole"]
-
-    carried_to(other, one.seal_to(other))
-    carried_to(one, other.seal_to(one, since=one.name))
-    assert one.digest == other.digest
-    assert courier.digest.documents == 0
-    assert len(folder.kept()) == 2
-    folder.drop(folder.kept()[0].id)
-    assert len(folder.kept()) == 1
-
-
-def test_a_locked_node_keeps_sealed_what_comes_and_takes_it_when_unlocked(
-    pair: tuple[Member, Member], tmp_path: Path
-) -> None:
-    one, other = pair
-    fill(one, 0, 2, "shrapnel")
-    given = tmp_path / "given.bundle"
-    given.write_bytes(one.seal_to(other))
-    inbox = keeping.inbox(tmp_path)
-    inbox.add(given)
-    inbox.add(given)
-    (kept,) = inbox.kept()
-    assert b"shrapnel" not in kept.path.read_bytes()
-    (found,) = inbox.apply(lambda path: other.desk.bundle_import(str(path)))
-    assert found["changes"] == 2
-    assert inbox.kept() == []
-
-
-def test_a_bundle_that_cannot_be_taken_stays_in_the_inbox(
-    pair: tuple[Member, Member], authority: Authority, tmp_path: Path, stack: ExitStack
-) -> None:
-    one, other = pair
-    third = stack.enter_context(member(tmp_path, authority, "third"))
-    given = tmp_path / "given.bundle"
-    given.write_bytes(one.seal_to(other))
-    inbox = keeping.inbox(tmp_path)
-    inbox.add(given)
-    with pytest.raises(NotForThisNode):
-        inbox.apply(lambda path: third.desk.bundle_import(str(path)))
-    assert len(inbox.kept()) == 1
-
-
-def test_one_that_cannot_be_taken_keeps_no_other_out(
-    pair: tuple[Member, Member], authority: Authority, tmp_path: Path, stack: ExitStack
-) -> None:
-    one, other = pair
-    third = stack.enter_context(member(tmp_path, authority, "third"))
-    one.engine.belonging.add(authority.entries)
-    inbox = keeping.inbox(tmp_path)
-    for number, whom in enumerate((other, third) * 4):
-        fill(one, number, 1)
-        given = tmp_path / f"{number}.bundle"
-        given.write_bytes(one.seal_to(whom))
-        inbox.add(given)
-    take_kept(tmp_path, third.desk)
-    assert third.digest == one.digest
-    assert len(inbox.kept()) == 4
-
-
-async def test_what_came_while_locked_is_taken_when_unlocked_and_noted(
-    pair: tuple[Member, Member], tmp_path: Path
-) -> None:
-    one, other = pair
-    home = find_home(tmp_path / "home")
-    fresh = fresh_vault([by_passphrase(b"correct horse battery", 2)])
-    init(home, None, fresh)
-    engine = other.engine
-    locker = Locker(engine.store, home, fresh.data, other.clock, 0, engine.audit)
-    sessions, loop = Sessions(random.Random(1).randbytes), asyncio.get_running_loop()
-    taken = asyncio.Event()
-
-    def take() -> None:
-        take_kept(home.root, AuditedDesk(other.desk, engine.audit))
-        loop.call_soon_threadsafe(taken.set)
-
-    heed_lock(locker, sessions, take, loop)
-    await taken.wait()
-    taken.clear()
-    other.desk.locker = locker
-    locker.lock()
-    assert other.desk.status()["locked"]
-    fill(one, 0, 2, "shrapnel")
-    given = tmp_path / "given.bundle"
-    given.write_bytes(one.seal_to(other))
-    keeping.inbox(home.root).add(given)
-    await asyncio.to_thread(locker.unlock, "passphrase", "correct horse battery")
-    await taken.wait()
-    assert not other.desk.status()["locked"]
-    assert other.digest == one.digest
-    assert keeping.inbox(home.root).kept() == []
-    rows = other.desk.audit_rows()
-    assert [row["action"] for row in rows if row["action"] != "enrolment"] == [
-        "lock",
-        "unlock",
-        "import",
-    ]
 
 
 def test_reading_a_file_again_gives_its_sender(pair: tuple[Member, Member], tmp_path: Path) -> None:

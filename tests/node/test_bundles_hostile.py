@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import random
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +13,10 @@ import pytest
 from conflict.identity import Lane
 from conflict.lane import LaneRun, ShortState
 from conflict.signature import SigningKey
-from node.bundles import files, keeping
 from node.bundles.exporting import Export
 from node.bundles.importing import Import
 from node.desk import BundleOrder
-from node.errors import BadRequest, QuotaFull, StickFull
+from node.errors import BadRequest
 from sync.bundle import Authority as AuthorityRecord
 from sync.bundle import BlobPart, Content, Custody, Held, Record, Records, Sender, written
 from sync.errors import SyncError
@@ -32,7 +28,6 @@ from sync.trust.errors import (
     NotABundle,
     NotForThisNode,
     OtherTheatre,
-    TrustError,
 )
 from sync.trust.sealing import Header, opened, read_header, seal
 from tests.conflict.conflict_lab import LabAuthor
@@ -40,20 +35,6 @@ from tests.node.bundle_lab import Authority, Member, forged, idle, key_of, membe
 from tests.node.node_lab import document
 
 MUTATED_FILES, MUTATED_RECORDS, MUTATED_BODIES = 17_000, 2_850, 150
-
-
-@pytest.fixture
-def authority() -> Authority:
-    return Authority()
-
-
-@pytest.fixture
-def pair(tmp_path: Path, authority: Authority) -> Iterator[tuple[Member, Member]]:
-    with ExitStack() as stack:
-        one = stack.enter_context(member(tmp_path, authority, "one"))
-        other = stack.enter_context(member(tmp_path, authority, "other"))
-        one.engine.belonging.add(authority.entries)
-        yield one, other
 
 
 def receive_of(node: Member) -> bytes:
@@ -342,82 +323,3 @@ def test_mutated_bodies_that_an_insider_signed_hold_nothing_that_its_author_did_
     assert store.check() == []
     assert by_insider(one, other, content(*good))["whole"]
     assert all(store.lanes(run.lane.document) for run in good)
-
-
-# Files --------------------------------------------------------------------------------------------
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path):
-    out = tmp_path / "a.bundle"
-
-    def parts() -> Iterator[bytes]:
-        yield b"first"
-        assert not out.exists()
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        files.write_whole(out, parts())
-    assert list(tmp_path.iterdir()) == []
-    files.write_whole(out, [b"whole"])
-    with pytest.raises(BadRequest, match="exists already"):
-        files.write_whole(out, [b"other"])
-    assert out.read_bytes() == b"whole"
-
-
-def test_a_full_stick_is_refused_with_what_is_needed(pair):
-    one, other = pair
-    one.write(document(1), "x")
-    parts = one.seal_to(other)
-    stick = Path("/dev/full")  # every write to it fails as on a full disk
-    if not stick.exists():
-        pytest.skip("no /dev/full here")
-    folder = FullFolder(stick)
-    with pytest.raises(StickFull, match="needs about 1 MB"):
-        files.write_whole(folder, [parts[:100], parts[100:]])
-
-
-class FullFolder(type(Path())):  # type: ignore[misc]  # a path whose part is a full device
-    """A file on a full stick."""
-
-    def exists(self, **_: object) -> bool:
-        return False
-
-    def with_name(self, _name: str) -> Path:
-        return UnremovedPath(self)
-
-
-class UnremovedPath(type(Path())):  # type: ignore[misc]  # as above
-    """A device stays where it is."""
-
-    def unlink(self, missing_ok: bool = False) -> None:
-        pass
-
-
-def test_nothing_in_a_bundle_names_a_file(pair, tmp_path):
-    one, other = pair
-    given = tmp_path / "..%2fetc; rm -rf.bundle"
-    given.write_bytes(one.seal_to(other))
-    folder = keeping.Folder(tmp_path / "carried", 1 << 20, "CARRIED_BYTES_MAX")
-    kept = folder.add(given)
-    assert kept.path.name == f"{kept.id}.bundle"
-    assert set(kept.id) <= set("0123456789abcdef")
-    assert [path.name for path in (tmp_path / "carried").iterdir()] == [kept.path.name]
-
-
-def test_a_courier_is_not_filled_up_and_keeps_the_longer_of_two_copies(pair, tmp_path):
-    one, other = pair
-    one.write(document(1), random.Random(1).randbytes(5000).hex())
-    whole = one.seal_to(other)
-    given = tmp_path / "given"
-    folder = keeping.Folder(tmp_path / "carried", len(whole) + 10, "CARRIED_BYTES_MAX")
-    for data in (whole[:2000], whole, whole[:3000]):
-        given.write_bytes(data)
-        folder.add(given)
-    assert [one.size for one in folder.kept()] == [len(whole)]
-    given.write_bytes(one.seal_to(other))
-    with pytest.raises(QuotaFull, match="CARRIED_BYTES_MAX"):
-        folder.add(given)
-    given.write_bytes(b"no bundle")
-    with pytest.raises(TrustError):
-        folder.add(given)
-    assert len(folder.kept()) == 1

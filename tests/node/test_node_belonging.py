@@ -60,6 +60,17 @@ def test_entries_are_seen_once_they_are_durable() -> None:
     assert belonging.standing is Standing.ENROLLED
 
 
+def test_a_node_that_is_put_out_says_by_which_entry() -> None:
+    authority, _, belonging = member()
+    authority.say(Revoke(BRAVO.node, "captured"))
+    belonging.add(authority.entries)
+    assert belonging.described()["revoked"] is None
+    authority.say(Revoke(ALPHA.node, "left in a taxi"))
+    authority.say(Time())
+    belonging.add(authority.entries)
+    assert belonging.described()["revoked"] == [4, "left in a taxi"]
+
+
 def test_a_commit_that_fails_changes_nothing_and_tells_nobody() -> None:
     authority, store, belonging = member()
     theatre, head, told = belonging.theatre, belonging.head, list[None]()

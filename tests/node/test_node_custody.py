@@ -58,3 +58,15 @@ def test_as_of_is_the_moment_before_the_first_change_that_is_at_no_garrison() ->
     lacks = ALL._replace(documents=1, changes=1, uncovered=(Uncovered(ONE, 1, 3_000),))
     assert at_garrison_ms(lacks) == 3_000
     assert at_garrison_ms(ALL._replace(told_ms=0)) is None
+
+
+def test_a_garrison_is_never_safe_to_wipe_and_speaks_of_other_garrisons() -> None:
+    (alone,) = reasons(ALL, NOTHING, {}, garrison=True)
+    assert alone.code == "garrison"
+    lacks = ALL._replace(garrisons=(), documents=1, changes=2, uncovered=(Uncovered(ONE, 2, 0),))
+    found = reasons(lacks, NOTHING, {}, 3, garrison=True)
+    assert [one.words for one in found[1:]] == [
+        "No other garrison is known here: have this node enrolled, and meet one.",
+        "2 changes in 1 document known to be at no other garrison.",
+        "3 audit rows known to be at no other garrison.",
+    ]

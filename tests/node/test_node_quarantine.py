@@ -20,6 +20,7 @@ from node.engine import Engine
 from node.workers import InlineWorkers
 from storage.memory import MemoryStore
 from sync import custody
+from sync.aliases import Claim, claim_of
 from sync.custody import NO_ENTRY, CustodyEntry
 from sync.effects import Hold
 from sync.ports import Position, Receipt
@@ -33,13 +34,14 @@ LANE = Lane(ONE, actor_id(LOST.node, NONCE))
 EPOCH = custody.new_epoch(1, bytes(16))
 
 
-def run(first: int, last: int) -> LaneRun:
-    """Notes `first` to `last` of the device that is lost, one a change."""
+def run(first: int, last: int, forked_after: int = 99) -> LaneRun:
+    """Notes `first` to `last` of the device that is lost, one a change; of a copy of it, others after
+    some."""
     writer = LaneWriter(LANE.actor)
-    made = [
-        writer.write([(Draft(slot="note", value={"text": f"note {n}"}, by="T"), Stamp(n, 0))])
-        for n in range(1, last + 1)
-    ]
+    made = []
+    for n in range(1, last + 1):
+        text = f"note {n}" if n <= forked_after else f"copy's note {n}"
+        made.append(writer.write([(Draft(slot="note", value={"text": text}, by="T"), Stamp(n, 0))]))
     plain = LaneRun(
         lane=LANE,
         author=LOST.node,
@@ -101,7 +103,7 @@ def receipted(engine: Engine, length: int, number: int = 1) -> None:
         number=number,
         previous=NO_ENTRY if number == 1 else _LAST[0].link,
         at_ms=1,
-        lanes=(Receipt(LANE, run(1, length).state.short),),
+        lanes=(claim_of(Receipt(LANE, run(1, length).state.short)),),
         blobs=(),
     )
     _LAST[:] = [custody.signed(entry, GARRISON)]
@@ -127,7 +129,7 @@ def test_what_nothing_covers_is_held_and_not_shown(engine: Engine, authority: Au
 
 def test_what_the_revocation_names_is_shown(engine: Engine, authority: Authority) -> None:
     hold(engine, run(1, 3))
-    named = (Receipt(LANE, run(1, 2).state.short),)
+    named = (claim_of(Receipt(LANE, run(1, 2).state.short)),)
     authority.say(Revoke(LOST.node, "captured", (), named))
     add(engine, authority)
     assert shown(engine) == ["note 1", "note 2"]
@@ -145,6 +147,21 @@ def test_what_a_garrison_had_published_by_then_is_shown_and_what_came_later_is_n
     assert shown(engine) == ["note 1"]
 
 
+def test_what_was_published_before_the_device_existed_twice_is_shown_of_that_branch(
+    engine: Engine, authority: Authority
+) -> None:
+    hold(engine, run(1, 3))
+    receipted(engine, 3)
+    hold(engine, run(1, 4, forked_after=1))
+    published = ((GARRISON.node, Position(EPOCH, 1)),)
+    authority.say(Revoke(LOST.node, "captured", published))
+    add(engine, authority)
+    shown(engine)
+    entries = {one.text for some in engine.store.entries(ONE).values() for one in some}
+    assert len(entries) == 3
+    assert not any("copy" in one for one in entries)
+
+
 def test_a_garrisons_log_that_comes_late_shows_more(engine: Engine, authority: Authority) -> None:
     published = ((GARRISON.node, Position(EPOCH, 1)),)
     authority.say(Revoke(LOST.node, "captured", published))
@@ -156,9 +173,9 @@ def test_a_garrisons_log_that_comes_late_shows_more(engine: Engine, authority: A
     assert shown(engine) == ["note 1", "note 2"]
 
 
-@pytest.mark.parametrize("lanes", [(), (Receipt(LANE, run(1, 3).state.short),)])
+@pytest.mark.parametrize("lanes", [(), (claim_of(Receipt(LANE, run(1, 3).state.short)),)])
 def test_one_entry_releases_it(
-    engine: Engine, authority: Authority, lanes: tuple[Receipt, ...]
+    engine: Engine, authority: Authority, lanes: tuple[Claim, ...]
 ) -> None:
     hold(engine, run(1, 3))
     authority.say(Revoke(LOST.node, "captured"))

@@ -21,6 +21,7 @@ def here(**fields: Any) -> dict[str, Any]:
         "issued_ms": NOW_MS - DAY_MS,
         "expires_ms": NOW_MS + 200 * DAY_MS,
         "scopes": None,
+        "revoked": None,
         "forked": "",
     }
     return given | fields
@@ -67,7 +68,13 @@ def test_an_expired_node_is_told_what_it_still_does_and_what_to_do() -> None:
 
 
 def test_who_is_out_is_told_so() -> None:
-    out = here(standing="revoked")
+    out = here(standing="revoked", revoked=[6, "left in a taxi"])
+    (words,), (verdict, _) = stopped(out), verdicts(out, NOW_MS, "")
+    for text in (words, verdict.cause):
+        assert "revoked by entry 6 of the authority's log (left in a taxi)" in text
+        assert "records and shows" in text
+    assert "enrol a new node" in words
+    assert "enrol a new node" in verdict.cure
     assert grades(out)["enrolment"] == "fail"
     assert stopped(out)[0].startswith("Stopped: revoked")
     assert "expires" not in line(out)

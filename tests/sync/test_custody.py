@@ -8,20 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conflict.identity import ActorId, DocumentId, Lane
+from conflict.identity import ActorId
 from conflict.lane import ShortState
 from conflict.signature import SIGNATURE_BYTES, SigningKey, VerifyingKey
 from sync import custody, limits
+from sync.aliases import Claim, DocumentAlias
 from sync.custody import NO_ENTRY, CustodyEntry, Verdict
 from sync.errors import BadFrame, FrameTooLarge, PeerFault
-from sync.ports import Position, Receipt
+from sync.ports import Position
 
 KEY = SigningKey.from_entropy(bytes(range(48)))
 EPOCH = custody.new_epoch(1_795_401_431_123, bytes(range(16)))
 IDS = st.binary(min_size=16, max_size=16)
 CLAIMS = st.builds(
-    Receipt,
-    st.builds(Lane, IDS.map(DocumentId), IDS.map(ActorId)),
+    Claim,
+    IDS.map(DocumentAlias),
+    IDS.map(ActorId),
     st.builds(ShortState, st.integers(1, 512), st.binary(min_size=8, max_size=8)),
 )
 
@@ -33,7 +35,7 @@ class Ring:
         return VerifyingKey(KEY.public).verifies(message, signature) if node == KEY.node else None
 
 
-def entry(claims: tuple[Receipt, ...] = (), blobs: tuple[bytes, ...] = ()) -> CustodyEntry:
+def entry(claims: tuple[Claim, ...] = (), blobs: tuple[bytes, ...] = ()) -> CustodyEntry:
     plain = CustodyEntry(
         garrison=KEY.node,
         epoch=EPOCH,
@@ -46,16 +48,16 @@ def entry(claims: tuple[Receipt, ...] = (), blobs: tuple[bytes, ...] = ()) -> Cu
     return custody.signed(plain, KEY)
 
 
-def lane(number: int, actor: int = 0) -> Receipt:
-    at = Lane(DocumentId(number.to_bytes(16, "big")), ActorId(actor.to_bytes(16, "big")))
-    return Receipt(at, ShortState(3, b"headhead"))
+def lane(number: int, actor: int = 0) -> Claim:
+    document, who = number.to_bytes(16, "big"), actor.to_bytes(16, "big")
+    return Claim(DocumentAlias(document), ActorId(who), ShortState(3, b"headhead"))
 
 
 @given(
-    st.lists(CLAIMS, max_size=20, unique_by=lambda one: one.lane),
-    st.sets(st.binary(min_size=32, max_size=32), max_size=5),
+    st.lists(CLAIMS, max_size=20, unique_by=lambda one: one[:2]),
+    st.sets(IDS, max_size=5),
 )
-def test_an_entry_is_its_bytes(claims: list[Receipt], blobs: set[bytes]) -> None:
+def test_an_entry_is_its_bytes(claims: list[Claim], blobs: set[bytes]) -> None:
     one = entry(tuple(sorted(claims)), tuple(sorted(blobs)))
     assert custody.from_bytes(custody.to_bytes(one)) == one
     assert custody.verdict(one, Ring()) is None

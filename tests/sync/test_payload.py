@@ -95,7 +95,7 @@ def test_random_content_is_refused_or_gives_runs(head: bytes, rest: bytes, plain
 
 
 def test_an_unknown_layout_is_named() -> None:
-    with pytest.raises(BadFrame, match="layout 9; this node reads 1"):
+    with pytest.raises(BadFrame, match="layout 9; this node reads 2"):
         opened(b"\x09" + pack([lane_of(1, at=HERE)])[1:])
 
 

@@ -22,6 +22,7 @@ from session_lab import Keys, Node
 from conflict.identity import ActorId, DocumentId, DocumentKind, NodeId, new_document
 from conflict.lane import ShortState
 from sync import audit, codec, custody, lane_sketch, messages
+from sync.aliases import claim_of
 from sync.authority_effects import LogHead
 from sync.messages import Message
 from sync.packing import pack
@@ -139,7 +140,7 @@ def _entry(node: Node) -> custody.CustodyEntry:
         number=1,
         previous=bytes(32),
         at_ms=1_795_168_800_000,
-        lanes=(Receipt(lane, ShortState(1, some("head", 8))),),
+        lanes=(claim_of(Receipt(lane, ShortState(1, some("head", 8)))),),
         blobs=(),
     )
     return custody.signed(entry, node.key)

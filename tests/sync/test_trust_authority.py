@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conflict.identity import ActorId, DocumentId, Lane, NodeId
+from conflict.identity import ActorId, NodeId
 from conflict.lane import ShortState
 from conflict.scope import scope_id
 from conflict.signature import SigningKey
+from sync.aliases import Claim, DocumentAlias
 from sync.errors import BadFrame, FrameTooLarge
-from sync.ports import Position, Receipt
+from sync.ports import Position
 from sync.trust import authority
 from sync.trust.authority import Act, Enrol, Judge, Revoke, Time
 from sync.trust.certificate import (
@@ -109,7 +110,7 @@ def test_the_authoritys_own_certificate_is_no_device(log):
 
 # The log ------------------------------------------------------------------------------------------
 
-LANE = Receipt(Lane(DocumentId(b"\2" * 16), ActorId(b"\3" * 16)), ShortState(4, b"h" * 8))
+LANE = Claim(DocumentAlias(b"\2" * 16), ActorId(b"\3" * 16), ShortState(4, b"h" * 8))
 ACTS: tuple[Act, ...] = (
     Enrol(b"der", "bas-1", ("BAS-1", "Röle 2")),
     Revoke(B.node, "lost at sea", ((A.node, Position(b"e" * 16, 7)),), (LANE,)),

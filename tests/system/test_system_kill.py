@@ -23,13 +23,14 @@ def test_fifty_kills_in_the_middle_of_a_sync_lose_nothing_and_damage_nothing(
     with stage(tmp_path, ("garrison", "alpha")) as actors:
         source, sink = actors["garrison"], actors["alpha"]
         acknowledged = _populate(source)
+        enrolled = (sink.home.root / "store.db").read_bytes()  # and nothing else in it
         for actor in (source, sink):
             actor.start()
             actor.desk.pause(paused=True)
         landed = held = 0
         while landed < KILLS:
             if held == DOCUMENTS:  # the sync came to its end: the next one starts from nothing
-                _empty(sink)
+                _empty(sink, enrolled)
                 held = 0
             victim, other = (sink, source) if landed % 2 else (source, sink)
             held, unfinished = _kill_in_sync(victim, other, sink, held, moments)
@@ -66,10 +67,11 @@ def _kill_in_sync(
     return documents if victim is sink else int(sink.desk.status()["documents"]), unfinished
 
 
-def _empty(actor: Actor) -> None:
+def _empty(actor: Actor, store: bytes) -> None:
     actor.stop()
     for file in actor.home.root.glob("store.db*"):
         file.unlink()
+    (actor.home.root / "store.db").write_bytes(store)
     actor.start()
     actor.desk.pause(paused=True)
 

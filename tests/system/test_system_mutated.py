@@ -1,4 +1,4 @@
-"""Mutated frames at a running node's port, from peers that are enrolled and from strangers.
+"""Mutated frames at a running node's port, from peers that prove who they are and from some that do not.
 
 The same mutator and recordings as tests/sync/test_sync_mutated.py; the two together are 20,000 in CI.
 """
@@ -23,22 +23,19 @@ from session_lab import Keys
 from session_lab import Node as LabNode
 
 from conflict.lane import check_run
-from conflict.signature import VerifyingKey, lane_message
-from node.app import open_store
-from node.config import load
+from conflict.signature import SigningKey, VerifyingKey, lane_message
 from node.home import find_home, read_key
 from sync import codec, messages
 from sync.limits import FRAME_BYTES_MAX
-from sync.transport.websocket import Dialer
-from tests.cli.cli_lab import aidstation
+from tests.cli.cli_lab import aidstation, data_key, store_of
 from tests.conflict.conflict_lab import LabAuthor
-from tests.system.traitor_lab import HEAR_S_MAX, Served, Traitor, enrolled, made, served
+from tests.system.traitor_lab import HEAR_S_MAX, Served, Traitor, calling, enrolled, made, served
 from tests.theatre import Authority
 
 SEED = "mutated-at-the-port"
 CASES = 1_500  # and 18,500 in process
 SIDE_BY_SIDE = 4
-STRANGERS_EVERY = 10
+UNPROVEN_EVERY = 10
 GROWTH_BYTES_MAX = 96 << 20
 SURELY_BAD = b"\xc1"  # a byte that msgpack never uses: the session ends at the latest here
 OWN_WORDS = {"", "budget-spent"}  # a connection that was just closed; a FAULT of a recording
@@ -56,7 +53,7 @@ async def test_mutants_at_the_port_end_in_typed_faults_and_the_node_serves_on(
     authors = [LabNode(number, Keys()).key for number in (1, 2)]
     liars = [LabAuthor(100 + number) for number in range(SIDE_BY_SIDE)]
     keys = [*authors, *(one.key for one in liars)]
-    node = read_key(find_home(victim)).node
+    node = own_key(victim).node
     made(friend)
     enrolled(Authority(), [victim, friend], keys)
     with served(victim) as serving:
@@ -84,7 +81,7 @@ async def test_mutants_at_the_port_end_in_typed_faults_and_the_node_serves_on(
     assert synced.code == 0, synced.err
     assert digests[0] == digests[1]
     for home in (victim, friend):
-        _all_signed(home, [*keys, read_key(find_home(victim)), read_key(find_home(friend))])
+        _all_signed(home, [*keys, own_key(victim), own_key(friend)])
 
 
 async def _all(serving: Served, liars: list[LabAuthor], cases: range) -> Counter[str]:
@@ -103,8 +100,8 @@ async def _case(serving: Served, liar: LabAuthor, number: int) -> str:
     """With which code the node ended it; a failure says how to make it again."""
     made_of = _mutant(number)
     try:
-        if number % STRANGERS_EVERY == 0:
-            return await _as_a_stranger(serving, made_of)
+        if number % UNPROVEN_EVERY == 0:
+            return await _unproven(serving, liar, made_of)
         async with Traitor(liar, serving.address) as bad:
             await bad.say(*made_of.frames, SURELY_BAD)
             return await bad.ended()
@@ -114,15 +111,16 @@ async def _case(serving: Served, liar: LabAuthor, number: int) -> str:
 
 
 def _mutant(number: int) -> Mutant:
-    if number % STRANGERS_EVERY == 0:
-        return mutant(SEED, number, GREETING, number // STRANGERS_EVERY % 2)
+    if number % UNPROVEN_EVERY == 0:
+        return mutant(SEED, number, GREETING, number // UNPROVEN_EVERY % 2)
     side = sides()[number % len(sides())]
     place = random.Random(f"{SEED}/{number}/place").randrange(2, len(side.frames))
     return mutant(SEED, number, side.frames, place)
 
 
-async def _as_a_stranger(serving: Served, made_of: Mutant) -> str:
-    dialer = Dialer()
+async def _unproven(serving: Served, liar: LabAuthor, made_of: Mutant) -> str:
+    """From the first frame on: TLS has let it in, and it never proves who it is."""
+    dialer = calling(liar)
     code = ""
     channel = await dialer.dial(serving.address, connect_s_max=HEAR_S_MAX)
     for frame in (*made_of.frames, SURELY_BAD):
@@ -136,6 +134,11 @@ async def _as_a_stranger(serving: Served, made_of: Mutant) -> str:
     return code
 
 
+def own_key(home: Path) -> SigningKey:
+    """A node's."""
+    return read_key(find_home(home), data_key(home))
+
+
 def _record(home: Path) -> None:
     answer = aidstation(home, "record", "vitals", "--new", "episode", "pulse=71", "--by", "T")
     assert answer.code == 0, answer.err
@@ -145,8 +148,8 @@ def _all_signed(home: Path, keys: list) -> None:  # type: ignore[type-arg]
     """Every run in the store bears its author's signature; what the lab's authors wrote is theirs."""
     ring = {key.node: VerifyingKey(key.public) for key in keys}
     honest = frozenset().union(*(one.honest for one in recordings()))
-    local = {read_key(find_home(one)).node for one in (home, home.parent / "victim")}
-    store = open_store(find_home(home), load(find_home(home)).settings)
+    local = {own_key(one).node for one in (home, home.parent / "victim")}
+    store = store_of(home)
     try:
         listed = [one.document for one in store.listing(None, 10_000)]
         runs = [run for one in listed for run in store.runs(one, {}, 1 << 24)[0]]

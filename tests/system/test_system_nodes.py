@@ -75,10 +75,11 @@ async def test_a_change_crosses_two_hops_while_live_and_receipts_say_who_holds_i
             ),
             "the hub's receipt for both changes",
         )
-        held = a.desk.chart(document)["held_by"]
-        assert held == [
-            {"node": hub_id.hex(), "name": "n0", "garrison": False, "changes": 2, "of": 2}
-        ]
+        two = {"node": hub_id.hex(), "name": "n0", "garrison": False, "statements": 2}
+        assert a.desk.chart(document)["held_by"] == [{**two, "all": True, "of": 2}]
+        await a.peering.pause(paused=True)
+        await a.save(document, Draft(slot="note", value={"text": "third"}, by="Ruiz"))
+        assert a.desk.chart(document)["held_by"] == [{**two, "all": False, "of": 3}]
 
 
 async def test_nodes_find_each_other_by_mdns_and_keep_one_link(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from sync.packing import pack
 from sync.ports import Precedence
 from sync.transport.channel import Channel
 from sync.transport.tls import Credentials
+from sync.transport.websocket import Dialer
 from tests.cli.cli_lab import aidstation, data_key, running, store_of
 from tests.cli.cli_lab import made as new_home
 from tests.conflict.conflict_lab import LabAuthor
@@ -113,6 +114,12 @@ def _drain(handle: int, into: bytearray) -> None:
         into += some
 
 
+def calling(author: LabAuthor) -> Dialer:
+    """What an enrolled author dials with."""
+    credentials, authority = _CREDENTIALS[author.node]
+    return dialer(authority, credentials)
+
+
 class Traitor:
     """One connection of an enrolled author to a node; `async with` proves who it is."""
 
@@ -121,8 +128,7 @@ class Traitor:
         self.code = ""
         """With which fault the node ended it."""
         self._address = address
-        credentials, authority = _CREDENTIALS[author.node]
-        self._dialer = dialer(authority, credentials)
+        self._dialer = calling(author)
         self._frames = 0
 
     async def __aenter__(self) -> Traitor:
