@@ -335,10 +335,9 @@ class Peering:
     def _prevails(self, link: Link, rival: Link, proven: effects.Proven) -> bool:
         """The link that the lower id leads stays; of two led by the same side, the newer, and of two
         copies of one device too: else one of them would never be heard."""
-        leads = link.session.leader
+        leads, lower = link.session.leader, self._engine.key.node < proven.node
         copies = proven.epoch.hex() != self.acquaintances[proven.node].epoch
-        newer = copies or leads == rival.session.leader
-        return newer or leads == (self._engine.key.node < proven.node)
+        return copies or leads in {rival.session.leader, lower}
 
     def _entered(self, link: Link, phase: Phase, cause: str) -> None:
         assert link.peer is not None  # noqa: S101  guarded by the caller
