@@ -283,7 +283,7 @@ def status_that_flatters() -> Sequence[Patch]:
     return [(Acquaintance, "holds_all", lambda self, _: self.equal_at_ms is not None)]
 
 
-@mutant("casualty-through-roles-of-care", "status-true")
+@mutant("lost-laptop", "status-true")
 def field_receipts_let_wipe() -> Sequence[Patch]:
     """What any peer holds counts as being at a garrison."""
 

@@ -84,6 +84,8 @@ class NoEarlyReceipt(Checker):
         if machine.disk.store.epoch_told(holder) != other.disk.store.epoch():
             return  # what it said in another epoch counts no more
         there = {one.lane.actor: one for one in other.disk.store.lanes(document)}
+        if not there and not machine.disk.store.lanes(document):
+            return  # a name that stands for a document that is not here: nobody can tell which
         forked = {one.lane.actor for one in other.disk.store.forked()}
         for actor, claim in claimed.items():
             lane = there.get(actor)
