@@ -19,10 +19,10 @@ from storage.upsert import upsert
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """The schema that this code needs: the number of the newest migration."""
 
-SCHEMA_OLDEST = 8
+SCHEMA_OLDEST = 9
 """The oldest schema number whose code may open what this code writes."""
 
 VERSION_KEY = "schema.version"

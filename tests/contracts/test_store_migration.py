@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from alembic import command
 from sqlalchemy import Connection, inspect, text, update
 
@@ -9,10 +11,21 @@ from conflict.urgency import LaneUrgency
 from storage import SqlStore, schema
 from storage.database import connect, reading, writing
 from storage.tables import setting
+from sync.aliases import claim_of
+from sync.custody import Verdict
 from sync.limits import SKETCH_CELLS_KEPT
 from sync.sketch import SECRET_BYTES, Sketch, SketchKey
 from tests.contracts.conftest import EPOCH
-from tests.contracts.store_samples import NOW_MS, admit_all, document, hold, sample_lane
+from tests.contracts.store_samples import (
+    NOW_MS,
+    OTHER_PEER,
+    PEER,
+    admit_all,
+    document,
+    hold,
+    receipt,
+    sample_lane,
+)
 
 DOCUMENTS = 1_200  # more than are filled in at once
 
@@ -44,14 +57,15 @@ def _told(store: SqlStore) -> tuple[object, ...]:
     )
 
 
-def _step_back(url: str) -> None:
-    """The database as software of schema 1 left it."""
+def _step_back(url: str, to: int = 1) -> None:
+    """The database as software of that schema left it."""
     engine = connect(url)
     with writing(engine) as connection:
-        command.downgrade(schema.alembic_config(connection), "0001")
+        command.downgrade(schema.alembic_config(connection), f"{to:04}")
         for key in (schema.VERSION_KEY, schema.OLDEST_KEY):
-            connection.execute(update(setting).where(setting.c.key == key).values(value=b"1"))
-        if engine.dialect.name == "postgresql":  # a shard counted its own runs then
+            told = update(setting).where(setting.c.key == key)
+            connection.execute(told.values(value=str(to).encode()))
+        if to == 1 and engine.dialect.name == "postgresql":  # a shard counted its own runs then
             connection.execute(text("UPDATE tally SET arrival = 1"))
     engine.dispose()
 
@@ -95,6 +109,25 @@ def test_an_opening_that_was_cut_off_before_the_symbols_is_finished_by_the_next(
     schema.open_database(url).dispose()  # the migration alone
     store = SqlStore.open(url, entropy=EPOCH)
     assert store.check() == []
+    store.close()
+
+
+def test_logs_that_spoke_by_id_begin_anew_and_aliases_of_what_is_held_are_known(url: str) -> None:
+    lane = sample_lane(1, document(1), 3)
+    store = SqlStore.open(url, entropy=EPOCH)
+    store.trust([PEER])
+    hold(store, lane.whole())
+    store.close()
+    _step_back(url, 8)
+    store = SqlStore.open(url, entropy=EPOCH)
+    assert store.check() == []
+    with store.write() as transaction:
+        own = transaction.write_custody(OTHER_PEER, store.epoch(), NOW_MS, lambda one: one)
+        assert own is not None
+        assert (own.number, own.lanes) == (1, (claim_of(receipt(lane, 3)),))
+        told = replace(own, garrison=PEER)
+        assert transaction.save_custody(told, NOW_MS)[0] is Verdict.KEPT
+    assert store.custody(9).documents == 0
     store.close()
 
 
