@@ -16,7 +16,7 @@ from conflict.slot import Slot
 
 def fingerprint(catalogue: Mapping[str, Slot]) -> int:
     """32 bits over names, kinds, shapes and policies: equal catalogues have equal ones."""
-    parts = [_described(catalogue[name]) for name in sorted(catalogue)]
+    parts = [_said(catalogue[name]) for name in sorted(catalogue)]
     return int.from_bytes(hashlib.sha256("\n".join(parts).encode()).digest()[:4], "big")
 
 
@@ -34,6 +34,16 @@ def without(catalogue: Mapping[str, Slot], *names: str) -> dict[str, Slot]:
 
 def _with_shape(slot: Slot, shape: Group) -> Slot:
     return Slot(**{one.name: getattr(slot, one.name) for one in fields(slot)} | {"shape": shape})
+
+
+def _said(slot: Slot) -> str:
+    """Worked out once: a slot never changes. Kept with it, so that its id stays its own."""
+    if id(slot) not in _SAID:
+        _SAID[id(slot)] = slot, _described(slot)
+    return _SAID[id(slot)][1]
+
+
+_SAID: dict[int, tuple[Slot, str]] = {}
 
 
 def _described(slot: Slot) -> str:

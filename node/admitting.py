@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import structlog
 
@@ -19,15 +20,36 @@ from node.allowances import Allowances
 from node.belonging import Belonging
 from sync.errors import PeerUnknown
 from sync.transport import tls
-from sync.transport.channel import Channel
-from sync.transport.websocket import Dialer, Listener, WebSocketChannel
+from sync.transport.channel import Called, Caller, Channel
+from sync.transport.websocket import Dialer, Listener
 from sync.trust.certificate import public_key
 from sync.trust.errors import TrustError
 
 LOG_EVERY_S = 60.0
-Accept = Callable[[WebSocketChannel], Awaitable[None]]
+Accept = Callable[[Channel], Awaitable[None]]
 
 log = structlog.get_logger("admitting")
+
+
+class Gate(NamedTuple):
+    """What both ends of a network ask: who this node is, why a certificate (DER) is refused (a code;
+    empty: it is not), whom to tell of a caller that was, how long a handshake may take."""
+
+    credentials: Callable[[], tls.Credentials | None]
+    judge: tls.Admit
+    refused: Callable[[str, str], None]
+    handshake_s_max: float
+
+
+Network = Callable[[Accept, Gate], tuple[Caller, Called]]
+
+
+def web(accept: Accept, gate: Gate) -> tuple[Caller, Called]:
+    """WebSockets over mutual TLS."""
+    guard = tls.Tls(gate.credentials, gate.judge)
+    handshake_s_max = gate.handshake_s_max
+    listener = Listener(accept, guard, refused=gate.refused, handshake_s_max=handshake_s_max)
+    return Dialer(guard), listener
 
 
 class Admitting:
@@ -44,14 +66,13 @@ class Admitting:
         self._refused: Counter[str] = Counter()
         self._log_at = self._loop.time()
 
-    def ends(self, accept: Accept, allowances: Allowances) -> tuple[Dialer, Listener]:
+    def ends(
+        self, accept: Accept, allowances: Allowances, network: Network
+    ) -> tuple[Caller, Called]:
         """What calls and what is called, under one guard."""
-        guard = tls.Tls(self._credentials, self._judge)
         handshake_s_max = allowances.slowest().handshake_s_max
-        listener = Listener(
-            accept, guard, refused=self._note_refused, handshake_s_max=handshake_s_max
-        )
-        return Dialer(guard), listener
+        gate = Gate(self._credentials, self._judge, self._note_refused, handshake_s_max)
+        return network(accept, gate)
 
     def _credentials(self) -> tls.Credentials | None:
         own = self._belonging.certificate

@@ -23,8 +23,9 @@ from conflict.identity import NodeId
 from conflict.signature import SigningKey
 from node.acting import Acting, acting
 from node.audit_rate import RateBound
+from node.hands import Hands, Rounds, Wait
 from node.listeners import Listeners
-from node.writing import Urgency, WriterThread
+from node.writing import Urgency, Writer
 from storage.ports import Store, Transaction
 from sync import audit, limits
 from sync.audit import OK, Action, AuditHead, AuditRow
@@ -107,8 +108,9 @@ class Audit:
         self,
         key: SigningKey,
         store: Store,
-        writer: WriterThread,
+        writer: Writer,
         now_ms: Callable[[], int],
+        hands: Hands,
         pace_s: float = PACE_S,
     ) -> None:
         self._key = key
@@ -121,10 +123,8 @@ class Audit:
         self._bounds: dict[tuple[Action, str], RateBound] = {}
         self._lock = threading.Lock()
         self._news: Listeners[AuditHead] = Listeners()
-        self._stirred = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
-        self._thread.start()
+        self._routine = hands.routine("audit", self._rounds())
+        self._routine.start()
 
     def on_grown(self, listener: Callable[[AuditHead], None]) -> Callable[[], None]:
         """Tell `listener` (on the writer thread) that our log has grown; undo by calling."""
@@ -161,7 +161,7 @@ class Audit:
         row = self._row(action, subject, person, role, purpose, outcome)
         with self._lock:
             self._ring.add(row)
-        self._stirred.set()
+        self._routine.stir()
 
     def _row(
         self,
@@ -194,7 +194,7 @@ class Audit:
             self._say_more(action, outcome, more)
         if each:
             self.note(action, outcome=outcome)
-        self._stirred.set()
+        self._routine.stir()
 
     def unauthorised(self) -> None:
         """A request to the local API without a valid token."""
@@ -242,14 +242,14 @@ class Audit:
         """They were not written: the next transaction takes them. The save's own are not kept."""
         with self._lock:
             self._ring.give_back(taken)
-        self._stirred.set()
+        self._routine.stir()
 
     def keep(self, rows: Iterable[AuditRow]) -> None:
         """A save was written without these."""
         with self._lock:
             for row in rows:
                 self._ring.add(row)
-        self._stirred.set()
+        self._routine.stir()
 
     def append(self, transaction: Transaction, taken: Taken) -> AuditHead | None:
         """Write them in this transaction, the last one signed. On the writer thread."""
@@ -268,13 +268,11 @@ class Audit:
 
     # Alone ------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _rounds(self) -> Rounds:
         delay_s = self._pace_s
-        while not self._stopping.is_set():
-            self._stirred.wait(self._due_s())
-            self._stirred.clear()
-            if self._stopping.wait(delay_s):
-                return
+        while True:
+            yield Wait(self._due_s(), stirs=True)
+            yield Wait(delay_s)
             self._summaries()
             delay_s = self._pace_s if self._flushed() else min(2 * delay_s, RETRY_S_MAX)
 
@@ -292,7 +290,7 @@ class Audit:
             return True
         except Exception as fault:  # noqa: BLE001  a full disk must not end the log for good
             log.error("rows not written", code=getattr(fault, "code", "internal"))
-            self._stirred.set()
+            self._routine.stir()
             return False
         return True
 
@@ -316,9 +314,7 @@ class Audit:
 
     def stop(self) -> None:
         """Write what waits, then nothing more. While the writer still runs."""
-        self._stopping.set()
-        self._stirred.set()
-        self._thread.join()
+        self._routine.stop()
         self._summaries(ending=True)
         if not self._flushed():
             with self._lock:

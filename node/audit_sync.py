@@ -11,7 +11,7 @@ import structlog
 
 from conflict.identity import NodeId
 from node.audit import Audit
-from node.writing import Urgency, WriterThread
+from node.writing import Urgency, Writer
 from storage import AuditAck
 from storage.audit_chain import OWN_BRANCH
 from storage.ports import Store
@@ -35,7 +35,7 @@ class AuditSync:
     def __init__(
         self,
         store: Store,
-        writer: WriterThread,
+        writer: Writer,
         audit: Audit,
         now_ms: Callable[[], int],
         renew: Callable[[bytes], None],

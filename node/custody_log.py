@@ -6,7 +6,6 @@ them; it is signed in the transaction that makes it. Everything that writes runs
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from functools import partial
@@ -16,9 +15,10 @@ import structlog
 
 from conflict.identity import NodeId
 from conflict.signature import SigningKey
+from node.hands import STIRRED, Hands, Rounds, Wait
 from node.lineage import begin_epoch
 from node.listeners import Listeners
-from node.writing import Urgency, WriterThread
+from node.writing import Urgency, Writer
 from storage.ports import Store
 from sync import custody, limits
 from sync.custody import CustodyEntry, Verdict
@@ -46,9 +46,10 @@ class CustodyLogs:
         self,
         key: SigningKey,
         store: Store,
-        writer: WriterThread,
+        writer: Writer,
         now_ms: Callable[[], int],
         entropy: Callable[[int], bytes],
+        hands: Hands,
     ) -> None:
         self._key = key
         self._store = store
@@ -56,9 +57,8 @@ class CustodyLogs:
         self._now_ms = now_ms
         self._entropy = entropy
         self._news: Listeners[CustodyNews] = Listeners()
-        self._stirred = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._pace_s = PACE_S
+        self._routine = hands.routine("custody", self._rounds())
 
     def on_news(self, listener: Callable[[CustodyNews], None]) -> Callable[[], None]:
         """Tell `listener` (on a thread of this class or the writer's); undo by calling."""
@@ -105,29 +105,21 @@ class CustodyLogs:
 
     def begin(self, pace_s: float = PACE_S) -> None:
         """This node is a garrison: write what is durable here into its log, from now on."""
-        self._stirred.set()
-        self._thread = threading.Thread(
-            target=self._run, args=(pace_s,), name="custody", daemon=True
-        )
-        self._thread.start()
+        self._pace_s = pace_s
+        self._routine.stir()
+        self._routine.start()
 
     def stirred(self) -> None:
         """Something is durable that may not be in our log yet."""
-        self._stirred.set()
+        self._routine.stir()
 
     def stop(self) -> None:
         """No entry is written after this."""
-        self._stopping.set()
-        self._stirred.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._routine.stop()
 
-    def _run(self, pace_s: float) -> None:
+    def _rounds(self) -> Rounds:
         while True:
-            self._stirred.wait()
-            self._stirred.clear()
-            if self._stopping.is_set():
-                return
+            yield STIRRED
             try:
                 entry = self._writer.submit(Urgency.PROJECTION, self._write).result()
             except CancelledError:
@@ -135,13 +127,13 @@ class CustodyLogs:
             except Exception as fault:  # noqa: BLE001  a full disk must not end the log for good
                 log.error("custody entry not written", code=getattr(fault, "code", "internal"))
                 entry = None
-                self._stirred.set()
+                self._routine.stir()
             if entry is not None:
-                self._stirred.set()  # there may be more
+                self._routine.stir()  # there may be more
                 self._news.tell(CustodyNews(None))
             full = entry is not None and len(entry.lanes) >= limits.CUSTODY_LANES_MAX
-            if not full and self._stopping.wait(pace_s):
-                return
+            if not full:
+                yield Wait(self._pace_s)
 
     def _write(self) -> CustodyEntry | None:
         with self._store.write() as transaction:

@@ -38,6 +38,7 @@ from node.custody_log import CustodyLogs, CustodyNews
 from node.desk import Save
 from node.errors import BadRequest
 from node.grants import Grants
+from node.hands import Hands, Threads
 from node.listeners import Listeners
 from node.projecting import Projector
 from node.quarantine import Quarantine
@@ -45,7 +46,7 @@ from node.receiving import Receiver
 from node.shedding import Shedding, ShedNews
 from node.twins import Twins
 from node.workers import FAULT, KILLED, Workers
-from node.writing import Urgency, WriterThread
+from node.writing import Urgency
 from storage.errors import BlobMismatch, BlobMisplaced, BlobTooLarge, DiskFull
 from storage.ports import Store, Transaction
 from sync.audit import Action, AuditRow
@@ -75,7 +76,8 @@ class Engine:
     """A node without its links. `now_ms` is wall-clock milliseconds, `entropy(n)` random bytes.
 
     `workers` must fold with the same `catalogue`. `epoch_began`: this store is known to
-    be new or restored, so records of this device are expected from peers.
+    be new or restored, so records of this device are expected from peers. `hands`: who works beside
+    the callers.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Engine:
         catalogue: Catalogue = CATALOGUE,
         belonging: Belonging | None = None,
         epoch_began: bool = False,
+        hands: Hands | None = None,
     ) -> None:
         self.key = key
         self.store = store
@@ -100,12 +103,15 @@ class Engine:
         self.catalogue = catalogue
         self._fold_with(catalogue)
         self._author = Author(key, store, entropy, catalogue)
-        self._writer = WriterThread()
-        self.projector = Projector(store, self._writer, workers, self._author, now_ms, catalogue)
+        hands = hands or Threads()
+        self._writer = hands.writer()
+        self.projector = Projector(
+            store, self._writer, workers, self._author, now_ms, hands, catalogue
+        )
         self._receiver = Receiver(store, self._writer, now_ms, self._held, key.node)
-        self.custody = CustodyLogs(key, store, self._writer, now_ms, entropy)
+        self.custody = CustodyLogs(key, store, self._writer, now_ms, entropy, hands)
         self.custody.on_news(self._heed)
-        self.audit = Audit(key, store, self._writer, now_ms)
+        self.audit = Audit(key, store, self._writer, now_ms, hands)
         self.audit_sync = AuditSync(store, self._writer, self.audit, now_ms, self.custody.renew)
         self.quarantine = Quarantine(
             store, self._writer, self.belonging, key.node, self.projector.reopen

@@ -1,7 +1,7 @@
 """What each open link costs, and when it is to end: budget spent, or done with what it was opened for.
 
-Looks once a second at links whose peer is known; what was counted is remembered at the link's end and
-at most once a minute, so a crash forgets one minute of a day's account.
+Looks once a second at links that have a budget or were opened by hand; what was counted is remembered at
+the link's end and at most once a minute, so a crash forgets one minute of a day's account.
 """
 
 from __future__ import annotations
@@ -77,11 +77,18 @@ class Meter:
         """Until the link ends, by itself or from here."""
         while not link.done.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(LOOK_S if self._looks(link, call) else None):
                     await link.done.wait()
             if link.peer is not None and not link.done.is_set():
                 self.charge(link, call)
                 self._judge(link, call, link.peer)
+
+    def _looks(self, link: Link, call: Call) -> bool:
+        """Whether it may be ended from here: else nobody need wake up for it."""
+        node = link.peer or call.dialled
+        return call.by_hand or (
+            node is not None and bool(self._allowances.profile_of(node).daily_bytes)
+        )
 
     def charge(self, link: Link, call: Call) -> None:
         """Count what has gone over the link since the last time."""

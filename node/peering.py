@@ -20,7 +20,7 @@ from conflict.catalogue import fingerprint
 from conflict.identity import NodeId
 from discovery import Address, Peer, PeerTable, Recognition
 from node.acquaintance import SETTING_PREFIX, Acquaintance
-from node.admitting import Admitting, certified
+from node.admitting import Admitting, Network, certified, web
 from node.allowances import BUDGET_SPENT, SILENT, Allowances
 from node.dialling import Dialling
 from node.enforcing import REGRANTED, Enforcing
@@ -38,7 +38,6 @@ from sync.link_profile import LinkProfile
 from sync.ports import Keyring, Terms
 from sync.session import Session
 from sync.transport.channel import Channel, LinkFailed
-from sync.transport.websocket import WebSocketChannel
 
 READER_THREADS = 2
 DUPLICATE = "duplicate-link"
@@ -63,6 +62,7 @@ class Peering:
         now_ms: Callable[[], int],
         profiles: Mapping[NodeId, LinkProfile] | None = None,
         default: LinkProfile | None = None,
+        network: Network = web,
     ) -> None:
         self._engine = engine
         self._catalogue = fingerprint(engine.catalogue)
@@ -84,7 +84,7 @@ class Peering:
         )
         self._enforcing = Enforcing(engine, self._links, self._open)
         self._admitting = Admitting(engine.belonging, engine.key, self._enforcing.bars)
-        self._dialer, self._listener = self._admitting.ends(self._accept, self.allowances)
+        self._dialer, self._listener = self._admitting.ends(self._accept, self.allowances, network)
         self._meter = Meter(self.allowances, now_ms, self._remember)
         self.table = PeerTable(engine.key.node, self._random)
         for address, node in static:
@@ -218,7 +218,7 @@ class Peering:
         connect_s_max = self.allowances.profile_of(node).connect_s_max
         return await self._dialer.dial(str(address), connect_s_max=connect_s_max)
 
-    async def _accept(self, channel: WebSocketChannel) -> None:
+    async def _accept(self, channel: Channel) -> None:
         if not self.paused and not self.allowances.silent:
             await self._run(self._link(channel, Call(), leader=False))
 
@@ -315,7 +315,7 @@ class Peering:
             link.end(REGRANTED)
             return
         rival = self._links.get(proven.node)
-        if rival is not None and not self._prevails(link, rival):
+        if rival is not None and not self._prevails(link, rival, proven):
             link.end(DUPLICATE)
             return
         self._links[proven.node] = link
@@ -332,12 +332,12 @@ class Peering:
         self._spawn(self._meter.watch(link, call))
         log.info("linked", peer=proven.node.hex()[:8])
 
-    def _prevails(self, link: Link, rival: Link) -> bool:
-        """The link that the lower id leads stays; of two led by the same side, the newer."""
-        if link.session.leader == rival.session.leader:
-            return True
-        assert link.peer is not None  # noqa: S101  called once proven
-        return link.session.leader == (self._engine.key.node < link.peer)
+    def _prevails(self, link: Link, rival: Link, proven: effects.Proven) -> bool:
+        """The link that the lower id leads stays; of two led by the same side, the newer, and of two
+        copies of one device too: else one of them would never be heard."""
+        leads, lower = link.session.leader, self._engine.key.node < proven.node
+        copies = proven.epoch.hex() != self.acquaintances[proven.node].epoch
+        return copies or leads in {rival.session.leader, lower}
 
     def _entered(self, link: Link, phase: Phase, cause: str) -> None:
         assert link.peer is not None  # noqa: S101  guarded by the caller

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import Protocol
 
@@ -17,10 +17,11 @@ from conflict.document import Entry
 from conflict.fold import Catalogue
 from conflict.identity import DocumentId
 from conflict.slot import CATALOGUE
+from node.hands import STIRRED, Hands, Rounds
 from node.opened import Opened
 from node.presenting import present
 from node.workers import Workers
-from node.writing import Urgency, WriterThread
+from node.writing import Urgency, Writer
 from storage.ports import Store, Transaction
 from storage.shapes import DocumentWork
 
@@ -51,10 +52,11 @@ class Projector:
     def __init__(
         self,
         store: Store,
-        writer: WriterThread,
+        writer: Writer,
         workers: Workers,
         local: Local,
         now_ms: Callable[[], int],
+        hands: Hands,
         catalogue: Catalogue = CATALOGUE,
     ) -> None:
         self._catalogue = catalogue
@@ -63,16 +65,16 @@ class Projector:
         self._now_ms = now_ms
         self._writer = writer
         self._workers = workers
-        self._wake = threading.Event()
         self._idle = threading.Condition()
         self._waiting: list[Callable[[], None]] = []
         self._busy = True
         self._views = 0
         self._stopping = False
         self.failed: BaseException | None = None
-        self._batches = ThreadPoolExecutor(workers.width + BATCHES_AHEAD, "batch")
-        self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
-        self._thread.start()
+        self._batches = hands.pool(workers.width + BATCHES_AHEAD, "batch")
+        self._routine = hands.routine("projector", self._rounds())
+        self._routine.stir()
+        self._routine.start()
 
     def prepare(self) -> None:
         """Start the workers now, not when a peer's first records come."""
@@ -82,7 +84,7 @@ class Projector:
         """Something was held."""
         with self._idle:
             self._busy = True
-        self._wake.set()
+        self._routine.stir()
 
     def reopen(self) -> None:
         """What may be shown of some lanes has changed: what workers found before counts no more. Call
@@ -92,6 +94,7 @@ class Projector:
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing awaits admission; False when that took too long."""
+        self._routine.hurry()
         with self._idle:
             return self._idle.wait_for(lambda: not self._busy or self.failed, timeout_s) is True
 
@@ -113,22 +116,19 @@ class Projector:
     def stop(self) -> None:
         """End after the batches under way."""
         self._stopping = True
-        self._wake.set()
-        self._thread.join()
+        self._routine.stop()
         self._batches.shutdown()
         self._workers.close()
 
-    def _run(self) -> None:
-        self._wake.set()
-        try:
-            while not self._stopping:
-                self._wake.wait()
-                self._wake.clear()
+    def _rounds(self) -> Rounds:
+        while not self.failed:
+            yield STIRRED
+            try:
                 self._drain()
-        except BaseException as fault:  # noqa: BLE001  shown by status; records stay safe
-            with self._idle:
-                self.failed = fault
-                self._told()
+            except BaseException as fault:  # noqa: BLE001  shown by status; records stay safe
+                with self._idle:
+                    self.failed = fault
+                    self._told()
 
     def _drain(self) -> None:
         """Until nothing waits, nor is under way."""
@@ -147,7 +147,7 @@ class Projector:
                     del flying[one]
                     one.result()
         with self._idle:
-            if not self._wake.is_set():
+            if not self._routine.stirred:
                 self._busy = False
                 self._told()
 

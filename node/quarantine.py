@@ -14,7 +14,7 @@ from typing import NamedTuple
 from conflict.identity import ActorId, Lane, NodeId
 from conflict.statement import Json
 from node.belonging import Belonging
-from node.writing import Urgency, WriterThread
+from node.writing import Urgency, Writer
 from storage.ports import Store
 from sync import custody
 from sync.aliases import Claim, DocumentAlias, document_alias
@@ -42,7 +42,7 @@ class Quarantine:
     def __init__(
         self,
         store: Store,
-        writer: WriterThread,
+        writer: Writer,
         belonging: Belonging,
         own: NodeId,
         reopened: Callable[[], None],

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 
 from conflict.identity import NodeId
 from node.quotas import Quotas
-from node.writing import Urgency, WriterThread
+from node.writing import Urgency, Writer
 from storage.ports import Store, Transaction
 from sync.effects import Hold, HoldDone
 from sync.ports import Applied
@@ -28,7 +28,7 @@ class Receiver:
     def __init__(
         self,
         store: Store,
-        writer: WriterThread,
+        writer: Writer,
         now_ms: Callable[[], int],
         held: Callable[[Hold, Applied], None],
         own: NodeId | None = None,

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from conflict.identity import DocumentId
 from node.listeners import Listeners
-from node.writing import Urgency, WriterThread
+from node.writing import Urgency, Writer
 from storage import Freed
 from storage.ports import Store
 from sync.limits import REFILL_DOCUMENTS_MAX
@@ -42,7 +42,7 @@ class Shedding:
     """All that it writes is small transactions; `let_go` ones wait behind everything else."""
 
     def __init__(
-        self, store: Store, writer: WriterThread, author: Author, now_ms: Callable[[], int]
+        self, store: Store, writer: Writer, author: Author, now_ms: Callable[[], int]
     ) -> None:
         self._store = store
         self._writer = writer

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from enum import IntEnum
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 Result = TypeVar("Result")
 
@@ -33,8 +33,24 @@ class Urgency(IntEnum):
     STOP = 9
 
 
+class Writer(Protocol):
+    """Owns the writing half of a store: runs one job after another."""
+
+    def submit(self, urgency: Urgency, job: Callable[[], Result]) -> Future[Result]:
+        """Run `job` in its turn; the future carries its result or error."""
+        ...
+
+    def perform(self, urgency: Urgency, job: Callable[[], Result]) -> Result:
+        """The same, and wait; within a job at once."""
+        ...
+
+    def stop(self) -> None:
+        """Finish what is queued, then end."""
+        ...
+
+
 class WriterThread:
-    """Owns the writing half of a store."""
+    """The writer of a node: a thread."""
 
     def __init__(self) -> None:
         self._jobs: queue.PriorityQueue[

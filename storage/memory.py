@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Self
 
 from conflict.document import Entry
 from conflict.identity import ActorId, DocumentId, DocumentKind, Lane, NodeId
@@ -58,10 +59,10 @@ class MemoryStore(MemoryReader, MemoryShedding):
         super().__init__(Rows(), threading.RLock())
         self.renew_epoch(entropy)
 
-    def clone(self) -> MemoryStore:
+    def clone(self) -> Self:
         """A copy as of now, epoch and all: what a copied disk or a restored backup is."""
         with self._lock:
-            twin = MemoryStore(self.epoch())
+            twin = type(self)(self.epoch())
             twin._rows = self._rows.copy()
             return twin
 

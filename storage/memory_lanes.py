@@ -253,7 +253,7 @@ def blobs_named(rows: Rows, documents: Collection[DocumentId]) -> list[bytes]:
 
 def sketch(rows: Rows, size: int) -> Sketch:
     """The first `size` cells."""
-    kept = Sketch.from_bytes(rows.cells.key, rows.cells.to_bytes())
+    kept = Sketch.from_bytes(rows.cells.key, rows.cells.to_bytes(0, max(size, 1)))
     return sketches.resized(kept, (row.symbol for row in rows.documents.values()), size)
 
 

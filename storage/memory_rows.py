@@ -194,6 +194,10 @@ class Rows:
         self.documents[document] = row
         self.owners[row.symbol] = self.owners.get(row.symbol, frozenset()) | {document}
 
+    def written(self, table: Table[K, Any]) -> frozenset[K]:
+        """Keys of a table that the transaction under way has written."""
+        return frozenset(key for one, key, _ in self.journal if one is table)
+
     def commit(self) -> None:
         """Keep what was written."""
         self.journal.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sync.effects import Phase
 from sync.exchange import Exchange
+from sync.flow import Flow
 from sync.link_profile import LinkProfile
 from sync.ports import Known, Terms
 from sync.rounds import Rounds, Standing
@@ -16,6 +17,7 @@ class SessionView:
     _agreed: Terms
     _rounds: Rounds | None
     _exchange: Exchange | None
+    _flow: Flow
 
     @property
     def phase(self) -> Phase:
@@ -51,6 +53,11 @@ class SessionView:
     def busy(self) -> bool:
         """Something is queued, on the way, or not yet durable."""
         return self._exchange is not None and self._exchange.busy
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Said and not yet on the wire."""
+        return sum(self._flow.waiting_bytes.values())
 
     @property
     def waiting(self) -> int:

@@ -1,7 +1,7 @@
 """The console script: builds the commands, runs one, and turns whatever goes wrong into words.
 
 Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 degraded, 4 review pending, 5 locked or
-already running, 6 integrity failure, 75 no peer reachable, 130 interrupted.
+already running, 6 integrity failure, 11 to 21 a checker of `sim`, 75 no peer reachable, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from node.cli import (
     shaping,
     shedding,
     silencing,
+    simulating,
     vaulting,
 )
 from node.cli.asking import KeyFile, PassphraseFile
@@ -82,6 +83,7 @@ GROUPS = (
     setting_aside,
     demonstrating,
     shaping,
+    simulating,
     silencing,
     care,
     securing,

@@ -33,6 +33,35 @@ class Channel(Protocol):
         ...
 
 
+class Caller(Protocol):
+    """What opens channels."""
+
+    async def dial(self, address: str, *, connect_s_max: float) -> Channel:
+        """Raises `LinkFailed`, after so many seconds at the latest."""
+        ...
+
+    async def close(self) -> None:
+        """Close every channel opened here."""
+        ...
+
+
+class Called(Protocol):
+    """What is reached by others; `port` once it listens."""
+
+    @property
+    def port(self) -> int:
+        """Where."""
+        ...
+
+    async def listen(self, host: str, port: int) -> None:
+        """Port 0 takes any free one. Raises `OSError`."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening and end accepted channels."""
+        ...
+
+
 class LinkFailed(Exception):
     """No connection: address, cause, next step. `code`: which kind, for status."""
 

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import TypeVar
 
 from cryptography import x509
@@ -195,6 +196,7 @@ def _grant_bytes(grant: Grant) -> bytes:
 # Reading -----------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1024)
 def check(der: bytes, root_public: bytes) -> Certificate:
     """A certificate that this authority signed. Raises `BadCertificate`, `OtherTheatre`."""
     return _profile(lambda: _check(x509.load_der_x509_certificate(der), der, root_public), len(der))
@@ -232,6 +234,7 @@ def _root_public(certificate: x509.Certificate) -> bytes:
     return public
 
 
+@lru_cache(maxsize=1024)
 def public_key(der: bytes) -> bytes:
     """The key of a certificate whatever it says (X9.62 uncompressed). Raises `BadCertificate`."""
     return _profile(lambda: _public(x509.load_der_x509_certificate(der)), len(der))

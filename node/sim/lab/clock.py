@@ -1,0 +1,70 @@
+"""Virtual time: an event loop that never waits. Where all wait, its clock jumps to the next timer.
+
+Everything of a run happens on it: what a node has others do (`run_in_executor`, `hands.py`) is done at
+once, in one thread. Seconds count from the start of the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+RESOLUTION_S = 1e-6
+"""Timers so close are due together: sums of floats differ by less in a year."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Callbacks in the order in which they were called for; no sockets, no threads, no signals."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 0.0
+        self._selector = self
+        self._clock_resolution = RESOLUTION_S
+        self.set_debug(False)
+
+    def time(self) -> float:
+        """Virtual seconds."""
+        return self._now
+
+    def run_until(self, at: float) -> None:
+        """Let everything happen that happens before `at`."""
+        self.call_at(at, self.stop)
+        self.run_forever()
+
+    def call_soon_threadsafe(  # type: ignore[override]  # typed looser: it hands on what it gets
+        self, callback: Callable[..., object], *args: Any, context: Any = None
+    ) -> asyncio.Handle:
+        """There is one thread."""
+        return self.call_soon(callback, *args, context=context)
+
+    def run_in_executor(  # type: ignore[override]  # the base class says it is a coroutine in effect
+        self, executor: Executor | None, func: Callable[..., Result], *args: Any
+    ) -> asyncio.Future[Result]:
+        """Done when it returns."""
+        del executor
+        future: asyncio.Future[Result] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as fault:  # noqa: BLE001  the waiter gets it, whatever it is
+            future.set_exception(fault)
+        return future
+
+    # What `BaseEventLoop` asks of its selector ---------------------------------------------------
+
+    def select(self, timeout: float | None) -> list[Any]:
+        """All wait: time passes."""
+        if timeout is None:
+            raise RuntimeError("nothing will ever happen any more in this world")
+        self._now += timeout
+        return []
+
+    def _process_events(self, event_list: list[Any]) -> None:
+        """There never are any."""
+
+    def _write_to_self(self) -> None:
+        """Nobody sleeps."""

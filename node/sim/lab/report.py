@@ -1,0 +1,92 @@
+"""The report of a run as JSON: the same bytes for the same code, scenario and seed."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from node.sim.lab.people import Write
+from node.sim.lab.run import Result
+from node.sim.lab.schedule import Step
+from node.sim.lab.toml import BadScenario
+from node.sim.lab.verbs import VERBS
+from node.version import VERSION
+
+FORMAT = 1
+
+
+def replay_command(scenario: Path | str, seed: int) -> str:
+    """The one line that plays it again."""
+    return f"aidstation sim run {shlex.quote(str(scenario))} --seed {seed}"
+
+
+def body(result: Result, scenario: Path | str, *, events: bool = True) -> dict[str, Any]:
+    """JSON form. `events`: with all that happened, and each frame."""
+    found: dict[str, Any] = {
+        "format": FORMAT,
+        "software": VERSION,
+        "scenario": result.scenario,
+        "seed": result.seed,
+        "replay_scenario": str(scenario),
+        "replay": replay_command(scenario, result.seed),
+        "complete": result.complete,
+        "passed": result.complete and not result.failed,
+        "virtual_s": result.virtual_s,
+        "equal_s": result.equal_s,
+        "verdicts": [
+            {
+                "checker": one.name,
+                "exit_code": one.code,
+                "holds": not one.violations,
+                "violations": [each._asdict() for each in one.violations],
+                "more": one.more,
+            }
+            for one in result.verdicts
+        ],
+        "figures": result.figures,
+        "curve": result.curve,
+        "schedule": [one.body() for one in result.schedule],
+        "steps_done": result.steps_done,
+        "digest": result.trace.digest,
+    }
+    if events:
+        found["events"] = [one._asdict() for one in result.trace.events]
+        found["messages"] = [[*one] for one in result.trace.messages]
+        found["records_left_out"] = result.trace.dropped_records
+    return found
+
+
+def to_bytes(found: dict[str, Any]) -> bytes:
+    """One JSON object, indented, with a line break at its end."""
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+class Kept(NamedTuple):
+    """What a report says of how to play it again."""
+
+    scenario: str
+    seed: int
+    schedule: list[Step]
+
+
+def read(path: Path) -> Kept:
+    """A report that was written before. Raises `BadScenario`."""
+    try:
+        found = orjson.loads(path.read_bytes())
+        steps = [_step(one) for one in found["schedule"]]
+        return Kept(found["replay_scenario"], found["seed"], steps)
+    except OSError as fault:
+        raise BadScenario(f"{path} cannot be read: {fault.strerror}") from fault
+    except (orjson.JSONDecodeError, KeyError, TypeError) as fault:
+        raise BadScenario(f"{path} is no report of this software") from fault
+
+
+def _step(found: dict[str, Any]) -> Step:
+    given = {key: value for key, value in found.items() if key not in {"time", "do"}}
+    if "nodes" in given:
+        given["nodes"] = tuple(given["nodes"])
+    kind = Write if found["do"] == Write.word else VERBS[found["do"]]
+    return Step(found["time"], kind(**given))

@@ -1,0 +1,296 @@
+"""A scenario: who there is, how they are linked, what is written and what goes wrong, as one TOML file.
+
+A seed makes a schedule of it (`schedule.py`); what a scenario says is the same for every seed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from node.errors import BadRequest
+from node.quantities import bits_per_second, seconds, share, size
+from node.sim.lab.schedule import Step
+from node.sim.lab.toml import BadScenario, Table, nearest
+from node.sim.lab.verb import Verb
+from node.sim.lab.verbs import VERBS, fields_of
+from node.sim.link_shape import PROFILES, LinkShape, segment_for
+from sync.link_profile import LinkKind, LinkProfile
+
+NODES_MAX = 200
+FAST_BITS_S = 20_000_000
+"""From here on nobody describes a link: it is a LAN."""
+
+PERIODS = {"min": 60.0, "h": 3600.0, "d": 86_400.0, "s": 1.0}
+
+
+class NodeSpec(NamedTuple):
+    """A node. `codes`: its scopes as people write them, its unit first; None: everything.
+
+    `late`: it is enrolled and started by a verb only. `copy_of`: it has that node's key, and nothing until
+    that one is cloned. `lacks`: slots and fields that its older software does not know.
+    """
+
+    role: str = "field"
+    codes: tuple[str, ...] | None = None
+    late: bool = False
+    copy_of: str = ""
+    lacks: tuple[str, ...] = ()
+
+
+class Link(NamedTuple):
+    """What a link is, and what both nodes were told of it."""
+
+    shape: LinkShape
+    profile: LinkProfile
+
+
+class Work(NamedTuple):
+    """What people write. `statements`: single ones on the records of `records` casualties; `pairs`: of
+    contradicting ones; `corrections`; `casualties`: whole ones, along the roles of `route`."""
+
+    statements: int = 0
+    records: int = 1
+    pairs: int = 0
+    corrections: int = 0
+    casualties: int = 0
+    route: tuple[str, ...] = ()
+
+
+class Chaos(NamedTuple):
+    """So many of these verbs, by chance."""
+
+    times: int = 0
+    verbs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Times are virtual seconds. `faults_s`: how long things go wrong; `healing_s`: after so long at most
+    all is equal again."""
+
+    name: str
+    about: str
+    faults_s: float
+    healing_s: float
+    nodes: Mapping[str, NodeSpec]
+    links: Mapping[frozenset[str], Link]
+    work: Work
+    chaos: Chaos
+    steps: tuple[Step, ...]
+    stub: bool = False
+
+    @property
+    def shapes(self) -> dict[frozenset[str], LinkShape]:
+        """Of the links that are no LAN."""
+        return {pair: link.shape for pair, link in self.links.items()}
+
+    def profile(self, own: str, peer: str) -> LinkProfile:
+        """What a node was told of its link to another."""
+        link = self.links.get(frozenset((own, peer)))
+        return link.profile if link else LinkProfile.lan()
+
+    @property
+    def starters(self) -> list[str]:
+        """Nodes that are there from the start."""
+        return [name for name, node in self.nodes.items() if not node.late]
+
+
+def load(path: Path) -> Scenario:
+    """Read a file. Raises `BadScenario`, which names file, line and key."""
+    top = Table.read(path)
+    top.only(("about", "signatures", "time", "nodes", "links", "work", "chaos", "at"))
+    nodes = _nodes(top.table("nodes"))
+    time = top.table("time")
+    time.only(("faults", "healing"))
+    faults_s = time.quantity_of("faults", period, 1200.0)
+    healing_s = time.quantity_of("healing", period, 900.0)
+    signatures = top.text_of("signatures", "real")
+    if signatures not in {"real", "stub"}:
+        raise top.bad("signatures", f"is {signatures!r}; there are real, stub")
+    return Scenario(
+        name=path.stem,
+        about=top.text_of("about"),
+        faults_s=faults_s,
+        healing_s=healing_s,
+        nodes=nodes,
+        links=_links(top, nodes),
+        work=_work(top.table("work"), nodes),
+        chaos=_chaos(top.table("chaos")),
+        steps=tuple(_step(one, nodes, faults_s + healing_s) for one in top.tables("at")),
+        stub=signatures == "stub",
+    )
+
+
+def period(name: str, text: str) -> float:
+    """`600ms`, `10min`, `36h`, `7d` in seconds. Raises `BadRequest`."""
+    if text.endswith("d") and text[:-1].replace(".", "", 1).isdigit():
+        return float(text[:-1]) * 86_400
+    try:
+        return seconds(name, text)
+    except BadRequest as fault:
+        raise BadRequest(
+            f"{name}: {text!r} was given; write a time as 90s, 10min, 36h or 7d"
+        ) from fault
+
+
+def _nodes(table: Table) -> dict[str, NodeSpec]:
+    found: dict[str, NodeSpec] = {}
+    for name in table.values:
+        one = table.table(name)
+        one.only(("role", "scopes", "late", "copy_of", "lacks"))
+        role = one.text_of("role", "field")
+        if role not in {"field", "garrison"}:
+            raise one.bad("role", f"is {role!r}; there are field, garrison")
+        codes = one.texts_of("scopes") if "scopes" in one.values else None
+        copy_of = one.text_of("copy_of")
+        if copy_of:
+            known_node(one, "copy_of", copy_of, found)
+        late = one.flag_of("late", default=bool(copy_of))
+        found[name] = NodeSpec(role, codes, late, copy_of, one.texts_of("lacks"))
+    if not 1 < len(found) <= NODES_MAX:
+        raise BadScenario(f"{table.path}: nodes: {len(found)} are named; 2 to {NODES_MAX} can be")
+    return found
+
+
+# Links ------------------------------------------------------------------------------------------
+
+
+def _links(top: Table, nodes: Mapping[str, NodeSpec]) -> dict[frozenset[str], Link]:
+    found: dict[frozenset[str], Link] = {}
+    for one in top.tables("links"):
+        figures = ("profile", "rate", "rtt", "jitter", "loss", "stall", "every", "daily", "kind")
+        one.only(("between", "from", *figures))
+        link = _link(one)
+        for pair in _pairs(one, nodes):
+            found[pair] = link
+    return found
+
+
+def _pairs(table: Table, nodes: Mapping[str, NodeSpec]) -> list[frozenset[str]]:
+    """`between` two nodes, or `from` one to all others."""
+    if "from" in table.values:
+        own = known_node(table, "from", table.text_of("from"), nodes)
+        return [frozenset((own, other)) for other in nodes if other != own]
+    named = table.texts_of("between")
+    for name in named:
+        known_node(table, "between", name, nodes)
+    if len(set(named)) != 2:
+        raise table.bad("between", "names two nodes")
+    return [frozenset(named)]
+
+
+def known_node(table: Table, key: str, name: str, nodes: Mapping[str, NodeSpec]) -> str:
+    """A node of the scenario. Raises `BadScenario`."""
+    if name not in nodes:
+        raise table.bad(key, f"names no node {name!r}{nearest(name, nodes)}")
+    return name
+
+
+def _link(table: Table) -> Link:
+    name = table.text_of("profile", "lan")
+    if name not in PROFILES:
+        raise table.bad("profile", f"is {name!r}{nearest(name, PROFILES)}")
+    base = PROFILES[name].shape
+    rate = table.quantity_of("rate", bits_per_second, base.rate_bits_s)
+    try:
+        shape = LinkShape(
+            rate_bits_s=rate,
+            rtt_s=table.quantity_of("rtt", seconds, base.rtt_s),
+            jitter_s=table.quantity_of("jitter", seconds, base.jitter_s),
+            loss=table.quantity_of("loss", share, base.loss),
+            stall_s=table.quantity_of("stall", seconds, base.stall_s),
+            every_s=table.quantity_of("every", seconds, base.every_s),
+            segment_bytes=segment_for(rate),
+        )
+        return Link(shape, _profile(table, shape))
+    except ValueError as fault:
+        raise BadScenario(f"{table.path}: links: {fault}") from fault
+    except BadRequest as fault:
+        raise (
+            fault if isinstance(fault, BadScenario) else table.bad("between", str(fault))
+        ) from fault
+
+
+def _profile(table: Table, shape: LinkShape) -> LinkProfile:
+    thin = shape.rate_bits_s < FAST_BITS_S
+    kind = table.text_of("kind", "satcom" if thin else "lan")
+    if kind not in list(LinkKind):
+        raise table.bad("kind", f"is {kind!r}{nearest(kind, list(LinkKind))}")
+    if kind in {LinkKind.LAN, LinkKind.SILENT} or not thin:
+        return LinkProfile(kind=LinkKind(kind))
+    daily = table.quantity_of("daily", size, 0)
+    rate, rtt = shape.rate_bits_s, shape.rtt_s
+    return LinkProfile(kind=LinkKind(kind), rate_bits_s=rate, rtt_s=rtt, daily_bytes=daily)
+
+
+# What is written, and what goes wrong -----------------------------------------------------------
+
+
+def _work(table: Table, nodes: Mapping[str, NodeSpec]) -> Work:
+    table.only(Work._fields)
+    for name in table.texts_of("route"):
+        known_node(table, "route", name, nodes)
+    return Work(
+        statements=table.number_of("statements", 0, 0, 1_000_000),
+        records=table.number_of("records", 1, 1, 100_000),
+        pairs=table.number_of("pairs", 0, 0, 100_000),
+        corrections=table.number_of("corrections", 0, 0, 100_000),
+        casualties=table.number_of("casualties", 0, 0, 100_000),
+        route=table.texts_of("route"),
+    )
+
+
+def _chaos(table: Table) -> Chaos:
+    table.only(Chaos._fields)
+    for word in table.texts_of("verbs"):
+        if word not in VERBS:
+            raise table.bad("verbs", f"has no verb {word!r}{nearest(word, VERBS)}")
+    times = table.number_of("times", 0, 0, 100_000)
+    verbs = table.texts_of("verbs")
+    if times and not verbs:
+        raise table.bad("times", "is given without verbs")
+    return Chaos(times, verbs)
+
+
+def _step(table: Table, nodes: Mapping[str, NodeSpec], until_s: float) -> Step:
+    word = table.text_of("do")
+    if word not in VERBS:
+        raise table.bad("do", f"has no verb {word!r}{nearest(word, VERBS)}")
+    kind = VERBS[word]
+    table.only(("time", "do", *fields_of(kind)))
+    at_s = table.quantity_of("time", period, 0.0)
+    if at_s > until_s:
+        raise table.bad("time", f"is after the healing, which ends at {until_s:,.0f} s")
+    given = {key: _argument(table, key, nodes) for key in table.values if key not in {"time", "do"}}
+    missing = [
+        name
+        for name, one in inspect.signature(kind).parameters.items()
+        if one.default is inspect.Parameter.empty and name not in given
+    ]
+    if missing:
+        raise table.bad("do", f"{word} also needs {', '.join(missing)}")
+    return Step(at_s, _made(kind, given))
+
+
+def _made(kind: type[Verb], given: Mapping[str, Any]) -> Verb:
+    return kind(**given)
+
+
+def _argument(table: Table, key: str, nodes: Mapping[str, NodeSpec]) -> Any:
+    match key:
+        case "nodes":
+            return tuple(known_node(table, key, one, nodes) for one in table.texts_of(key))
+        case "seconds":
+            text = table.text_of(key)
+            sign = -1 if text.startswith("-") else 1
+            return sign * period(key, text.lstrip("-"))
+        case "percent":
+            return table.number_of(key, 0, 0, 100)
+        case "oneway" | "noticed":
+            return table.flag_of(key, default=False)
+        case _:
+            return known_node(table, key, table.text_of(key), nodes)
