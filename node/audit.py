@@ -101,6 +101,11 @@ class _Ring:
         self.rows.extendleft(reversed(kept))
 
 
+def _told(rows: Iterable[AuditRow]) -> int:
+    """Without those about links."""
+    return sum(one.action != Action.SYNC for one in rows)
+
+
 class Audit:
     """The log of one running node. `note` and `refused` may be called on any thread."""
 
@@ -120,6 +125,7 @@ class Audit:
         self._now_ms = now_ms
         self._pace_s = pace_s
         self._ring = _Ring()
+        self._aboard = 0  # rows in transactions that are not durable yet
         self._bounds: dict[tuple[Action, str], RateBound] = {}
         self._lock = threading.Lock()
         self._news: Listeners[AuditHead] = Listeners()
@@ -139,8 +145,7 @@ class Audit:
     def waiting(self) -> int:
         """Rows that are not durable yet, without those about links."""
         with self._lock:
-            rows = sum(one.action != Action.SYNC for one in self._ring.rows)
-            return rows + self._ring.lost
+            return _told(self._ring.rows) + self._ring.lost + self._aboard
 
     # The door ---------------------------------------------------------------------------------
 
@@ -236,12 +241,15 @@ class Audit:
     def take(self, own: Sequence[AuditRow] = (), most: int = BOARDING_ROWS) -> Taken:
         """Rows to write now: those of a save, and waiting ones before them."""
         with self._lock:
-            return self._ring.take(most)._replace(own=tuple(own))
+            taken = self._ring.take(most)._replace(own=tuple(own))
+            self._aboard += _told(taken.rows) + taken.lost
+            return taken
 
     def give_back(self, taken: Taken) -> None:
         """They were not written: the next transaction takes them. The save's own are not kept."""
         with self._lock:
             self._ring.give_back(taken)
+            self._aboard -= _told(taken.rows) + taken.lost
         self._routine.stir()
 
     def keep(self, rows: Iterable[AuditRow]) -> None:
@@ -261,8 +269,10 @@ class Audit:
     def _sign(self, head: AuditHead) -> bytes:
         return audit.sign_head(self._key.node, head, self._key)
 
-    def appended(self, head: AuditHead | None) -> None:
+    def appended(self, taken: Taken, head: AuditHead | None) -> None:
         """That transaction is durable."""
+        with self._lock:
+            self._aboard -= _told(taken.rows) + taken.lost
         if head is not None:
             self._news.tell(head)
 
@@ -305,7 +315,7 @@ class Audit:
         except BaseException:
             self.give_back(taken)
             raise
-        self.appended(head)
+        self.appended(taken, head)
         return len(taken.rows) == BATCH_ROWS
 
     def flush(self) -> bool:

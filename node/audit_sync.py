@@ -58,6 +58,9 @@ class AuditSync:
     def unheld(self) -> int:
         """Rows of ours that no garrison is known to hold under its present epoch, without those about
         links: each exchange adds some. At most `UNHELD_MAX` are counted."""
+        waiting = (
+            self._audit.waiting
+        )  # first: what becomes durable meanwhile is counted twice, not missed
         device, epochs = self._audit.device, self._store.custody_positions()
         held = 0
         for garrison, ack in self._store.audit_acks().items():
@@ -70,7 +73,7 @@ class AuditSync:
                 held = max(held, ack.number)
         found = self._store.audit_entries(device, OWN_BRANCH, held, UNHELD_MAX)
         rows = [entry.row if (entry := readable(one.entry)) else None for one in found]
-        return self._audit.waiting + sum(row is None or row.action != Action.SYNC for row in rows)
+        return waiting + sum(row is None or row.action != Action.SYNC for row in rows)
 
     def _has(self, device: NodeId, ack: AuditAck) -> bool:
         """What it holds is what we have there."""

@@ -255,7 +255,7 @@ class Engine:
             self._author.retire()
             raise
         self._author.settled()
-        self.audit.appended(head)
+        self.audit.appended(taken, head)
         self._tell(Growth(applied.grown, None, _precedence(saves, self.catalogue)))
         return ids[: len(saves)]
 

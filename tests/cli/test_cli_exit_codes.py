@@ -123,7 +123,7 @@ def test_a_damaged_store_is_an_integrity_failure_everywhere(tmp_path: Path) -> N
         answer = aidstation(tmp_path, *command.split())
         assert answer.code == EXIT_INTEGRITY, command
         assert "damaged" in answer.out + answer.err
-        assert "aidstation db check" in answer.out + answer.err
+        assert "deploy/runbooks/damaged-store.md" in answer.out + answer.err
 
 
 def test_a_damaged_key_is_not_replaced(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from node.writing import Urgency
 from storage import DiskFull, MemoryStore, SqlStore
 from storage.ports import Store
 from sync import audit
-from sync.audit import Action, AuditRow
+from sync.audit import Action, AuditHead, AuditRow
 from tests.contracts.store_samples import limit_pages
 from tests.node.node_lab import KEY, Clock, document, note, open_sql, running, stored
 
@@ -64,6 +64,25 @@ def test_noting_returns_at_once_and_many_rows_are_one_transaction(store: Store) 
         stored_rows = store.audit_entries(DEVICE, 0, 0, 200)
         assert sum(bool(one.signature) for one in stored_rows) == 1
         assert whole(engine)
+
+
+def test_rows_in_a_transaction_that_is_not_durable_yet_still_wait(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(store) as engine:
+        waiting: list[int] = []
+        sign = engine.audit._sign
+
+        def signing(head: AuditHead) -> bytes:
+            waiting.append(engine.audit.waiting)
+            return sign(head)
+
+        monkeypatch.setattr(engine.audit, "_sign", signing)
+        engine.audit.note(Action.READ, subject=document(1))
+        engine.audit.note(Action.SYNC, purpose="linked")
+        assert engine.audit.flush()
+        assert sum(waiting) == 1
+        assert engine.audit.waiting == 0
 
 
 def test_what_is_noted_is_written_when_the_node_ends(tmp_path: Path) -> None:

@@ -173,10 +173,12 @@ async def _stop(node: Node) -> None:
 
 async def until(condition: Callable[[], bool], what: str) -> None:
     """Wait for an event that has no callback, bounded; the loop runs meanwhile."""
-    async with asyncio.timeout(WAIT_S_MAX):
-        while not condition():  # noqa: ASYNC110  threads, sockets and stores share no one event
-            await asyncio.sleep(0.01)
-    assert condition(), what
+    try:
+        async with asyncio.timeout(WAIT_S_MAX):
+            while not condition():  # noqa: ASYNC110  threads, sockets and stores share no one event
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"never came: {what}") from None
 
 
 async def equal(party: Sequence[Node]) -> None:
