@@ -75,8 +75,22 @@ def _branch(
             if (found := checking.take(stored)) is not None:
                 yield found
                 return
-    if (found := checking.ended(branch.head)) is not None:
+    found = checking.ended(branch.head) or _beyond(store, device, branch)
+    if found is not None:
         yield found
+
+
+def _beyond(store: Store, device: NodeId, branch: AuditBranch) -> AuditBreak | None:
+    """An entry behind the noted last one, which no writing meanwhile explains: head and entries are
+    written together."""
+    due = branch.head.number + 1
+    if branch.branch not in {one for one, _ in store.audit_at(device, [due])}:
+        return None
+    noted = {one.branch: one.head.number for one in store.audit_branches(device)}
+    if noted.get(branch.branch, 0) >= due:
+        return None
+    words = f"there is an entry {due}, and entry {due - 1} is noted as the last one"
+    return AuditBreak(due, "changed", words)
 
 
 def _before(store: Store, device: NodeId, branch: AuditBranch) -> AuditHead:

@@ -20,11 +20,16 @@ class Victim:
     """An honest node with one session that is equal; the test speaks for the peer."""
 
     def __init__(
-        self, *, leads: bool = False, profile: LinkProfile | None = None, documents: int = HELD
+        self,
+        *,
+        leads: bool = False,
+        profile: LinkProfile | None = None,
+        documents: int = HELD,
+        party: tuple[Node, Node] | None = None,
     ) -> None:
         keys = Keys()
-        self.node, self.liar = Node(1, keys), Node(2, keys)
-        for number in range(documents):
+        self.node, self.liar = party or (Node(1, keys), Node(2, keys))
+        for number in range(0 if party else documents):
             self.node.save(document(number))
         pair = (self.node, self.liar) if leads else (self.liar, self.node)
         self.link = Link(*pair, profile=profile or LinkProfile.lan())
