@@ -281,6 +281,11 @@ class AuditedDesk:
         with self._noted(Action.ENROLMENT, purpose="joined a theatre"):
             return self._desk.join(root, own, secret, entries, codes)
 
+    def key_handled(self, act: str) -> None:
+        """See `Membership`."""
+        with self._noted(Action.SETTINGS, purpose=f"authority's key {act}"):
+            self._desk.key_handled(act)
+
     # A device that changes hands or goes home -----------------------------------------------------
 
     def backed_up(self, size: int) -> Json:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from conflict.errors import BadIdentity
 from conflict.signature import SigningKey
-from node.errors import AlreadyInitialised, BadConfiguration, NoAuthority
+from node.errors import AlreadyInitialised, BadConfiguration, BadRequest, NoAuthority
 from node.home import Home, write_atomic, write_new
 from node.wrapping import Wrapped, unwrap, wrap
 from sync.trust.authority import NAME_CHARS_MAX
@@ -161,13 +161,8 @@ def keep(path: Path, file: KeyFile) -> None:
     """Write a new file and read it back; the same once more is no fault. Raises `AlreadyInitialised`,
     `BadConfiguration`."""
     data = file.encode()
-    try:
-        write_new(path, data)
-    except FileExistsError:
-        if path.read_bytes() != data:
-            raise AlreadyInitialised(f"There is {path} already. Nothing was changed.") from None
-    except OSError as fault:
-        raise BadConfiguration(f"{path} cannot be written: {fault.strerror}") from fault
+    if not _written(path, data):
+        raise AlreadyInitialised(f"There is {path} already. Nothing was changed.")
     if path.read_bytes() != data:
         raise BadConfiguration(f"{path} did not come back as it was written: use another disk")
 
@@ -178,9 +173,18 @@ def replace(home: Home, file: KeyFile) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file that a person named, whole or not at all; one that is there is replaced. Raises
-    `BadConfiguration`."""
+    """Write a new file that a person named, whole or not at all; the same once more is no fault. Raises
+    `BadRequest`, `BadConfiguration`."""
+    if not _written(path, data):
+        raise BadRequest(f"{path} exists already: name another file. Nothing was written")
+
+
+def _written(path: Path, data: bytes) -> bool:
+    """False: something else is there."""
     try:
-        write_atomic(path, data)
+        write_new(path, data)
+    except FileExistsError:
+        return path.read_bytes() == data
     except OSError as fault:
         raise BadConfiguration(f"{path} cannot be written: {fault.strerror}") from fault
+    return True

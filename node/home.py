@@ -333,7 +333,11 @@ def write_atomic(path: Path, data: bytes) -> None:
 def write_new(path: Path, data: bytes) -> None:
     """Create `path` (mode 0600) whole. Raises `FileExistsError` and leaves that file alone."""
     with _temporary(path, data) as temporary:
-        os.link(temporary, path)
+        try:
+            os.link(temporary, path)
+        except PermissionError:  # sticks with FAT know no second name for a file
+            with open(path, "xb"):  # ours from here on
+                os.replace(temporary, path)
 
 
 @contextlib.contextmanager

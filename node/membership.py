@@ -8,6 +8,7 @@ from typing import Protocol
 from conflict.statement import Json
 
 LOG_PAGE_MAX = 5_000
+KEY_ACTS = ("exported", "imported", "under a new passphrase")
 
 
 class Membership(Protocol):
@@ -39,6 +40,11 @@ class Membership(Protocol):
         codes: Sequence[str] = (),
     ) -> Json:
         """Enter a theatre, as `Belonging.join`; answers as `membership`."""
+        ...
+
+    def key_handled(self, act: str) -> None:
+        """The authority's key is about to be one of `KEY_ACTS`, by a command on this machine: for the audit
+        log. Raises `BadRequest`."""
         ...
 
     def custody_positions(self, until_ms: int | None = None) -> list[Json]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conflict.statement import Json
 from node.errors import BadRequest
-from node.membership import LOG_PAGE_MAX
+from node.membership import KEY_ACTS, LOG_PAGE_MAX
 from node.standing_words import stopped, told_revoked
 from node.twins import twin_words
 from sync import custody
@@ -79,6 +79,11 @@ class MembershipDesk(ABC):
         except (BadFrame, FrameTooLarge) as fault:
             raise BadRequest(f"not an entry of an authority's log: {fault}") from fault
         return self.membership()
+
+    def key_handled(self, act: str) -> None:
+        """See `Membership`."""
+        if act not in KEY_ACTS:
+            raise BadRequest(f"act: one of {', '.join(KEY_ACTS)} expected")
 
     def custody_positions(self, until_ms: int | None = None) -> list[Json]:
         """See `Membership`."""

@@ -53,6 +53,10 @@ class RemoteMembership(ABC):
             "/api/join", {**body, "entries": _texts(entries), "codes": list(codes)}, JOIN_S
         )
 
+    def key_handled(self, act: str) -> None:
+        """See `Membership`."""
+        self._post("/api/authority-key", {"act": act})
+
     def custody_positions(self, until_ms: int | None = None) -> list[Json]:
         """See `Membership`."""
         query = {} if until_ms is None else {"until_ms": str(until_ms)}

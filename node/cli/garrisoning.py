@@ -78,6 +78,8 @@ def export_key(
         raise BadRequest(f"{file} exists already: name another file. Nothing was written")
     passphrase = passphrase_of(passphrase_file)
     closed.open(passphrase)
+    with desk_of(context) as desk:
+        desk.key_handled("exported")
     authority_key.keep(file, closed)
     authority_key.decode(file.read_bytes()).open(passphrase)
     if as_json:
@@ -109,6 +111,7 @@ def import_key(
     key = closed.open(passphrase_of(passphrase_file))
     with desk_of(context) as desk:
         entries = founding.log_for(desk, key, _read(log) if log else None)
+        desk.key_handled("imported")
         authority_key.keep(home.authority_key, closed)
         if entries:
             founding.join(
@@ -154,6 +157,8 @@ def change_passphrase(
     new = passphrase_of(new_passphrase_file, "New passphrase", new=True)
     closed = authority_key.close(key, new)
     closed.open(new)
+    with desk_of(context) as desk:
+        desk.key_handled("under a new passphrase")
     authority_key.replace(home_of(context), closed)
     if as_json:
         say_json({"changed": True})

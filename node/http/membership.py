@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from node.errors import BadRequest
-from node.http.bodies import body_of, number_of, texts_of
+from node.http.bodies import body_of, fields_of, number_of, texts_of
 from node.http.guards import answer
 from node.membership import LOG_PAGE_MAX, Membership
 
@@ -31,6 +31,7 @@ class MembershipApi:
         router.add_get("/api/authority", self.log)
         router.add_post("/api/authority", self.add)
         router.add_post("/api/join", self.join)
+        router.add_post("/api/authority-key", self.key_handled)
         router.add_get("/api/custody-positions", self.positions)
         router.add_get("/api/asked", self.asked)
 
@@ -54,6 +55,10 @@ class MembershipApi:
         root, own, secret = (_bytes(body.get(name), name) for name in ("root", "own", "secret"))
         join = partial(self._desk.join, root, own, secret, _entries(body), codes)
         return answer(await asyncio.to_thread(join))
+
+    async def key_handled(self, request: web.Request) -> web.Response:
+        act = fields_of(await body_of(request), {"act": str}).get("act", "")
+        return answer(await asyncio.to_thread(self._desk.key_handled, act))
 
     async def positions(self, request: web.Request) -> web.Response:
         given = request.query.get("until_ms")

@@ -59,8 +59,9 @@ class Theatre:
         return ok(self.tries(*words, "--json")).result
 
     def request(self, home: Path, *words: str) -> str:
-        """A file with a request of that device."""
-        path = self.root / f"{home.name}.request"
+        """A new file with a request of that device."""
+        made = len([*self.root.glob(f"{home.name}.request*")])
+        path = self.root / f"{home.name}.request{made or ''}"
         ok(aidstation(home, "enrol", "request", "--out", str(path), *words))
         return str(path)
 

@@ -103,15 +103,29 @@ def test_the_key_in_escrow_makes_another_machine_the_authority(theatre: Theatre)
     assert theatre.signed("garrison", "export-key", escrow)["verified"]
     assert (theatre.root / "escrow").read_bytes() == (theatre.home / "authority.key").read_bytes()
     ok(aidstation(theatre.home, "garrison", "log", "--out", log))
+    ok(aidstation(theatre.home, "garrison", "log", "--out", log))  # the same once more
+    theatre.admit("bas-2")
+    refused = aidstation(theatre.home, "garrison", "log", "--out", log)
+    assert (refused.code, "name another file" in refused.err) == (EXIT_USAGE, True)
+    (theatre.root / "log").unlink()
+    ok(aidstation(theatre.home, "garrison", "log", "--out", log))
     before, theatre.home = theatre.home, theatre.device("role4", "garrison")
     refused = theatre.tries("garrison", "import-key", escrow)
     assert "garrison log --out FILE" in refused.err
     assert not (theatre.home / "authority.key").exists()
     theatre.signed("garrison", "import-key", escrow, "--log", log)
     assert membership(theatre.home)["theatre"] == membership(before)["theatre"]
-    assert [one["act"] for one in theatre.log()] == ["enrol"] * 3
-    theatre.admit("bas-2")
-    assert len(theatre.log()) == 4
+    assert "authority's key imported" in purposes(theatre.home)
+    assert "authority's key exported" in purposes(before)
+    assert [one["act"] for one in theatre.log()] == ["enrol"] * 4
+    theatre.admit("bas-3")
+    assert len(theatre.log()) == 5
+
+
+def purposes(home: Path) -> set[str]:
+    """What the audit log of that node says of commands."""
+    found = ok(aidstation(home, "audit", "list", "--json")).result
+    return {one["purpose"] for one in found["rows"]}
 
 
 def test_a_key_is_never_exported_over_another_file(theatre: Theatre) -> None:
@@ -130,6 +144,7 @@ def test_a_changed_passphrase_opens_and_the_old_one_does_not(theatre: Theatre) -
     ok(theatre.tries("garrison", "passphrase", "--new-passphrase-file", new))
     assert theatre.tries("garrison", "stamp").code == EXIT_LOCKED
     theatre.passphrase = new
+    assert "authority's key under a new passphrase" in purposes(theatre.home)
     theatre.signed("garrison", "stamp")
 
 

@@ -113,3 +113,15 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> 
         write_new(path, b"new")
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() == b"old"
+
+
+def test_a_new_file_on_a_stick_whose_files_have_one_name_only(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with patch(
+        "os.link", side_effect=PermissionError(1, "Operation not permitted")
+    ):  # as vfat says
+        write_new(path, b"first")
+        with pytest.raises(FileExistsError):
+            write_new(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]

@@ -83,6 +83,7 @@ ASKS: dict[str, tuple[Ask, Action, set[DocumentId]]] = {
     "uncosigned": (lambda d: d.uncosigned(), Action.READ, set()),
     "break_glass": (lambda d: d.break_glass("mass casualty"), Action.OVERRIDE, set()),
     "retry_set_aside": (lambda d: d.retry_set_aside(), Action.SETTINGS, set()),
+    "key_handled": (lambda d: d.key_handled("exported"), Action.SETTINGS, set()),
     "backed_up": (lambda d: d.backed_up(1), Action.BACKUP, set()),
     "asked": (lambda d: d.asked(), Action.SEARCH, set()),
     "close_out": (lambda d: d.close_out(), Action.SEARCH, set()),
