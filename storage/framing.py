@@ -92,17 +92,3 @@ def unpack_entries(data: bytes) -> tuple[Entry, ...]:
 def pack_evidence(run: LaneRun) -> bytes:
     """A whole run as bytes: what is kept of a branch, enough to prove who signed it."""
     return frame((run.author, run.nonce, run.head, run.signature or b"", *run.changes))
-
-
-def unpack_evidence(lane: Lane, first_seq: int, data: bytes) -> LaneRun:
-    """Inverse of `pack_evidence`."""
-    author, nonce, head, signature, *changes = unframe(data)
-    return LaneRun(
-        lane=lane,
-        author=NodeId(author),
-        nonce=nonce,
-        first_seq=first_seq,
-        changes=tuple(changes),
-        head=head,
-        signature=signature or None,
-    )

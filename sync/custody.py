@@ -84,11 +84,6 @@ def new_epoch(now_ms: int, entropy: bytes, after: bytes = NO_EPOCH) -> bytes:
     return min(began, (1 << 48) - 1).to_bytes(_BEGAN_BYTES, "big") + entropy[: ID_BYTES - 6]
 
 
-def epoch_began_ms(epoch: bytes) -> int:
-    """Wall-clock milliseconds of the store whose epoch this is."""
-    return int.from_bytes(epoch[:_BEGAN_BYTES], "big")
-
-
 def signed(entry: CustodyEntry, signer: Signer) -> CustodyEntry:
     """The same, signed."""
     return replace(entry, signature=signer.sign(_DOMAIN + _body(entry)))
