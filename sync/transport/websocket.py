@@ -85,8 +85,16 @@ class WebSocketChannel:
         """See `Channel`."""
         with suppress(ConnectionError, RuntimeError, TimeoutError):
             await asyncio.wait_for(self._socket.close(), CLOSE_S_MAX)
+        _end_heartbeat(self._socket)
         if self._secured is not None:
             self._secured.bury()
+
+
+def _end_heartbeat(socket: _Socket) -> None:
+    """The last data from a peer starts aiohttp's next heartbeat, after `close` has ended them: its timer
+    would keep all of a closed connection, about 30 kB, for `HEARTBEAT_S`."""
+    socket._heartbeat = None
+    socket._cancel_heartbeat()
 
 
 class Dialer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import hashlib
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from sync.limits import STALL_S_MAX
 from sync.transport import tcp
@@ -26,6 +28,7 @@ FRAME = bytes(256)
 BOUND_BYTES = 2_000
 RECEIVER_BYTES = 4_096  # SO_RCVBUF of who does not read; Linux doubles it
 MUCH_BYTES = 3 << 20  # what Linux would take for a reader who never reads: 2 to 4 MB
+CONNECTIONS = 8
 ROUNDS = 200  # of the event loop: nothing moves any more
 
 
@@ -209,6 +212,31 @@ async def test_a_stall_that_a_session_bears_is_borne_by_the_socket() -> None:
     async with pair() as ends:
         for channel in ends:
             assert channel._socket._heartbeat == HEARTBEAT_S, "and both ends look, now and then"
+
+
+async def test_nothing_of_a_closed_connection_stays_in_memory() -> None:
+    listener = tls_lab.listener(AUTHORITY, _one_frame)
+    await listener.listen(LOOPBACK, 0)
+    for _ in range(CONNECTIONS):
+        dialer = tls_lab.dialer(AUTHORITY)
+        channel = await dialer.dial(f"{LOOPBACK}:{listener.port}", connect_s_max=CONNECT_S)
+        await channel.send(FRAME)
+        while await channel.receive() is not None:
+            pass
+        await channel.close()
+        await dialer.close()
+        del channel
+    for _ in range(ROUNDS):
+        await asyncio.sleep(0)
+    gc.collect()
+    left = sum(isinstance(one, web.WebSocketResponse) for one in gc.get_objects())
+    await listener.close()
+    assert left < CONNECTIONS / 2
+
+
+async def _one_frame(channel: WebSocketChannel) -> None:
+    await channel.receive()
+    await channel.send(FRAME)
 
 
 async def test_who_accepts_and_never_answers_is_given_up_and_the_limit_is_named() -> None:
