@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from node.cli.opening import AsJson, By, desk_of, home_of, who
 from node.cli.output import at_ms, counted, now, plain, say, say_json, tell
 from node.errors import EXIT_DEGRADED, BadRequest
+from node.quantities import seconds
+
+if TYPE_CHECKING:
+    from node.desk import Desk
+
+ASK_AGAIN_S = 0.5
+ASK_AGAIN_S_MAX = 15.0
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,14 +67,19 @@ def close_out(
         bool, typer.Option("--zeroize", help="Once nothing is left: destroy this node.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the node's name.")] = False,
+    wait: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Ask again for so long (10min), while anything is left."),
+    ] = "0s",
     as_json: AsJson = False,
 ) -> None:
     """Before a device goes home: whose records no garrison has receipted, and what to do.
 
     Exits 3 while anything is left.
     """
+    wait_s = seconds("wait", wait)
     with desk_of(context) as desk:
-        found = desk.close_out()
+        found = _closing(desk, wait_s)
     following = _next_step(found)
     if as_json and not (zeroize and found["safe_to_wipe"]):
         say_json({**found, "next_step": following})
@@ -81,6 +94,19 @@ def close_out(
         if as_json and not (yes or sys.stdin.isatty()):
             raise BadRequest("Nothing was destroyed: give --yes too")
         _destroy(context, yes=yes, as_json=as_json)
+
+
+def _closing(desk: Desk, wait_s: float) -> Any:
+    """What is left, asked again until nothing is or the time is over, ever more slowly: each answer that
+    names a casualty is a row in the audit log, which has to go up too."""
+    until, pause_s = time.monotonic() + wait_s, ASK_AGAIN_S
+    while not (found := desk.close_out())["safe_to_wipe"]:
+        left_s = until - time.monotonic()
+        if left_s <= 0:
+            break
+        time.sleep(min(pause_s, left_s))
+        pause_s = min(2 * pause_s, ASK_AGAIN_S_MAX)
+    return found
 
 
 def _destroy(context: typer.Context, *, yes: bool, as_json: bool) -> None:
