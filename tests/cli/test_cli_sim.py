@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from node.cli.main import app
 from node.sim.lab.checkers import CHECKERS
 from node.sim.lab.library import find
-from tests.sim.mutants import MUTANTS
+from tests.sim.mutants.catalogue import MUTANTS
 
 SPLIT = "three-way-split"
 

@@ -7,7 +7,7 @@ import pytest
 from node.sim.lab.library import find
 from node.sim.lab.run import play
 from node.sim.lab.scenario import load
-from tests.sim.mutants import MUTANTS
+from tests.sim.mutants.catalogue import MUTANTS
 
 SEEDS_MAX = 200
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from random import Random
 import pytest
 
 from node.hands import STIRRED, Rounds, Wait
-from node.sim.lab.clock import VirtualLoop
+from node.sim.lab.clock import Livelock, VirtualLoop
 from node.sim.lab.disk import Disk
 from node.sim.lab.hands import VirtualHands
 from node.sim.lab.library import find
@@ -47,6 +48,30 @@ def test_a_year_passes_at_once_and_in_order(loop: VirtualLoop) -> None:
 def test_a_world_in_which_nothing_can_happen_any_more_says_so(loop: VirtualLoop) -> None:
     with pytest.raises(RuntimeError, match="nothing will ever happen"):
         loop.run_forever()
+
+
+def test_a_world_that_is_busy_for_ever_says_so(loop: VirtualLoop) -> None:
+    def again() -> None:
+        loop.call_soon(again)
+
+    again()
+    with pytest.raises(Livelock, match="busy for ever"):
+        loop.run_until(10)
+
+
+def test_ctrl_c_ends_a_world_between_two_events(loop: VirtualLoop) -> None:
+    told: list[str] = []
+
+    def pressed() -> None:
+        signal.raise_signal(signal.SIGINT)
+        told.append("this event to its end")
+
+    loop.call_at(1, pressed)
+    loop.call_at(2, lambda: told.append("another one"))
+    with loop.interruptible(), pytest.raises(KeyboardInterrupt):
+        loop.run_until(3)
+    assert told == ["this event to its end"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_save_that_somebody_waits_for_is_written_before_what_a_peer_sent(

@@ -206,7 +206,9 @@ def test_close_out_names_what_is_left_and_zeroizes_only_what_a_garrison_has(tmp_
             assert left.result["next_step"]
             assert field.joinpath("node.key").exists()
             sync(field, "garrison")
-            closed = aidstation(field, "close-out", "--wait", "60s", "--json")  # audit rows go up too
+            closed = aidstation(
+                field, "close-out", "--wait", "60s", "--json"
+            )  # audit rows go up too
             assert closed.result["safe_to_wipe"], closed.result
         gone = aidstation(field, "close-out", "--zeroize", "--yes")
         assert gone.code == 0, gone.err

@@ -7,14 +7,23 @@ once, in one thread. Seconds count from the start of the run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
 RESOLUTION_S = 1e-6
 """Timers so close are due together: sums of floats differ by less in a year."""
+
+TURNS_MAX = 400_000
+"""Turns of the loop within one virtual second. A hundred nodes that heal at once take some ten thousand."""
+
+
+class Livelock(RuntimeError):
+    """The nodes of a world are busy for ever, and time stands still."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -23,6 +32,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
+        self._second = 0
+        self._turns = 0  # within that second
+        self._interrupted = False
         self._selector = self
         self._clock_resolution = RESOLUTION_S
         self.set_debug(False)
@@ -57,11 +69,38 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # What `BaseEventLoop` asks of its selector ---------------------------------------------------
 
     def select(self, timeout: float | None) -> list[Any]:
-        """All wait: time passes."""
+        """All wait: time passes. Raises `Livelock`; `KeyboardInterrupt`, if `interruptible` noted one."""
+        if self._interrupted:
+            self._interrupted = False
+            raise KeyboardInterrupt
         if timeout is None:
             raise RuntimeError("nothing will ever happen any more in this world")
         self._now += timeout
+        self._turns = self._turns + 1 if int(self._now) == self._second else 0
+        self._second = int(self._now)
+        if self._turns > TURNS_MAX:
+            self._turns = 0
+            raise Livelock(
+                f"over {TURNS_MAX:,} turns at {self._now:,.0f} s: nodes are busy for ever"
+            )
         return []
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Within the block Ctrl-C ends a run between two events, so that what it did so far is whole."""
+
+        def noted(_number: int, _frame: object) -> None:
+            self._interrupted = True
+
+        try:
+            before = signal.signal(signal.SIGINT, noted)
+        except ValueError:  # not in the main thread: nobody presses Ctrl-C there
+            yield
+            return
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def _process_events(self, event_list: list[Any]) -> None:
         """There never are any."""

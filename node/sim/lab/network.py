@@ -121,6 +121,7 @@ class Air:
         }
         self.open: list[Wire] = []
         self.frames: Counter[tuple[str, str]] = Counter()
+        self.calls: Counter[str] = Counter()
         self._loop = loop
         self._trace = trace
         self._listening: dict[str, _Listening] = {}
@@ -140,6 +141,7 @@ class Air:
 
     async def dial(self, own: str, peer: str, gate: Gate, connect_s_max: float) -> Wire:
         """A connection whose both ends let each other in. Raises `LinkFailed`."""
+        self.calls[own] += 1
         there, back = self.ways[own, peer], self.ways[peer, own]
         now = self._loop.time()
         trip_s = there.shape.rtt_s + there.delay_s + back.delay_s

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from node.sim.lab.checkers import CHECKERS, Checker, Violation
 from node.sim.lab.checkers.convergence import is_equal, members
+from node.sim.lab.clock import Livelock
 from node.sim.lab.scenario import Scenario
 from node.sim.lab.schedule import Step, chance, ordered
 from node.sim.lab.trace import Trace
@@ -83,11 +84,13 @@ def play(
     checkers = [one(world) for one in CHECKERS]
     player = _Player(world, checkers, steps, progress)
     complete = True
-    with world.begun():
+    with world.begun(), world.loop.interruptible():
         try:
             player.play()
         except KeyboardInterrupt:
             complete = False
+        except Livelock as fault:
+            player.broke(fault)
         return player.result(complete=complete)
 
 
@@ -158,6 +161,13 @@ class _Player:
         world.at_rest = {
             pair: count - before.get(pair, 0) for pair, count in world.air.frames.items()
         }
+
+    def broke(self, fault: Livelock) -> None:
+        """The world cannot go on: checkers say what is wrong with it now."""
+        self._world.faults.append(str(fault))
+        self._world.trace.note("", "fault", str(fault))
+        for checker in self._checkers:
+            checker.end()
 
     def result(self, *, complete: bool) -> Result:
         """What there is to say now."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from node.sim.lab.clock import VirtualLoop
+from node.sim.lab.clock import Livelock, VirtualLoop
 from node.sim.lab.disk import DELAY_S, DiskStore
 from node.sim.lab.machine import START_MS, Machine
 from node.sim.lab.network import Air
@@ -136,6 +136,11 @@ class World:
         self.loop.run_until(at)
 
     def _end(self) -> None:
+        with suppress(Livelock):  # it was told already
+            self._let_go()
+        self.loop.close()
+
+    def _let_go(self) -> None:
         for machine in self.machines.values():
             if machine.life is not None:
                 self.do(machine.crash)
@@ -143,7 +148,6 @@ class World:
         for task in sorted(asyncio.all_tasks(self.loop), key=lambda one: one.get_name()):
             task.cancel()
         self.pass_until(self.now + 1)
-        self.loop.close()
 
     # What is done to machines ---------------------------------------------------------------------
 

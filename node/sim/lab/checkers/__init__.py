@@ -8,6 +8,7 @@ from node.sim.lab.checkers.convergence import Converged
 from node.sim.lab.checkers.durability import NoEarlyReceipt, NothingLost
 from node.sim.lab.checkers.findings import FindingsEverywhere
 from node.sim.lab.checkers.health import BooksInOrder, Bounded, Liveness, NoFault
+from node.sim.lab.checkers.silence import SilenceKept
 from node.sim.lab.checkers.status import StatusTrue
 from node.sim.lab.checkers.trust import NothingFromRevoked, ScopesNeverLeak
 
@@ -16,6 +17,7 @@ CHECKERS: tuple[type[Checker], ...] = (
     NoEarlyReceipt,
     ScopesNeverLeak,
     NothingFromRevoked,
+    SilenceKept,
     FindingsEverywhere,
     StatusTrue,
     BooksInOrder,
