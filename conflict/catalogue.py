@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
 
-from conflict.shape import Group
+from conflict.identity import DocumentKind
+from conflict.policies.events import Events
+from conflict.shape import Group, Text
 from conflict.slot import Slot
 
 
@@ -30,6 +32,25 @@ def without(catalogue: Mapping[str, Slot], *names: str) -> dict[str, Slot]:
             left = {one: field for one, field in shape.fields.items() if one != gone}
             older[slot] = _with_shape(older[slot], Group(left))
     return older
+
+
+def with_more(catalogue: Mapping[str, Slot], *names: str) -> dict[str, Slot]:
+    """A catalogue with slots and fields of text that nobody has thought of yet: newer software's."""
+    newer = dict(catalogue)
+    for name in names:
+        slot, _, come = name.partition(".")
+        if come:
+            fields_then = {**newer[slot].shape.fields, come: Text()}
+            newer[slot] = _with_shape(newer[slot], Group(fields_then))
+        else:
+            newer[slot] = Slot(
+                name=slot,
+                kinds=(DocumentKind.EPISODE,),
+                plain=slot,
+                policy=Events(),
+                shape=Group({"note": Text()}),
+            )
+    return newer
 
 
 def _with_shape(slot: Slot, shape: Group) -> Slot:

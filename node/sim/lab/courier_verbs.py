@@ -36,7 +36,7 @@ class Courier:
 
     def act(self, world: World) -> None:
         """See `Verb`."""
-        life = world.machines[self.sender].life
+        life = world.machines[self.sender].awake
         if life is not None:
             life.engine.projector.when_idle(lambda: self._leave(world, life))
 
@@ -54,7 +54,7 @@ class Courier:
         world.loop.call_later(self.seconds, self._arrive, world, stick)
 
     def _arrive(self, world: World, stick: bytes) -> None:
-        life = world.machines[self.receiver].life
+        life = world.machines[self.receiver].awake
         if life is None:
             world.trace.note(self.receiver, "not-imported", "it is off")
             return
@@ -97,6 +97,9 @@ class Speak(OneNode):
 
 def _tell(world: World, name: str, *, silent: bool) -> None:
     machine = world.machines[name]
+    if machine.asleep:
+        return  # nobody can tell it anything
     machine.silent = silent
     if machine.life is not None:
-        world.loop.create_task(machine.life.peering.silence(silent=silent))
+        job = machine.life.peering.silence(silent=silent)
+        world.loop.create_task(job, context=machine.life.context)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from contextvars import copy_context
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypeVar
@@ -88,6 +89,7 @@ class VirtualWriter:
         self._order = count()
         self._jobs: list[tuple[int, int, Callable[[], Any], Future[Any]]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._context = copy_context()  # whoever submits, it is this process that works
         self._depth = 0
         self._stopped = False
         self.hurries = False
@@ -130,7 +132,7 @@ class VirtualWriter:
 
     def _wind(self) -> None:
         if self._timer is None and not self._stopped:
-            self._timer = self._loop.call_later(self._disk_s(), self._tick)
+            self._timer = self._loop.call_later(self._disk_s(), self._tick, context=self._context)
 
     def _tick(self) -> None:
         self._timer = None
@@ -146,6 +148,7 @@ class VirtualRoutine:
     def __init__(self, loop: asyncio.AbstractEventLoop, rounds: Rounds) -> None:
         self._loop = loop
         self._rounds = rounds
+        self._context = copy_context()
         self._wait: Wait | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._stirred = self._stopped = False
@@ -157,7 +160,7 @@ class VirtualRoutine:
 
     def start(self) -> None:
         """See `Routine`."""
-        self._loop.call_soon(self._go_on)
+        self._loop.call_soon(self._go_on, context=self._context)
 
     def stir(self) -> None:
         """See `Routine`."""
@@ -165,7 +168,7 @@ class VirtualRoutine:
             return
         self._stirred = True
         if self._wait is not None and self._wait.stirs:
-            self._loop.call_soon(self._wake, self._wait)
+            self._loop.call_soon(self._wake, self._wait, context=self._context)
 
     def hurry(self) -> None:
         """See `Routine`."""
@@ -194,9 +197,11 @@ class VirtualRoutine:
             return
         self._wait = wait = Wait(*wait)  # one of its own: `_wake` tells waits apart
         if wait.stirs and self._stirred:
-            self._loop.call_soon(self._wake, wait)
+            self._loop.call_soon(self._wake, wait, context=self._context)
         elif wait.seconds is not None:
-            self._timer = self._loop.call_later(wait.seconds, self._wake, wait)
+            self._timer = self._loop.call_later(
+                wait.seconds, self._wake, wait, context=self._context
+            )
 
     def _disarm(self) -> None:
         if self._timer is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import ClassVar, Self
 
 from node.sim.dice import likely
 from node.sim.lab.wires import Way
 from node.sim.lab.world import World
+from node.sim.link_shape import segment_for
 
 
 class _Between:
@@ -207,6 +208,50 @@ class Stall(_Between):
     def draw(cls, dice: Random, names: Sequence[str]) -> Self:
         """See `Verb`."""
         return cls(*_two(dice, names), round(dice.uniform(1, 150), 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Rate(_Between):
+    """A link carries so many bits a second only, until `repair`; nodes are not told."""
+
+    word: ClassVar[str] = "rate"
+    one: str
+    other: str
+    rate: float = 2_400.0
+    oneway: bool = False
+
+    def act(self, world: World) -> None:
+        """See `Verb`."""
+        for way in self.ways(world):
+            segment = segment_for(self.rate)
+            way.shape = replace(way.shape, rate_bits_s=self.rate, segment_bytes=segment)
+
+    @classmethod
+    def draw(cls, dice: Random, names: Sequence[str]) -> Self:
+        """See `Verb`."""
+        return cls(*_two(dice, names), dice.choice((1_200.0, 9_600.0, 64_000.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Loss(_Between):
+    """So many in a hundred segments are lost, until `repair`. TCP says them again: frames come
+    late, in order; where nothing comes through for long, the connection breaks."""
+
+    word: ClassVar[str] = "loss"
+    one: str
+    other: str
+    percent: int = 20
+    oneway: bool = False
+
+    def act(self, world: World) -> None:
+        """See `Verb`."""
+        for way in self.ways(world):
+            way.shape = replace(way.shape, loss=self.percent / 100)
+
+    @classmethod
+    def draw(cls, dice: Random, names: Sequence[str]) -> Self:
+        """See `Verb`."""
+        return cls(*_two(dice, names), dice.choice((2, 10, 30, 60)), oneway=likely(dice, 50))
 
 
 @dataclass(frozen=True, slots=True)

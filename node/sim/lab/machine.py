@@ -6,12 +6,12 @@ killed.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conflict.catalogue import without
+from conflict.catalogue import with_more, without
 from conflict.identity import NodeId
 from conflict.signature import SigningKey
 from conflict.slot import CATALOGUE
@@ -23,6 +23,7 @@ from node.herald import Air as Shown
 from node.lineage import lately_lost
 from node.peering import Peering
 from node.sim.dice import dice
+from node.sim.lab.clock import OWNER, VirtualLoop
 from node.sim.lab.disk import Disk
 from node.sim.lab.hands import VirtualHands
 from node.sim.lab.network import PORT, Air
@@ -71,6 +72,7 @@ class Process:
         self.engine = engine
         self.peering = peering
         self.hands = hands
+        self.context = copy_context()
 
 
 class Machine:
@@ -82,7 +84,7 @@ class Machine:
         spec: NodeSpec,
         *,
         seed: int,
-        loop: asyncio.AbstractEventLoop,
+        loop: VirtualLoop,
         air: Air,
         authority: Authority,
         profiles: dict[str, LinkProfile],
@@ -93,6 +95,9 @@ class Machine:
         self._belonging = StubBelonging if stub else Belonging
         self.lacks = spec.lacks
         """Slots and fields (`vitals.spo2`) that its software does not know."""
+        self.adds = spec.adds
+        """Those that only its newer software knows."""
+        self.asleep = False
         self.silent = False
         self.clock = Clock(loop.time)
         self.life: Process | None = None
@@ -125,6 +130,16 @@ class Machine:
         assert self.life is not None, f"{self.name} is not running"  # noqa: S101  asked where it is
         return self.life
 
+    @property
+    def awake(self) -> Process | None:
+        """The one that runs, unless it sleeps: who sits before it can do nothing with it then."""
+        return None if self.asleep else self.life
+
+    @property
+    def software(self) -> tuple[tuple[str, ...], ...]:
+        """Equal for machines that show the same of the same."""
+        return self.lacks, self.adds
+
     def epoch(self) -> bytes:
         """A new one for its store."""
         return new_epoch(self.clock(), self.entropy())
@@ -141,11 +156,17 @@ class Machine:
 
     def start(self, peers: list[Machine]) -> None:
         """A new process over what is on the disk."""
+        context = copy_context()
+        context.run(OWNER.set, self.name)
+        context.run(self._start, peers)
+
+    def _start(self, peers: list[Machine]) -> None:
         self.lives += 1
         chance = dice(self._seed, "process", self.name, self.lives)
         store = self.disk.store
         hands = VirtualHands(self._loop, self.disk.taken_s)
-        catalogue = without(CATALOGUE, *self.lacks) if self.lacks else CATALOGUE
+        older = without(CATALOGUE, *self.lacks) if self.lacks else CATALOGUE
+        catalogue = with_more(older, *self.adds) if self.adds else older
         engine = Engine(
             key=self.key,
             store=store,
@@ -176,6 +197,20 @@ class Machine:
         shown = Shown(host="127.0.0.1", port=PORT, mdns=False)
         self._loop.create_task(peering.start(shown))
 
+    def sleep(self) -> None:
+        """The process stops where it is, if one runs, and clocks go on."""
+        if self.awake is not None:
+            self.asleep = True
+            self._loop.suspend(self.name)
+            self._air.doze(self.name)
+
+    def wake(self) -> None:
+        """It goes on, if it slept."""
+        if self.asleep:
+            self.asleep = False
+            self._air.rouse(self.name)
+            self._loop.resume(self.name)
+
     def crash(self) -> None:
         """The power is gone: the disk keeps what was committed, nobody hears a goodbye."""
         self._air.vanish(self.name)
@@ -188,9 +223,10 @@ class Machine:
         self.disk.crash()  # nothing of the old process writes any more
 
     def _end(self) -> None:
+        self.wake()  # what it would still do goes nowhere
         life, self.life = self.life, None
         if life is not None:
-            self._loop.create_task(_close(life))
+            self._loop.create_task(_close(life), context=life.context)
 
 
 async def _close(life: Process) -> None:

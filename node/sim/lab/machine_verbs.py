@@ -50,6 +50,28 @@ class Bounce(OneNode):
 
 
 @dataclass(frozen=True, slots=True)
+class Sleep(OneNode):
+    """A lid is closed: the process stops as it stands, the clocks go on; peers hang up after a while."""
+
+    word: ClassVar[str] = "sleep"
+
+    def act(self, world: World) -> None:
+        """See `Verb`."""
+        world.machines[self.node].sleep()
+
+
+@dataclass(frozen=True, slots=True)
+class Wake(OneNode):
+    """The lid is opened: the process goes on where it stood, hours or days later."""
+
+    word: ClassVar[str] = "wake"
+
+    def act(self, world: World) -> None:
+        """See `Verb`."""
+        world.machines[self.node].wake()
+
+
+@dataclass(frozen=True, slots=True)
 class DiskFull(OneNode):
     """There is no room on a node's disk any more."""
 

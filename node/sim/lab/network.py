@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
 from itertools import permutations
@@ -16,15 +17,13 @@ from itertools import permutations
 from node.admitting import Accept, Gate, Network
 from node.sim.dice import dice
 from node.sim.lab.trace import Trace
-from node.sim.lab.wires import LAN, Fate, Way, silence_of
+from node.sim.lab.wires import DEAD_S, LAN, Fate, Way, silence_of
 from node.sim.link_shape import LinkShape
 from sync.pace import Pace
 from sync.transport.channel import Called, Caller, LinkFailed
 from sync.transport.tls import NOT_ENROLLED, WORDS
-from sync.transport.websocket import HEARTBEAT_S
 
 PORT = 8470
-DEAD_S = 1.5 * HEARTBEAT_S
 HANDSHAKE_TRIPS = 3
 """TCP, TLS 1.3, the upgrade."""
 
@@ -99,6 +98,7 @@ class Wire:
 class _Listening:
     accept: Accept
     gate: Gate
+    context: Context  # its process
 
 
 class Air:
@@ -122,11 +122,14 @@ class Air:
         self.open: list[Wire] = []
         self.frames: Counter[tuple[str, str]] = Counter()
         self.calls: Counter[str] = Counter()
+        self.asleep: dict[str, float] = {}
+        """Nodes whose process is stopped, and since when."""
         self._loop = loop
         self._trace = trace
         self._listening: dict[str, _Listening] = {}
         self._callers: dict[str, _Caller] = {}
         self._tasks: dict[asyncio.Task[None], None] = {}
+        self._context = copy_context()  # frames go on while who sent them sleeps
 
     # What nodes do --------------------------------------------------------------------------------
 
@@ -135,7 +138,7 @@ class Air:
 
         def both(accept: Accept, gate: Gate) -> tuple[Caller, Called]:
             caller = self._callers[name] = _Caller(self, name, gate)
-            return caller, _Called(self, name, _Listening(accept, gate))
+            return caller, _Called(self, name, _Listening(accept, gate, copy_context()))
 
         return both
 
@@ -165,7 +168,7 @@ class Air:
         here.other, far.other = far, here
         self.open += [here, far]
         self._trace.note(own, "connected", peer)
-        task = self._loop.create_task(self._serve(listening, far))
+        task = self._loop.create_task(self._serve(listening, far), context=listening.context)
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
         return here
@@ -199,7 +202,7 @@ class Air:
                 self._trace.message(own, peer, len(frame), Fate.HELD, due)
             else:
                 self._trace.message(own, peer, len(frame), fate, due)
-                self._loop.call_at(due, arrive)
+                self._loop.call_at(due, arrive, context=self._context)
 
     def _arrive(self, wire: Wire, frame: bytes) -> None:
         if self.ways[wire.own, wire.remote].cut:
@@ -219,7 +222,9 @@ class Air:
             way.held.append(wire.other.inbox.end)
         else:
             self._loop.call_at(
-                max(self._loop.time(), way.due) + way.shape.delay_s, wire.other.inbox.end
+                max(self._loop.time(), way.due) + way.shape.delay_s,
+                wire.other.inbox.end,
+                context=self._context,
             )
 
     def _doom(self, wire: Wire) -> None:
@@ -229,10 +234,12 @@ class Air:
         soon = self.ways[wire.own, wire.remote].dice.random()
         for end in (wire, wire.other):
             end.dying = True
-            self._loop.call_later(2 * soon if soon < 0.5 else DEAD_S, end.inbox.end)
+            found_s = 2 * soon if soon < 0.5 else DEAD_S
+            self._loop.call_later(found_s, end.inbox.end, context=self._context)
 
     def _passes(self, own: str, peer: str) -> bool:
-        return not self.ways[own, peer].cut and not self.ways[peer, own].cut
+        cut = self.ways[own, peer].cut or self.ways[peer, own].cut
+        return not cut and peer not in self.asleep
 
     def listen(self, name: str, listening: _Listening) -> None:
         """A node can be reached."""
@@ -254,6 +261,23 @@ class Air:
             self.open.remove(wire)
             wire.inbox.end()
             self._doom(wire)
+
+    def doze(self, name: str) -> None:
+        """A node's process is stopped: what comes waits; peers hang up when no heartbeat returns."""
+        since_s = self.asleep[name] = self._loop.time()
+        self._loop.call_later(DEAD_S, self._given_up, name, since_s, context=self._context)
+
+    def _given_up(self, name: str, since_s: float) -> None:
+        if self.asleep.get(name) != since_s:
+            return
+        for wire in [one for one in self.open if one.own == name]:
+            for end in (wire, wire.other):
+                end.dying = True
+                end.inbox.end()
+
+    def rouse(self, name: str) -> None:
+        """It goes on."""
+        self.asleep.pop(name, None)
 
     def heal(self) -> None:
         """Every way is sound."""

@@ -14,7 +14,13 @@ from random import Random
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from conflict.errors import ValueRefused
-from conflict.identity import DocumentId, StatementId, statement_id
+from conflict.identity import (
+    DocumentId,
+    DocumentKind,
+    StatementId,
+    document_kind,
+    statement_id,
+)
 from conflict.records import VITALS
 from conflict.statement import Draft
 from node.desk import Save
@@ -72,16 +78,16 @@ class People:
     def write(self, world: World, node: str, number: int) -> None:
         """Somebody writes that piece on that node, if it runs."""
         machine, piece = world.machines[node], self.pieces[number]
-        if machine.life is None:
+        if (life := machine.awake) is None:
             world.trace.note(node, "not-written", f"{number}: it is off")
             return
-        save = piece.save
+        save = newer(machine.adds, piece.save)
         if (earlier := self.by_number.get(piece.corrects)) is not None:
             here = statements_of(machine.disk.store, earlier.document)
             seen = tuple(StatementId(one) for one in earlier.statements if one in here)
             save = save._replace(drafts=tuple(replace(one, supersedes=seen) for one in save.drafts))
         try:
-            [ids] = machine.life.engine.save([save])
+            [ids] = life.engine.save([save])
         except (NodeError, StorageError, ValueRefused) as fault:
             world.trace.note(node, "not-written", f"{number}: {fault.code}")
             return
@@ -111,6 +117,25 @@ def statements_of(store: Store, document: DocumentId) -> frozenset[str]:
         for actor, entries in store.entries(document).items()
         for entry in entries
     )
+
+
+def newer(adds: Sequence[str], save: Save) -> Save:
+    """A save as somebody makes it with newer software, which `adds` slots and fields."""
+    for name in adds if document_kind(save.document) is DocumentKind.EPISODE else ():
+        slot, _, field = name.partition(".")
+        if not field:
+            first = save.drafts[0]
+            more = Draft(slot=slot, value={"note": "as of late"}, by=first.by, at=first.at)
+            save = save._replace(drafts=(*save.drafts, more))
+            continue
+        drafts = (
+            replace(one, value={**one.value, field: "as of late"})
+            if one.slot == slot and isinstance(one.value, dict)
+            else one
+            for one in save.drafts
+        )
+        save = save._replace(drafts=tuple(drafts))
+    return save
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ class NodeSpec(NamedTuple):
     """A node. `codes`: its scopes as people write them, its unit first; None: everything.
 
     `late`: it is enrolled and started by a verb only. `copy_of`: it has that node's key, and nothing until
-    that one is cloned. `lacks`: slots and fields that its older software does not know.
+    that one is cloned. `lacks`: slots and fields that its older software does not know; `adds`: those that
+    only its newer one does.
     """
 
     role: str = "field"
@@ -39,6 +40,7 @@ class NodeSpec(NamedTuple):
     late: bool = False
     copy_of: str = ""
     lacks: tuple[str, ...] = ()
+    adds: tuple[str, ...] = ()
 
 
 class Link(NamedTuple):
@@ -141,7 +143,7 @@ def _nodes(table: Table) -> dict[str, NodeSpec]:
     found: dict[str, NodeSpec] = {}
     for name in table.values:
         one = table.table(name)
-        one.only(("role", "scopes", "late", "copy_of", "lacks"))
+        one.only(("role", "scopes", "late", "copy_of", "lacks", "adds"))
         role = one.text_of("role", "field")
         if role not in {"field", "garrison"}:
             raise one.bad("role", f"is {role!r}; there are field, garrison")
@@ -150,7 +152,8 @@ def _nodes(table: Table) -> dict[str, NodeSpec]:
         if copy_of:
             known_node(one, "copy_of", copy_of, found)
         late = one.flag_of("late", default=bool(copy_of))
-        found[name] = NodeSpec(role, codes, late, copy_of, one.texts_of("lacks"))
+        software = one.texts_of("lacks"), one.texts_of("adds")
+        found[name] = NodeSpec(role, codes, late, copy_of, *software)
     if not 1 < len(found) <= NODES_MAX:
         raise BadScenario(f"{table.path}: nodes: {len(found)} are named; 2 to {NODES_MAX} can be")
     return found
@@ -288,6 +291,8 @@ def _argument(table: Table, key: str, nodes: Mapping[str, NodeSpec]) -> Any:
             text = table.text_of(key)
             sign = -1 if text.startswith("-") else 1
             return sign * period(key, text.lstrip("-"))
+        case "rate":
+            return table.quantity_of(key, bits_per_second, 0.0)
         case "percent":
             return table.number_of(key, 0, 0, 100)
         case "oneway" | "noticed":

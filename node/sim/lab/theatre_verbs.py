@@ -41,7 +41,7 @@ class Revoke(OneNode):
         node = world.machines[self.node].node
         if node in world.revoked or world.authority.theatre.device(node) is None:
             return
-        first = next((one for one in world.running if one.node not in {node, *world.revoked}), None)
+        first = next((one for one in world.awake if one.node not in {node, *world.revoked}), None)
         if first is None:
             return
         published = first.disk.store.custody_positions()
@@ -124,7 +124,7 @@ class Clone:
 
 @dataclass(frozen=True, slots=True)
 class Update(OneNode):
-    """A node that runs older software gets the present one."""
+    """A node gets the newest software that anybody runs."""
 
     word: ClassVar[str] = "update"
 
@@ -132,6 +132,8 @@ class Update(OneNode):
         """See `Verb`."""
         machine = world.machines[self.node]
         machine.lacks = ()
+        specs = world.scenario.nodes.values()
+        machine.adds = tuple(sorted({name for one in specs for name in one.adds}))
         if machine.life is not None:
             machine.crash()
             world.start(machine)

@@ -1,8 +1,9 @@
 """Virtual links: what happens to a frame between two nodes. Every pair of nodes has two ways, one each.
 
 A way carries frames in order at the rate of its shape, and loss costs the time in which TCP says it again
-(`link_shape.py`): the transport is reliable or broken, as under TLS. `duplicate` and `reorder` are what no
-sound transport does; sessions must bear them all the same, by ending.
+(`link_shape.py`): the transport is reliable or broken, as under TLS. Where nothing comes through for as
+long as a heartbeat is waited for, the connection breaks. `duplicate` and `reorder` are what no sound
+transport does; sessions must bear them all the same, by ending.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ from random import Random
 
 from node.sim.dice import likely
 from node.sim.link_shape import LinkShape
+from sync.transport.websocket import HEARTBEAT_S
 
 LAN = LinkShape(rate_bits_s=100_000_000, rtt_s=0.001, segment_bytes=16_384)
+
+
+DEAD_S = 1.5 * HEARTBEAT_S
+"""After so long without a sign of the other end a WebSocket is closed."""
 
 
 class Fate(StrEnum):
@@ -33,7 +39,8 @@ class Fate(StrEnum):
 class Way:
     """From one node to another. `stalled_until`: nothing comes out before; seconds of the run.
 
-    `duplicate`, `reorder`: per cent of frames. `held`: frames that wait for `release`.
+    `sound`: its shape when nothing is wrong. `duplicate`, `reorder`: per cent of frames.
+    `held`: frames that wait for `release`.
     """
 
     shape: LinkShape
@@ -48,10 +55,15 @@ class Way:
     free_at: float = 0.0
     due: float = 0.0
     held: list[Callable[[], None]] = field(default_factory=list)
+    sound: LinkShape = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sound = self.shape
 
     def heal(self) -> list[Callable[[], None]]:
         """Sound again, whatever was done to it; frames that were held, to be let go."""
         self.cut = self.holds = False
+        self.shape = self.sound
         self.delay_s = self.stalled_until = 0.0
         self.duplicate = self.reorder = 0
         held, self.held = self.held, []
@@ -64,7 +76,9 @@ class Way:
         self.free_at = start + self.shape.air_s(size)
         if self.cut:
             return []
-        due = self.free_at + self.shape.delay_s + self.delay_s + self._lateness_s(size)
+        if (late_s := self._lateness_s(size)) > DEAD_S:
+            return []  # said again and again in vain: this connection is given up
+        due = self.free_at + self.shape.delay_s + self.delay_s + late_s
         if self.reorder and likely(self.dice, self.reorder):
             return [(due + self.dice.random(), Fate.REORDERED)]
         self.due = due = max(due, self.due)  # TCP keeps the order

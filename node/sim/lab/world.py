@@ -77,6 +77,11 @@ class World:
         return [one for one in self.machines.values() if one.life is not None]
 
     @property
+    def awake(self) -> list[Machine]:
+        """Those of them that do not sleep."""
+        return [one for one in self.running if not one.asleep]
+
+    @property
     def surviving(self) -> list[Machine]:
         """Machines that are not lost, running or not."""
         return [one for one in self.machines.values() if not one.lost]
@@ -163,6 +168,7 @@ class World:
         for machine in self.surviving:
             machine.disk.fill(full=False)
             machine.disk.delay_s = DELAY_S
+            machine.wake()
             self.start(machine)
 
     def _broke(self, _loop: object, context: Mapping[str, object]) -> None:

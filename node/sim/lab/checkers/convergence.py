@@ -37,6 +37,8 @@ class Converged(Checker):
         if here != there:
             self.violated(one.name, f"holds otherwise than {other.name}: {_said(here, there)}")
             return
+        if one.software != other.software:
+            return  # what one of them knows no word for it shows raw
         for document in here:
             mine, theirs = (each.disk.store.projection(document) for each in (one, other))
             if mine != theirs:
@@ -44,13 +46,13 @@ class Converged(Checker):
                 self.violated(one.name, text)
 
     def _is_fold(self, one: Machine) -> None:
-        store = one.disk.store
+        store, catalogue = one.disk.store, one.process.engine.catalogue
         if waiting := store.dirty_documents():
             self.violated(one.name, f"{len(waiting)} documents are not shown yet")
             return
         for document in held(store):
             row = store.projection(document)
-            if row != present(document, store.entries(document)):
+            if row != present(document, store.entries(document), catalogue):
                 self.violated(one.name, f"shows of {document.hex()[:8]} what it does not hold")
 
 
