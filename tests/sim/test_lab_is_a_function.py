@@ -39,10 +39,13 @@ def reported(scenario: str, seed: int, hash_seed: str) -> bytes:
     ).stdout
 
 
-@pytest.mark.parametrize("seed", [1, 7])
-def test_two_processes_with_other_hash_seeds_write_the_same_bytes(seed: int) -> None:
-    one = reported("three-way-split", seed, "1")
-    assert one == reported("three-way-split", seed, "4242")
+@pytest.mark.parametrize(
+    ("scenario", "seed"),
+    [("three-way-split", 1), ("three-way-split", 7), ("power-cuts", 2)],  # also with real files
+)
+def test_two_processes_with_other_hash_seeds_write_the_same_bytes(scenario: str, seed: int) -> None:
+    one = reported(scenario, seed, "1")
+    assert one == reported(scenario, seed, "4242")
     assert len(one) > 10_000
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from node.hands import STIRRED, Rounds, Wait
 from node.sim.lab.clock import Livelock, VirtualLoop
-from node.sim.lab.disk import Disk
 from node.sim.lab.hands import VirtualHands
 from node.sim.lab.library import find
 from node.sim.lab.link_verbs import Cut
@@ -24,7 +23,6 @@ from node.sim.lab.wires import Fate, Way
 from node.sim.lab.world import World
 from node.sim.link_shape import LinkShape
 from node.writing import Urgency
-from storage.errors import DiskFull
 
 SATCOM = LinkShape(rate_bits_s=9_600, rtt_s=0.6, segment_bytes=256)
 
@@ -123,27 +121,6 @@ def test_ways_that_are_not_sound_say_what_they_did() -> None:
     assert way.carry(10, 0.0) == []
     way.heal()
     assert [fate for _, fate in way.carry(10, 0.0)] == [Fate.DELIVERED]
-
-
-def test_a_crash_keeps_what_was_committed_and_nothing_after_it() -> None:
-    disk = Disk(bytes(16), Random(1))
-    before = disk.store
-    with before.write() as transaction:
-        transaction.set_setting("one", b"1")
-    disk.crash()
-    with before.write() as transaction:
-        transaction.set_setting("two", b"2")
-    assert (disk.store.setting("one"), disk.store.setting("two")) == (b"1", None)
-
-
-def test_a_full_disk_refuses_what_is_new_and_changes_nothing() -> None:
-    disk = Disk(bytes(16), Random(1))
-    disk.fill(full=True)
-    with pytest.raises(DiskFull), disk.store.write() as transaction:
-        transaction.set_setting("one", b"1")
-    assert disk.store.setting("one") is None
-    with disk.store.write():
-        pass  # nothing to keep
 
 
 def test_a_run_uses_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:

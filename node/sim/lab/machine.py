@@ -35,6 +35,7 @@ from sync.link_profile import LinkProfile
 
 if TYPE_CHECKING:
     from node.sim.lab.scenario import NodeSpec
+    from node.sim.lab.sql_disk import SqlDisks
 
 START_MS = 1_795_401_431_123
 """Wall clock at second 0 of every run, where it is right: 2026-11-23."""
@@ -89,6 +90,7 @@ class Machine:
         authority: Authority,
         profiles: dict[str, LinkProfile],
         stub: bool,
+        disks: SqlDisks | None = None,
     ) -> None:
         self.name, self.role = name, spec.role
         self.key = key_of(seed, spec.copy_of or name, StubKey if stub else SigningKey)
@@ -112,7 +114,8 @@ class Machine:
         """When it was last set back, noticed or not."""
         self._seed, self._loop, self._air, self.authority = seed, loop, air, authority
         self._profiles = profiles
-        self.disk = Disk(self.epoch(), dice(seed, "disk", name))
+        epoch, chance = self.epoch(), dice(seed, "disk", name)
+        self.disk = Disk(epoch, chance, disks.new(epoch) if disks else None)
 
     @property
     def node(self) -> NodeId:

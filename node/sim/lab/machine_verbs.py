@@ -36,6 +36,20 @@ class Crash(OneNode):
 
 
 @dataclass(frozen=True, slots=True)
+class TornPage(OneNode):
+    """The power goes in the middle of a node's next commit: of its sectors some are on the disk, others not
+    (`store = "sqlite"`); in memory all of it is there, or nothing."""
+
+    word: ClassVar[str] = "torn-page"
+
+    def act(self, world: World) -> None:
+        """See `Verb`."""
+        machine = world.machines[self.node]
+        if machine.life is not None:
+            machine.disk.tear(machine.crash)
+
+
+@dataclass(frozen=True, slots=True)
 class Bounce(OneNode):
     """A node that is off is switched on; one that runs is killed and started at once."""
 

@@ -84,6 +84,7 @@ class Scenario:
     chaos: Chaos
     steps: tuple[Step, ...]
     stub: bool = False
+    sqlite: bool = False
 
     @property
     def shapes(self) -> dict[frozenset[str], LinkShape]:
@@ -104,7 +105,7 @@ class Scenario:
 def load(path: Path) -> Scenario:
     """Read a file. Raises `BadScenario`, which names file, line and key."""
     top = Table.read(path)
-    top.only(("about", "signatures", "time", "nodes", "links", "work", "chaos", "at"))
+    top.only(("about", "signatures", "store", "time", "nodes", "links", "work", "chaos", "at"))
     nodes = _nodes(top.table("nodes"))
     time = top.table("time")
     time.only(("faults", "healing"))
@@ -113,6 +114,9 @@ def load(path: Path) -> Scenario:
     signatures = top.text_of("signatures", "real")
     if signatures not in {"real", "stub"}:
         raise top.bad("signatures", f"is {signatures!r}; there are real, stub")
+    store = top.text_of("store", "memory")
+    if store not in {"memory", "sqlite"}:
+        raise top.bad("store", f"is {store!r}; there are memory, sqlite")
     return Scenario(
         name=path.stem,
         about=top.text_of("about"),
@@ -124,6 +128,7 @@ def load(path: Path) -> Scenario:
         chaos=_chaos(top.table("chaos")),
         steps=tuple(_step(one, nodes, faults_s + healing_s) for one in top.tables("at")),
         stub=signatures == "stub",
+        sqlite=store == "sqlite",
     )
 
 

@@ -25,6 +25,7 @@ VERBS: dict[str, type[Verb]] = {
         link_verbs.Duplicate,
         link_verbs.Reorder,
         machine_verbs.Crash,
+        machine_verbs.TornPage,
         machine_verbs.Bounce,
         machine_verbs.Sleep,
         machine_verbs.Wake,

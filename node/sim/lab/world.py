@@ -15,6 +15,7 @@ from node.sim.lab.disk import DELAY_S, DiskStore
 from node.sim.lab.machine import START_MS, Machine
 from node.sim.lab.network import Air
 from node.sim.lab.people import People
+from node.sim.lab.sql_disk import SqlDisks, SqlDiskStore
 from node.sim.lab.theatre import Authority
 from node.sim.lab.trace import Trace
 
@@ -36,7 +37,7 @@ class World:
         self.at_rest: dict[tuple[str, str], int] = {}
         """Frames that went in a while of rest after that, by way."""
         self.revoked_at: dict[NodeId, float] = {}
-        self.backups: dict[str, DiskStore] = {}
+        self.backups: dict[str, DiskStore | SqlDiskStore] = {}
         self.trace = Trace(self.loop.time, keeps_messages)
         self.people = People(scenario, seed)
         self.faults: list[str] = []
@@ -44,6 +45,7 @@ class World:
         names = list(scenario.nodes)
         self.air = Air(self.loop, names, scenario.shapes, seed, self.trace)
         self.authority = Authority(seed, START_MS)
+        self._disks = SqlDisks() if scenario.sqlite else None
         self.machines = {name: self._machine(name) for name in names}
 
     def _machine(self, name: str) -> Machine:
@@ -59,6 +61,7 @@ class World:
             authority=self.authority,
             profiles=profiles,
             stub=scenario.stub,
+            disks=self._disks,
         )
 
     @property
@@ -144,6 +147,8 @@ class World:
         with suppress(Livelock):  # it was told already
             self._let_go()
         self.loop.close()
+        if self._disks is not None:
+            self._disks.close()
 
     def _let_go(self) -> None:
         for machine in self.machines.values():
@@ -167,6 +172,7 @@ class World:
         self.air.heal()
         for machine in self.surviving:
             machine.disk.fill(full=False)
+            machine.disk.tear(None)
             machine.disk.delay_s = DELAY_S
             machine.wake()
             self.start(machine)
