@@ -59,7 +59,7 @@ class Inbound:
         self.shut = False
         """Nothing is taken apart yet: whose signatures count is still to come."""
         self._ends: dict[Continued, Base] = {}  # of runs being held
-        self._bytes = 0
+        self.bytes = 0
         self._frames: list[int] = []
         self._receipts: list[Receipt] = []
         self._refused: list[tuple[int, int]] = []
@@ -135,7 +135,7 @@ class Inbound:
     def held(self, ticket: int, answer: HoldDone, now: float) -> tuple[Lane, ...]:
         """A message is durable: remember what to say of it. Lanes in which it showed a gap."""
         holding = self._holding.pop(ticket)
-        self._bytes -= holding.size
+        self.bytes -= holding.size
         held = {one.lane: one.state for one in answer.applied.held}
         branches = {(one.lane, one.first_seq) for one in answer.applied.set_aside}
         for place, run in enumerate(holding.runs):
@@ -157,8 +157,8 @@ class Inbound:
         return tuple(dict.fromkeys((*holding.gaps, *answer.applied.gaps)))
 
     def _count(self, size: int) -> None:
-        self._bytes += size
-        if self._bytes > limits.HOLDING_BYTES_MAX:
+        self.bytes += size
+        if self.bytes > limits.HOLDING_BYTES_MAX:
             most = limits.HOLDING_BYTES_MAX
             raise OutOfTurn(f"over {most} bytes of content without a receipt (HOLDING_BYTES_MAX)")
 

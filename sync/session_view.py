@@ -60,6 +60,12 @@ class SessionView:
         return sum(self._flow.waiting_bytes.values())
 
     @property
+    def kept_bytes(self) -> int:
+        """In memory for the peer: what was said and is not on the wire, what came and is not durable."""
+        coming = self._exchange.inbound.bytes if self._exchange else 0
+        return self.unsent_bytes + coming
+
+    @property
     def waiting(self) -> int:
         """Documents and lanes not yet sent."""
         return self._exchange.outbox.waiting if self._exchange else 0

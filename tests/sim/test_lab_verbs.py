@@ -12,6 +12,7 @@ import pytest
 from conflict.catalogue import fingerprint, with_more
 from conflict.slot import CATALOGUE
 from node.sim.lab.clock import OWNER, VirtualLoop
+from node.sim.lab.hold_verbs import Fetch, Shed
 from node.sim.lab.library import find
 from node.sim.lab.link_verbs import Loss, Rate, Repair
 from node.sim.lab.machine_verbs import Sleep, Wake
@@ -125,6 +126,44 @@ def test_loss_is_lateness_and_too_much_of_it_breaks_the_connection() -> None:
     dues = [due for _ in range(300) for due, _ in worse.carry(100, 0.0)]
     assert 0 < len(dues) < 300
     assert max(dues) < DEAD_S + 1
+
+
+def test_what_is_let_go_stays_away_until_it_is_fetched() -> None:
+    world = World(load(find("let-go")), 1)
+    with world.begun():
+        for number in range(6):
+            world.do(lambda number=number: world.people.write(world, "alpha", number))
+        world.pass_until(
+            3_700
+        )  # until then some of it has clinical times to come: that waits for a person
+        alpha = world.machines["alpha"]
+        before = slots(alpha.disk.store)
+        world.do(lambda: Shed("hospital").act(world))
+        assert world.let_go == {}
+        world.do(lambda: Shed("alpha").act(world))
+        gone = list(world.let_go["alpha"])
+        assert gone
+        world.pass_until(4_300)
+        assert list(alpha.disk.store.shed_documents(gone)) == sorted(gone)
+        world.do(lambda: Fetch("alpha").act(world))
+        world.pass_until(4_900)
+        assert not alpha.disk.store.shed_documents(gone)
+        assert slots(alpha.disk.store) == before
+
+
+def test_a_request_about_several_records_is_acknowledged_for_each_of_them() -> None:
+    world = World(load(find("let-go")), 1)
+    [first, *_] = [n for n, piece in enumerate(world.people.pieces) if piece.more]
+    with world.begun():
+        world.do(lambda: world.people.write(world, "alpha", first))
+    assert [one.number for one in world.people.kept] == [first] * 4
+    assert len({one.document for one in world.people.kept}) == 4
+
+
+def test_what_a_healing_has_to_carry_is_measured() -> None:
+    result = play(SPLIT, 1, keeps_messages=False)
+    assert sum(result.figures["missing_bytes"].values()) > 1_000
+    assert sum(result.figures["healing_connections"].values()) > 0
 
 
 def test_what_newer_software_says_is_kept_relayed_and_shown_by_the_newer_only(

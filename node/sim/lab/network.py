@@ -122,6 +122,7 @@ class Air:
         self.open: list[Wire] = []
         self.frames: Counter[tuple[str, str]] = Counter()
         self.calls: Counter[str] = Counter()
+        self.connections: Counter[str] = Counter()
         self.asleep: dict[str, float] = {}
         """Nodes whose process is stopped, and since when."""
         self._loop = loop
@@ -167,6 +168,7 @@ class Air:
         far = Wire(self, peer, own, ours.certificate)
         here.other, far.other = far, here
         self.open += [here, far]
+        self.connections.update((own, peer))
         self._trace.note(own, "connected", peer)
         task = self._loop.create_task(self._serve(listening, far), context=listening.context)
         self._tasks[task] = None

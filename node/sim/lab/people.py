@@ -46,12 +46,13 @@ Pair = tuple[Casualty, Contradiction]
 
 
 class Piece(NamedTuple):
-    """One save. `pair`: number of the contradiction that it is a side of; `corrects`: of the piece that it
-    takes the place of; -1: none."""
+    """One request: a save, and `more` of other records. `pair`: number of the contradiction that it is a
+    side of; `corrects`: of the piece that it takes the place of; -1: none."""
 
     save: Save
     pair: int = -1
     corrects: int = -1
+    more: tuple[Save, ...] = ()
 
 
 class Acknowledged(NamedTuple):
@@ -87,14 +88,15 @@ class People:
             seen = tuple(StatementId(one) for one in earlier.statements if one in here)
             save = save._replace(drafts=tuple(replace(one, supersedes=seen) for one in save.drafts))
         try:
-            [ids] = life.engine.save([save])
+            every = life.engine.save([save, *piece.more])
         except (NodeError, StorageError, ValueRefused) as fault:
             world.trace.note(node, "not-written", f"{number}: {fault.code}")
             return
-        one = Acknowledged(node, world.now, number, save.document, tuple(ids))
-        self.kept.append(one)
-        self.by_number[number] = one
-        world.trace.note(node, "written", f"{number} {save.document.hex()[:8]} {len(ids)}")
+        for each, ids in zip((save, *piece.more), every, strict=True):
+            one = Acknowledged(node, world.now, number, each.document, tuple(ids))
+            self.kept.append(one)
+            self.by_number.setdefault(number, one)
+            world.trace.note(node, "written", f"{number} {each.document.hex()[:8]} {len(ids)}")
 
     def forget(self, lost: Sequence[Acknowledged]) -> None:
         """The only disk that had these is gone: nobody can have them any more."""
@@ -177,6 +179,9 @@ class _Dealer:
         self._corrections()
         for index in range(work.casualties):
             self._flow(casualty(self._seed, work.records + index, START))
+        for _ in range(work.rounds):
+            saves = tuple(Save(one.episode, (self._vitals(),)) for one in records)
+            self._put(self._name(), self._time(), Piece(saves[0], more=saves[1:]))
 
     def _put(self, name: str, at_s: float, piece: Piece) -> None:
         number = len(self._people.pieces)

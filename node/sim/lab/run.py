@@ -139,6 +139,7 @@ class _Player:
         world = self._world
         world.trace.note("", "healing")
         world.do(world.heal)
+        world.healing.begin(world.air, members(world))
         until = world.now + world.scenario.healing_s
         while world.now < until:
             world.pass_until(min(world.now + LOOK_S, until))
@@ -148,7 +149,8 @@ class _Player:
             if not self._later and is_equal(world):
                 world.equal_at = world.now
                 world.trace.note("", "equal")
-                return
+                break
+        world.healing.end(world.air)
 
     def _rest(self) -> None:
         """What is said although there is nothing left to say."""
@@ -192,6 +194,8 @@ class _Player:
                 "to_review": documents,
                 "frames": {str(fate): count for fate, count in sorted(trace.fates.items())},
                 "bytes": {name: size for name, size in ways.items() if size},
+                "missing_bytes": world.healing.missing,
+                "healing_connections": dict(sorted(world.healing.connections.items())),
             },
             curve=tuple(self._curve),
             trace=trace,

@@ -52,12 +52,14 @@ class Link(NamedTuple):
 
 class Work(NamedTuple):
     """What people write. `statements`: single ones on the records of `records` casualties; `pairs`: of
-    contradicting ones; `corrections`; `casualties`: whole ones, along the roles of `route`."""
+    contradicting ones; `corrections`; `rounds`: vitals of all those casualties, in one request;
+    `casualties`: whole ones, along the roles of `route`."""
 
     statements: int = 0
     records: int = 1
     pairs: int = 0
     corrections: int = 0
+    rounds: int = 0
     casualties: int = 0
     route: tuple[str, ...] = ()
 
@@ -247,6 +249,7 @@ def _work(table: Table, nodes: Mapping[str, NodeSpec]) -> Work:
         records=table.number_of("records", 1, 1, 100_000),
         pairs=table.number_of("pairs", 0, 0, 100_000),
         corrections=table.number_of("corrections", 0, 0, 100_000),
+        rounds=table.number_of("rounds", 0, 0, 100_000),
         casualties=table.number_of("casualties", 0, 0, 100_000),
         route=table.texts_of("route"),
     )

@@ -58,7 +58,8 @@ class Backup(OneNode):
 
     def act(self, world: World) -> None:
         """See `Verb`."""
-        world.backups[self.node] = world.machines[self.node].disk.store.clone()
+        if world.machines[self.node].present:  # else there is nothing on it, not even a theatre
+            world.backups[self.node] = world.machines[self.node].disk.store.clone()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from node.sim.lab import courier_verbs, link_verbs, machine_verbs, theatre_verbs
+from node.sim.lab import courier_verbs, hold_verbs, link_verbs, machine_verbs, theatre_verbs
 from node.sim.lab.verb import Verb
 
 VERBS: dict[str, type[Verb]] = {
@@ -41,6 +41,8 @@ VERBS: dict[str, type[Verb]] = {
         theatre_verbs.Clone,
         theatre_verbs.Update,
         theatre_verbs.Lose,
+        hold_verbs.Shed,
+        hold_verbs.Fetch,
         courier_verbs.Courier,
         courier_verbs.Silence,
         courier_verbs.Speak,

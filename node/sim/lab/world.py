@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from node.sim.lab.clock import Livelock, VirtualLoop
 from node.sim.lab.disk import DELAY_S, DiskStore
 from node.sim.lab.machine import START_MS, Machine
+from node.sim.lab.missing import Healing
 from node.sim.lab.network import Air
 from node.sim.lab.people import People
 from node.sim.lab.sql_disk import SqlDisks, SqlDiskStore
@@ -20,7 +21,7 @@ from node.sim.lab.theatre import Authority
 from node.sim.lab.trace import Trace
 
 if TYPE_CHECKING:
-    from conflict.identity import NodeId
+    from conflict.identity import DocumentId, NodeId
     from node.sim.lab.people import Acknowledged
     from node.sim.lab.scenario import Scenario
 
@@ -36,6 +37,9 @@ class World:
         """When all was equal after healing."""
         self.at_rest: dict[tuple[str, str], int] = {}
         """Frames that went in a while of rest after that, by way."""
+        self.healing = Healing()
+        self.let_go: dict[str, dict[DocumentId, float]] = {}
+        """What nodes let go and did not ask for since, and when."""
         self.revoked_at: dict[NodeId, float] = {}
         self.backups: dict[str, DiskStore | SqlDiskStore] = {}
         self.trace = Trace(self.loop.time, keeps_messages)

@@ -3,7 +3,7 @@
 Each mutant names the scenario in which it is looked for and the checkers of which one must find it.
 """
 
-from tests.sim.mutants import durability, equality, shown, trust
+from tests.sim.mutants import durability, equality, letting_go, shown, trust
 from tests.sim.mutants.mutant import MUTANTS, Mutant
 
-__all__ = ["MUTANTS", "Mutant", "durability", "equality", "shown", "trust"]
+__all__ = ["MUTANTS", "Mutant", "durability", "equality", "letting_go", "shown", "trust"]

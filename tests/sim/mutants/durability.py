@@ -7,11 +7,12 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
+from node.authoring import Author
 from node.engine import Engine
 from node.receiving import Receiver
 from node.sim.lab.disk import Disk, DiskStore
 from storage import memory_custody
-from storage.errors import StorageError
+from storage.errors import CommitUncertain, StorageError
 from storage.memory_rows import Rows
 from storage.memory_writes import MemoryTransaction
 from sync.effects import HoldDone
@@ -66,6 +67,62 @@ def full_disk_hidden() -> Sequence[Patch]:
             return [[f"{'00' * 16}.{n}" for n, _ in enumerate(one.drafts)] for one in saves]
 
     return [(Engine, "_save_with", hidden)]
+
+
+@mutant("flapping-lan", "nothing-acknowledged-lost")
+def several_records_acknowledged_and_one_written() -> Sequence[Patch]:
+    """Of a request about several records the first is saved, and all of it acknowledged."""
+    save = Engine._save_with
+
+    def partly(self: Engine, saves: Any, *rest: Any) -> list[list[str]]:
+        more = [[f"{'11' * 16}.{n}" for n, _ in enumerate(one.drafts)] for one in saves[1:]]
+        return [*save(self, saves[:1], *rest), *more]
+
+    return [(Engine, "_save_with", partly)]
+
+
+@mutant(SPLIT, "no-receipt-before-durable", "status-true")
+def last_lane_of_a_message_not_stored() -> Sequence[Patch]:
+    """Where a peer sends several lanes at once, the last one is claimed and forgotten."""
+    write = DiskStore.write
+
+    @contextmanager
+    def forgetful(self: Any) -> Iterator[MemoryTransaction]:
+        with write(self) as transaction:
+            hold = transaction.hold
+
+            def shorter(runs: Any, source: Any, now_ms: int) -> Any:
+                if source is None or len(runs) < 2:
+                    return hold(runs, source, now_ms)
+                with write(self.clone()) as scratch:
+                    claimed = scratch.hold(runs, source, now_ms)
+                hold(runs[:-1], source, now_ms)
+                return claimed
+
+            transaction.hold = shorter  # type: ignore[method-assign]
+            yield transaction
+
+    return [(DiskStore, "write", forgetful)]
+
+
+@mutant("power-cuts", "nothing-acknowledged-lost")
+def uncertain_commit_acknowledged() -> Sequence[Patch]:
+    """A commit that the power cut short is taken for done."""
+    save, write = Engine._save_with, Author.write
+    told: list[Any] = []
+
+    def hopeful(self: Engine, saves: Any, *rest: Any) -> list[list[str]]:
+        try:
+            return save(self, saves, *rest)
+        except CommitUncertain:
+            return list(told[-1][: len(saves)])
+
+    def noted(self: Author, *args: Any) -> Any:
+        applied, ids = write(self, *args)
+        told.append(ids)
+        return applied, ids
+
+    return [(Engine, "_save_with", hopeful), (Author, "write", noted)]
 
 
 @mutant(SPLIT, "no-receipt-before-durable")

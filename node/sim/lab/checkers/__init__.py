@@ -8,6 +8,7 @@ from node.sim.lab.checkers.convergence import Converged
 from node.sim.lab.checkers.durability import NoEarlyReceipt, NothingLost
 from node.sim.lab.checkers.findings import FindingsEverywhere
 from node.sim.lab.checkers.health import BooksInOrder, Bounded, Liveness, NoFault
+from node.sim.lab.checkers.letting_go import LetGoStaysAway
 from node.sim.lab.checkers.silence import SilenceKept
 from node.sim.lab.checkers.status import StatusTrue
 from node.sim.lab.checkers.trust import NothingFromRevoked, ScopesNeverLeak
@@ -18,6 +19,7 @@ CHECKERS: tuple[type[Checker], ...] = (
     ScopesNeverLeak,
     NothingFromRevoked,
     SilenceKept,
+    LetGoStaysAway,
     FindingsEverywhere,
     StatusTrue,
     BooksInOrder,

@@ -9,6 +9,7 @@ from conflict.identity import ActorId, DocumentId, NodeId
 from conflict.lane import ShortState
 from node.sim.lab.checkers.checker import Checker
 from node.sim.lab.checkers.convergence import members
+from node.sim.lab.checkers.letting_go import is_away
 from node.sim.lab.people import Acknowledged, statements_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 class NothingLost(Checker):
     """No acknowledged statement is missing, ever, on the disk where it was saved, nor in the end on any
-    other that may hold it."""
+    other that may hold it; what a node let go is on a garrison's."""
 
     name = "nothing-acknowledged-lost"
     code = 12
@@ -42,12 +43,19 @@ class NothingLost(Checker):
         here: dict[DocumentId, frozenset[str]] = {}
         for one in kept:
             if one.document not in here:
-                here[one.document] = statements_of(machine.disk.store, one.document)
+                here[one.document] = self._had(machine, one.document)
             if gone := [each for each in one.statements if each not in here[one.document]]:
                 text = (
                     f"{len(gone)} statements of piece {one.number}, saved on {one.node}, are gone"
                 )
                 self.violated(machine.name, text)
+
+    def _had(self, machine: Machine, document: DocumentId) -> frozenset[str]:
+        here = statements_of(machine.disk.store, document)
+        if not is_away(machine, document):
+            return here
+        garrisons = (one for one in self.world.surviving if one.role == "garrison")
+        return here.union(*(statements_of(one.disk.store, document) for one in garrisons))
 
 
 class NoEarlyReceipt(Checker):

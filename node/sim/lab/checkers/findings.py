@@ -10,6 +10,7 @@ import orjson
 from conflict.identity import DocumentId, document_text
 from node.sim.lab.checkers.checker import Checker
 from node.sim.lab.checkers.convergence import members
+from node.sim.lab.checkers.letting_go import is_away
 
 if TYPE_CHECKING:
     from node.sim.lab.machine import Machine
@@ -32,6 +33,8 @@ class FindingsEverywhere(Checker):
 
     def _look(self, machine: Machine, number: int, left: Acknowledged, right: Acknowledged) -> None:
         if not all(self.world.shows(machine, one) for one in (left, right)):
+            return
+        if is_away(machine, left.document):
             return
         document = document_text(left.document)
         wanted = [
