@@ -15,6 +15,7 @@ import typer
 
 from node.cli.opening import AsJson
 from node.cli.output import plain, say, say_json, say_table, tell
+from node.errors import BadRequest
 
 if TYPE_CHECKING:
     from node.sim.lab.many import Outcome
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 EXIT_INTERRUPTED = 130
 VIOLATIONS_SAID = 5
 
-Report = Annotated[Path | None, typer.Option(help="Write all that happened to this file, as JSON.")]
+Report = Annotated[
+    Path | None,
+    typer.Option(help="A new file for all that happened: .html is a page, else JSON."),
+]
 Named = Annotated[str, typer.Argument(help="A name of `sim list`, or a .toml file.")]
 
 app = typer.Typer(help="The partition lab: simulated theatres, faults, and referees.")
@@ -106,14 +110,16 @@ def _run_one(
     as_json: bool,
 ) -> None:
     from node.sim.lab.many import quiet
-    from node.sim.lab.report import body, to_bytes
+    from node.sim.lab.report import body
     from node.sim.lab.run import play
 
+    if report is not None and report.exists():
+        raise BadRequest(f"{report} exists already: name another file. Nothing was played")
     quiet()
     with _bar(scenario.name) as moved:
         result = play(scenario, seed, schedule, progress=moved)
     if report is not None:
-        report.write_bytes(to_bytes(body(result, name)))
+        _write_report(report, body(result, name))
     if as_json:
         say_json(body(result, name, events=False))
     else:
@@ -129,6 +135,23 @@ def _run_one(
     if result.failed:
         tell(f"see it again: {again}")
         raise typer.Exit(result.exit_code)
+
+
+def _write_report(file: Path, found: dict[str, Any]) -> None:
+    """A new file."""
+    from node.sim.lab.report import to_bytes
+
+    if file.suffix.lower() in {".html", ".htm"}:
+        from node.sim.lab.page import page
+
+        raw = page(found)
+    else:
+        raw = to_bytes(found)
+    try:
+        with file.open("xb") as out:
+            out.write(raw)
+    except OSError as fault:
+        raise BadRequest(f"{file} cannot be written: {fault.strerror}") from fault
 
 
 def _say_result(result: Result) -> None:

@@ -16,6 +16,8 @@ from node.sim.lab.verbs import VERBS
 from node.version import VERSION
 
 FORMAT = 1
+BLOCK = b'<script type="application/json" id="run">'
+"""What stands before the JSON of a page (`page.py`)."""
 
 
 def replay_command(scenario: Path | str, seed: int) -> str:
@@ -55,6 +57,11 @@ def body(result: Result, scenario: Path | str, *, events: bool = True) -> dict[s
     if events:
         found["events"] = [one._asdict() for one in result.trace.events]
         found["messages"] = [[*one] for one in result.trace.messages]
+        found["nodes"] = list(result.nodes)
+        found["faults_s"] = result.faults_s
+        found["watched"] = result.watch.body()
+        found["bin_s"] = result.trace.bin_s
+        found["bins"] = [[at, str(fate), n] for (at, fate), n in sorted(result.trace.bins.items())]
         found["records_left_out"] = result.trace.dropped_records
     return found
 
@@ -75,13 +82,18 @@ class Kept(NamedTuple):
 def read(path: Path) -> Kept:
     """A report that was written before. Raises `BadScenario`."""
     try:
-        found = orjson.loads(path.read_bytes())
+        found = orjson.loads(_json_of(path.read_bytes()))
         steps = [_step(one) for one in found["schedule"]]
         return Kept(found["replay_scenario"], found["seed"], steps)
     except OSError as fault:
         raise BadScenario(f"{path} cannot be read: {fault.strerror}") from fault
     except (orjson.JSONDecodeError, KeyError, TypeError) as fault:
         raise BadScenario(f"{path} is no report of this software") from fault
+
+
+def _json_of(raw: bytes) -> bytes:
+    """Of a page the block that is in it; of JSON all."""
+    return raw.partition(BLOCK)[2].partition(b"</script>")[0] if BLOCK in raw else raw
 
 
 def _step(found: dict[str, Any]) -> Step:

@@ -15,6 +15,7 @@ from node.sim.lab.clock import Livelock
 from node.sim.lab.scenario import Scenario
 from node.sim.lab.schedule import Step, chance, ordered
 from node.sim.lab.trace import Trace
+from node.sim.lab.watch import Watch
 from node.sim.lab.world import World
 
 LOOK_S = 5.0
@@ -51,6 +52,9 @@ class Result(NamedTuple):
     figures: dict[str, Any]
     curve: tuple[tuple[float, int], ...]
     trace: Trace
+    watch: Watch
+    nodes: tuple[str, ...]
+    faults_s: float
 
     @property
     def failed(self) -> list[Verdict]:
@@ -103,10 +107,12 @@ class _Player:
         self._later: list[Step] = []  # what is done while it heals
         self._done = 0
         self._curve: list[tuple[float, int]] = []
+        self._watch = Watch()
 
     def play(self) -> None:
         """Faults, healing, rest."""
         scenario = self._world.scenario
+        self._watch.look(self._world)
         self._later = [one for one in self._steps if one.at_s > scenario.faults_s]
         for step in self._steps[: len(self._steps) - len(self._later)]:
             self._world.pass_until(step.at_s)
@@ -134,12 +140,15 @@ class _Player:
         kinds = len({one.disk.store.summary() for one in self._world.surviving})
         if not self._curve or self._curve[-1][1] != kinds:
             self._curve.append((round(self._world.now, 3), kinds))
+        if self._world.trace.keeps_messages:
+            self._watch.look(self._world)
 
     def _heal(self) -> None:
         world = self._world
         world.trace.note("", "healing")
         world.do(world.heal)
         world.healing.begin(world.air, members(world))
+        self._watch.look(world)
         until = world.now + world.scenario.healing_s
         while world.now < until:
             world.pass_until(min(world.now + LOOK_S, until))
@@ -199,4 +208,7 @@ class _Player:
             },
             curve=tuple(self._curve),
             trace=trace,
+            watch=self._watch,
+            nodes=tuple(world.machines),
+            faults_s=healed_at,
         )

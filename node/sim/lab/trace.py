@@ -47,6 +47,9 @@ class Trace:
     messages: list[Message] = field(default_factory=list)
     fates: Counter[str] = field(default_factory=Counter)
     dropped_records: int = 0
+    bin_s: float = 1.0
+    bins: Counter[tuple[int, Fate]] = field(default_factory=Counter)
+    """All frames by the time in which they went off, in bins of `bin_s`, and what became of them."""
     _hash: Any = field(default_factory=hashlib.sha256)
 
     def note(self, node: str, kind: str, detail: str = "") -> None:
@@ -63,6 +66,7 @@ class Trace:
         one = Message(round(self.now(), 6), sender, receiver, size, fate, round(due, 6))
         self._hash.update(repr(one).encode())
         self.fates[fate] += 1
+        self.bins[int(one.at_s / self.bin_s), fate] += 1
         if not self.keeps_messages:
             return
         if len(self.messages) < KEPT_MAX:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from node.sim.lab.scenario import Scenario
 
 
+BINS = 480
+"""Frames of a run are counted in so many stretches of time."""
+
+
 class World:
     """`machines` by name, in the scenario's order."""
 
@@ -43,6 +47,7 @@ class World:
         self.revoked_at: dict[NodeId, float] = {}
         self.backups: dict[str, DiskStore | SqlDiskStore] = {}
         self.trace = Trace(self.loop.time, keeps_messages)
+        self.trace.bin_s = max(1.0, (scenario.faults_s + scenario.healing_s) / BINS)
         self.people = People(scenario, seed)
         self.faults: list[str] = []
         """Errors that nobody caught: each is a bug."""
