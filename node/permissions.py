@@ -147,6 +147,12 @@ METHODS: Mapping[str, Needs] = {
 ROUTES: Mapping[str, Needs] = {
     "GET /health/live": ANYBODY,
     "GET /health/ready": ANYBODY,
+    "GET /": METHODS["list_documents"],
+    "GET /door": ANYBODY,
+    "POST /door": ANYBODY,
+    "POST /leave": ANYBODY,
+    "POST /theme": ANYBODY,
+    "GET /static/{name}": ANYBODY,
     "POST /api/sign-in": ANYBODY,
     "POST /api/sign-out": (May.LOOK,),
     "POST /api/session-pin": (May.LOOK,),

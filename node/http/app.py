@@ -27,6 +27,8 @@ from node.http.lock import LockRoutes
 from node.http.membership import MembershipApi
 from node.http.people import PeopleApi
 from node.http.saves import decode_batch, decode_document
+from node.http.web.doors import Doors
+from node.http.web.pages import Pages, as_pages
 from node.reception import Reception
 
 BODY_BYTES_MAX = 96 << 20
@@ -55,7 +57,8 @@ def make_app(
 ) -> web.Application:
     """The application; it owns neither the desk nor the socket. `lock`: None is never locked;
     `refused`: somebody asked who is not known, or may not."""
-    guards = [errors, known_host, admits(reception, refused)]
+    doors = Doors()
+    guards = [as_pages, errors, known_host, admits(reception, refused, doors.tokens)]
     app = web.Application(
         middlewares=[*guards, lock.guard] if lock else guards, client_max_size=BODY_BYTES_MAX
     )
@@ -64,6 +67,7 @@ def make_app(
     PeopleApi(asked, reception).add_routes(app.router)
     MembershipApi(asked).add_routes(app.router)
     DepartingApi(asked, reception).add_routes(app.router)
+    Pages(asked, reception, doors).add_routes(app.router)
     if lock:
         lock.add_routes(app.router)
     return app

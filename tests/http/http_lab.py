@@ -59,7 +59,8 @@ class Lab(NamedTuple):
             connection.request(method, path, raw, given)
             response = connection.getresponse()
             content = response.read()
-            body = json.loads(content) if content else None
+            page = response.headers.get_content_maintype() == "text"
+            body = content.decode() if page else json.loads(content) if content else None
             return Answer(response.status, dict(response.headers), body)
         finally:
             connection.close()

@@ -27,6 +27,7 @@ from tests.node.node_lab import document
 from tests.node.people_lab import NAMES, account
 
 WORDS = "correct horse battery"
+DOORS = {"/door", "/leave", "/theme", "/static/{name}"}
 PERSON = document_text(document(1, DocumentKind.PERSON))
 
 
@@ -95,7 +96,7 @@ def path_of(canonical: str) -> str:
 
 def test_the_table_names_every_route_and_no_other() -> None:
     assert {f"{method} {path}" for method, path in every_route()} == ROUTES.keys()
-    assert {"/health/live", "/health/ready", "/api/sign-in"} == OPEN
+    assert {"/health/live", "/health/ready", "/api/sign-in", *DOORS} == OPEN
 
 
 def test_nobody_gets_anything_but_health_and_the_door(founded: Founded) -> None:
