@@ -67,6 +67,14 @@ def sync(home: Path, peer: str) -> None:
     raise AssertionError(answer.out + answer.err)
 
 
+def opened(home: Path) -> None:
+    """Until nothing that came is still sealed: equality is of what is held, a chart shows what is open."""
+    for _ in range(1000):
+        if not status(home)["waiting"]:
+            return
+    raise AssertionError(status(home))
+
+
 def stopped(home: Path) -> str:
     return "\n".join(one for one in status(home)["state"] if one.startswith("Stopped"))
 
@@ -89,6 +97,7 @@ def test_two_live_copies_of_one_home_lose_nothing_and_are_reported(tmp_path: Pat
                 sync(one, "garrison")
                 sync(other, "garrison")
                 sync(one, "garrison")
+        opened(garrison)
         shown = aidstation(garrison, "show", first).out
         for round_ in range(2):
             assert f"from the one {round_}" in shown
@@ -157,6 +166,7 @@ def test_a_garrison_restored_from_an_old_file_without_a_word_is_refilled(
                 sync(field, "garrison")
                 after = status(target)
                 assert (after["documents"], after["digest"]) == (2, before["digest"])
+                opened(target)
                 shown = (
                     aidstation(target, "show", second).out + aidstation(target, "show", first).out
                 )
@@ -178,6 +188,7 @@ def test_a_field_node_restored_from_an_old_copy_gets_its_own_records_back(tmp_pa
         record(field, document, "text=after the restore")
         with running(field):
             sync(field, "garrison")
+            opened(field)
         shown = aidstation(field, "show", document).out
         assert all(f"{when} the copy" in shown for when in ("before", "after"))
         assert "after the restore" in shown

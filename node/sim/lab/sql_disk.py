@@ -75,7 +75,7 @@ class SqlDiskStore(SqlStore):
 
     def clone(self) -> Self:
         """See `DiskStore.clone`."""
-        made = self._disks.opened(self._left or self.files(), self.epoch())
+        made = self._disks.over(self._left or self.files(), self.epoch())
         if self._left is None:
             made._told = self._told
         return made  # type: ignore[return-value]  # there is one kind of them
@@ -95,11 +95,11 @@ class SqlDisks:
 
     def new(self, epoch: bytes) -> SqlDiskStore:
         """An empty store of this epoch."""
-        made = self.opened({WHOLE: _empty()}, epoch)
+        made = self.over({WHOLE: _empty()}, epoch)
         made.renew_epoch(epoch)
         return made
 
-    def opened(self, files: Files, epoch: bytes) -> SqlDiskStore:
+    def over(self, files: Files, epoch: bytes) -> SqlDiskStore:
         """A store over these files, on a disk of their own."""
         folder = Path(self._folder.name) / str(next(self._numbers))
         folder.mkdir()
