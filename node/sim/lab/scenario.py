@@ -5,18 +5,17 @@ A seed makes a schedule of it (`schedule.py`); what a scenario says is the same 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from node.errors import BadRequest
 from node.quantities import bits_per_second, seconds, share, size
 from node.sim.lab.schedule import Step
 from node.sim.lab.toml import BadScenario, Table, nearest
-from node.sim.lab.verb import Verb
-from node.sim.lab.verbs import VERBS, fields_of
+from node.sim.lab.verb_tables import known_node, period, step_of
+from node.sim.lab.verbs import VERBS
 from node.sim.link_shape import PROFILES, LinkShape, segment_for
 from sync.link_profile import LinkKind, LinkProfile
 
@@ -24,7 +23,12 @@ NODES_MAX = 200
 FAST_BITS_S = 20_000_000
 """From here on nobody describes a link: it is a LAN."""
 
-PERIODS = {"min": 60.0, "h": 3600.0, "d": 86_400.0, "s": 1.0}
+SEED_MAX = 2**63 - 1
+TOP = (
+    *("about", "signatures", "store", "seed", "exact", "time"),
+    *("nodes", "links", "work", "chaos", "at"),
+)
+"""Keys of a file."""
 
 
 class NodeSpec(NamedTuple):
@@ -74,7 +78,8 @@ class Chaos(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """Times are virtual seconds. `faults_s`: how long things go wrong; `healing_s`: after so long at most
-    all is equal again."""
+    all is equal again. `exact`: nothing happens but `steps`, which say what is written, too. `seed`: the
+    one that is played unless another is asked for."""
 
     name: str
     about: str
@@ -87,6 +92,8 @@ class Scenario:
     steps: tuple[Step, ...]
     stub: bool = False
     sqlite: bool = False
+    exact: bool = False
+    seed: int = 1
 
     @property
     def shapes(self) -> dict[frozenset[str], LinkShape]:
@@ -107,7 +114,7 @@ class Scenario:
 def load(path: Path) -> Scenario:
     """Read a file. Raises `BadScenario`, which names file, line and key."""
     top = Table.read(path)
-    top.only(("about", "signatures", "store", "time", "nodes", "links", "work", "chaos", "at"))
+    top.only(TOP)
     nodes = _nodes(top.table("nodes"))
     time = top.table("time")
     time.only(("faults", "healing"))
@@ -116,6 +123,9 @@ def load(path: Path) -> Scenario:
     signatures = top.text_of("signatures", "real")
     if signatures not in {"real", "stub"}:
         raise top.bad("signatures", f"is {signatures!r}; there are real, stub")
+    exact = top.flag_of("exact", default=False)
+    if exact and "chaos" in top.values:
+        raise top.bad("exact", "leaves nothing to chance: take [chaos] out")
     store = top.text_of("store", "memory")
     if store not in {"memory", "sqlite"}:
         raise top.bad("store", f"is {store!r}; there are memory, sqlite")
@@ -128,22 +138,14 @@ def load(path: Path) -> Scenario:
         links=_links(top, nodes),
         work=_work(top.table("work"), nodes),
         chaos=_chaos(top.table("chaos")),
-        steps=tuple(_step(one, nodes, faults_s + healing_s) for one in top.tables("at")),
+        steps=tuple(
+            step_of(one, nodes, faults_s + healing_s, writes=exact) for one in top.tables("at")
+        ),
         stub=signatures == "stub",
         sqlite=store == "sqlite",
+        exact=exact,
+        seed=top.number_of("seed", 1, 0, SEED_MAX),
     )
-
-
-def period(name: str, text: str) -> float:
-    """`600ms`, `10min`, `36h`, `7d` in seconds. Raises `BadRequest`."""
-    if text.endswith("d") and text[:-1].replace(".", "", 1).isdigit():
-        return float(text[:-1]) * 86_400
-    try:
-        return seconds(name, text)
-    except BadRequest as fault:
-        raise BadRequest(
-            f"{name}: {text!r} was given; write a time as 90s, 10min, 36h or 7d"
-        ) from fault
 
 
 def _nodes(table: Table) -> dict[str, NodeSpec]:
@@ -191,13 +193,6 @@ def _pairs(table: Table, nodes: Mapping[str, NodeSpec]) -> list[frozenset[str]]:
     if len(set(named)) != 2:
         raise table.bad("between", "names two nodes")
     return [frozenset(named)]
-
-
-def known_node(table: Table, key: str, name: str, nodes: Mapping[str, NodeSpec]) -> str:
-    """A node of the scenario. Raises `BadScenario`."""
-    if name not in nodes:
-        raise table.bad(key, f"names no node {name!r}{nearest(name, nodes)}")
-    return name
 
 
 def _link(table: Table) -> Link:
@@ -265,45 +260,3 @@ def _chaos(table: Table) -> Chaos:
     if times and not verbs:
         raise table.bad("times", "is given without verbs")
     return Chaos(times, verbs)
-
-
-def _step(table: Table, nodes: Mapping[str, NodeSpec], until_s: float) -> Step:
-    word = table.text_of("do")
-    if word not in VERBS:
-        raise table.bad("do", f"has no verb {word!r}{nearest(word, VERBS)}")
-    kind = VERBS[word]
-    table.only(("time", "do", *fields_of(kind)))
-    at_s = table.quantity_of("time", period, 0.0)
-    if at_s > until_s:
-        raise table.bad("time", f"is after the healing, which ends at {until_s:,.0f} s")
-    given = {key: _argument(table, key, nodes) for key in table.values if key not in {"time", "do"}}
-    missing = [
-        name
-        for name, one in inspect.signature(kind).parameters.items()
-        if one.default is inspect.Parameter.empty and name not in given
-    ]
-    if missing:
-        raise table.bad("do", f"{word} also needs {', '.join(missing)}")
-    return Step(at_s, _made(kind, given))
-
-
-def _made(kind: type[Verb], given: Mapping[str, Any]) -> Verb:
-    return kind(**given)
-
-
-def _argument(table: Table, key: str, nodes: Mapping[str, NodeSpec]) -> Any:
-    match key:
-        case "nodes":
-            return tuple(known_node(table, key, one, nodes) for one in table.texts_of(key))
-        case "seconds":
-            text = table.text_of(key)
-            sign = -1 if text.startswith("-") else 1
-            return sign * period(key, text.lstrip("-"))
-        case "rate":
-            return table.quantity_of(key, bits_per_second, 0.0)
-        case "percent":
-            return table.number_of(key, 0, 0, 100)
-        case "oneway" | "noticed":
-            return table.flag_of(key, default=False)
-        case _:
-            return known_node(table, key, table.text_of(key), nodes)
