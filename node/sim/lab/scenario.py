@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from node.errors import BadRequest
 from node.quantities import bits_per_second, seconds, share, size
-from node.sim.lab.schedule import Step
+from node.sim.lab.possible import judge
+from node.sim.lab.schedule import GREETING_S, Step
 from node.sim.lab.toml import BadScenario, Table, nearest
 from node.sim.lab.verb_tables import known_node, period, step_of
 from node.sim.lab.verbs import VERBS
@@ -24,6 +25,7 @@ FAST_BITS_S = 20_000_000
 """From here on nobody describes a link: it is a LAN."""
 
 SEED_MAX = 2**63 - 1
+TIME_S_MAX = 3_660 * 86_400.0
 TOP = (
     *("about", "signatures", "store", "seed", "exact", "time"),
     *("nodes", "links", "work", "chaos", "at"),
@@ -118,8 +120,8 @@ def load(path: Path) -> Scenario:
     nodes = _nodes(top.table("nodes"))
     time = top.table("time")
     time.only(("faults", "healing"))
-    faults_s = time.quantity_of("faults", period, 1200.0)
-    healing_s = time.quantity_of("healing", period, 900.0)
+    faults_s = _long_enough(time, "faults", 1200.0)
+    healing_s = _long_enough(time, "healing", 900.0)
     signatures = top.text_of("signatures", "real")
     if signatures not in {"real", "stub"}:
         raise top.bad("signatures", f"is {signatures!r}; there are real, stub")
@@ -129,7 +131,7 @@ def load(path: Path) -> Scenario:
     store = top.text_of("store", "memory")
     if store not in {"memory", "sqlite"}:
         raise top.bad("store", f"is {store!r}; there are memory, sqlite")
-    return Scenario(
+    found = Scenario(
         name=path.stem,
         about=top.text_of("about"),
         faults_s=faults_s,
@@ -146,6 +148,16 @@ def load(path: Path) -> Scenario:
         exact=exact,
         seed=top.number_of("seed", 1, 0, SEED_MAX),
     )
+    judge(top, found)
+    return found
+
+
+def _long_enough(table: Table, key: str, default: float) -> float:
+    found = table.quantity_of(key, period, default)
+    if not GREETING_S < found <= TIME_S_MAX:
+        text = f"{found:,.0f} s; it must be longer than {GREETING_S:.0f} s, and ten years at most"
+        raise table.bad(key, f"is {text}")
+    return found
 
 
 def _nodes(table: Table) -> dict[str, NodeSpec]:
@@ -157,14 +169,18 @@ def _nodes(table: Table) -> dict[str, NodeSpec]:
         if role not in {"field", "garrison"}:
             raise one.bad("role", f"is {role!r}; there are field, garrison")
         codes = one.texts_of("scopes") if "scopes" in one.values else None
+        if codes == ():
+            raise one.bad("scopes", "is empty: leave it out for everything")
         copy_of = one.text_of("copy_of")
-        if copy_of:
-            known_node(one, "copy_of", copy_of, found)
+        if copy_of and copy_of not in found:
+            raise one.bad(
+                "copy_of", f"names no node {copy_of!r} before it{nearest(copy_of, found)}"
+            )
         late = one.flag_of("late", default=bool(copy_of))
         software = one.texts_of("lacks"), one.texts_of("adds")
         found[name] = NodeSpec(role, codes, late, copy_of, *software)
     if not 1 < len(found) <= NODES_MAX:
-        raise BadScenario(f"{table.path}: nodes: {len(found)} are named; 2 to {NODES_MAX} can be")
+        raise table.bad("", f"are {len(found)}; 2 to {NODES_MAX} can be")
     return found
 
 
@@ -184,6 +200,8 @@ def _links(top: Table, nodes: Mapping[str, NodeSpec]) -> dict[frozenset[str], Li
 
 def _pairs(table: Table, nodes: Mapping[str, NodeSpec]) -> list[frozenset[str]]:
     """`between` two nodes, or `from` one to all others."""
+    if ("from" in table.values) == ("between" in table.values):
+        raise table.bad("between", "or from is given: which nodes it links")
     if "from" in table.values:
         own = known_node(table, "from", table.text_of("from"), nodes)
         return [frozenset((own, other)) for other in nodes if other != own]
@@ -212,12 +230,11 @@ def _link(table: Table) -> Link:
             segment_bytes=segment_for(rate),
         )
         return Link(shape, _profile(table, shape))
-    except ValueError as fault:
-        raise BadScenario(f"{table.path}: links: {fault}") from fault
+    except BadScenario:
+        raise
     except BadRequest as fault:
-        raise (
-            fault if isinstance(fault, BadScenario) else table.bad("between", str(fault))
-        ) from fault
+        key, _, why = str(fault).partition(": ")
+        raise table.bad(key, why) from fault
 
 
 def _profile(table: Table, shape: LinkShape) -> LinkProfile:
@@ -226,6 +243,8 @@ def _profile(table: Table, shape: LinkShape) -> LinkProfile:
     if kind not in list(LinkKind):
         raise table.bad("kind", f"is {kind!r}{nearest(kind, list(LinkKind))}")
     if kind in {LinkKind.LAN, LinkKind.SILENT} or not thin:
+        if "daily" in table.values:
+            raise table.bad("daily", f"means nothing on a {kind} link of that rate")
         return LinkProfile(kind=LinkKind(kind))
     daily = table.quantity_of("daily", size, 0)
     rate, rtt = shape.rate_bits_s, shape.rtt_s
@@ -257,6 +276,7 @@ def _chaos(table: Table) -> Chaos:
             raise table.bad("verbs", f"has no verb {word!r}{nearest(word, VERBS)}")
     times = table.number_of("times", 0, 0, 100_000)
     verbs = table.texts_of("verbs")
-    if times and not verbs:
-        raise table.bad("times", "is given without verbs")
+    if bool(times) != bool(verbs):
+        there, lacks = ("times", "verbs") if times else ("verbs", "times")
+        raise table.bad(there, f"is given without {lacks}")
     return Chaos(times, verbs)

@@ -13,7 +13,10 @@ from node.sim.lab.people import Write
 from node.sim.lab.schedule import Step
 from node.sim.lab.toml import Table, nearest
 from node.sim.lab.verbs import VERBS, fields_of
+from node.sim.link_shape import LinkShape
 
+LOSS_PERCENT_MAX = 90
+"""As `LinkShape` has it."""
 PIECES_MAX = 2_000_000
 """What people write has numbers below this."""
 
@@ -45,7 +48,12 @@ def step_of(
 ) -> Step:
     """A step. `writes`: pieces of the seed may be written by number, too. Raises `BadScenario`."""
     known = {**VERBS, Write.word: Write} if writes else VERBS
+    for key in ("time", "do"):
+        if key not in table.values:
+            raise table.bad(key, "is missing")
     word = table.text_of("do")
+    if word == Write.word and not writes:
+        raise table.bad("do", "is write, which goes with `exact = true` only")
     if word not in known:
         raise table.bad("do", f"has no verb {word!r}{nearest(word, known)}")
     kind = known[word]
@@ -69,17 +77,27 @@ def _argument(table: Table, key: str, nodes: Mapping[str, object]) -> Any:
         case "nodes":
             return tuple(known_node(table, key, one, nodes) for one in table.texts_of(key))
         case "seconds":
-            return table.quantity_of(key, _shift, 0.0)
+            either = table.values["do"] in {"clock-jump", "clock-drift"}
+            return table.quantity_of(key, _shift if either else period, 0.0)
         case "rate":
-            return table.quantity_of(key, bits_per_second, 0.0)
+            return _in_limits(table, key, table.quantity_of(key, bits_per_second, 0.0))
         case "percent":
-            return table.number_of(key, 0, 0, 100)
+            most = LOSS_PERCENT_MAX if table.values["do"] == "loss" else 100
+            return table.number_of(key, 0, 0, most)
         case "number":
             return table.number_of(key, 0, 0, PIECES_MAX)
         case "oneway" | "noticed":
             return table.flag_of(key, default=False)
         case _:
             return known_node(table, key, table.text_of(key), nodes)
+
+
+def _in_limits(table: Table, key: str, rate: float) -> float:
+    try:
+        LinkShape(rate_bits_s=rate)
+    except BadRequest as fault:
+        raise table.bad(key, str(fault).partition(": ")[2]) from fault
+    return rate
 
 
 def _shift(name: str, text: str) -> float:
