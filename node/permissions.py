@@ -245,6 +245,7 @@ COMMANDS: Mapping[str, Needs] = {
     "sim list": ANYBODY,
     "sim run": ANYBODY,
     "sim replay": ANYBODY,
+    "sim shrink": ANYBODY,
     "link": ANYBODY,
     "config show": ANYBODY,
     "config path": ANYBODY,

@@ -1,7 +1,8 @@
 """The console script: builds the commands, runs one, and turns whatever goes wrong into words.
 
 Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 degraded, 4 review pending, 5 locked or
-already running, 6 integrity failure, 11 to 21 a checker of `sim`, 75 no peer reachable, 130 interrupted.
+already running, 6 integrity failure, 10 nothing for `sim shrink`, 11 to 23 a checker of `sim`, 75 no
+peer reachable, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -5,16 +5,15 @@ Exit codes 11 and up name the checker that found something; `sim list` shows the
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from node.cli.opening import AsJson
 from node.cli.output import plain, say, say_json, say_table, tell
+from node.cli.progress_bar import progress_bar
 from node.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -30,6 +29,9 @@ Report = Annotated[
     Path | None,
     typer.Option(help="A new file for all that happened: .html is a page, else JSON."),
 ]
+Seed = Annotated[
+    int | None, typer.Option(help="The same seed is the same run; default: the scenario's, or 1.")
+]
 Named = Annotated[str, typer.Argument(help="A name of `sim list`, or a .toml file.")]
 
 app = typer.Typer(help="The partition lab: simulated theatres, faults, and referees.")
@@ -37,6 +39,9 @@ app = typer.Typer(help="The partition lab: simulated theatres, faults, and refer
 
 def add_to(top: typer.Typer) -> None:
     """Add these commands."""
+    from node.cli import shrinking
+
+    shrinking.add_to(app)
     top.add_typer(app, name="sim")
 
 
@@ -62,39 +67,47 @@ def list_scenarios(*, as_json: AsJson = False) -> None:
 def run(
     scenario: Named,
     *,
-    seed: Annotated[int, typer.Option(help="The same seed is the same run.")] = 1,
+    seed: Seed = None,
     runs: Annotated[int, typer.Option(help="So many seeds, from --seed on.", min=1)] = 1,
     report: Report = None,
     as_json: AsJson = False,
 ) -> None:
     """Play a scenario; with --runs, many seeds on all processors. A failure says how to see it again."""
     from node.sim.lab.library import find
+    from node.sim.lab.report import replay_command
     from node.sim.lab.scenario import load
 
     path = find(scenario)
     loaded = load(path)
+    first = loaded.seed if seed is None else seed
     if runs > 1:
-        _run_many(scenario, path, range(seed, seed + runs), as_json=as_json)
+        _run_many(scenario, path, range(first, first + runs), as_json=as_json)
     else:
-        _run_one(scenario, loaded, seed, report, as_json=as_json)
+        again = replay_command(scenario, first)
+        _run_one(scenario, loaded, first, report, again=again, as_json=as_json)
 
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="A report that `sim run --report` wrote.")],
+    file: Annotated[Path, typer.Argument(help="What `sim run --report` or `sim shrink` wrote.")],
     *,
     scenario: Annotated[str, typer.Option(help="The scenario, if its file is elsewhere now.")] = "",
     report: Report = None,
     as_json: AsJson = False,
 ) -> None:
     """Play the schedule of a report again, also of one that was interrupted."""
-    from node.sim.lab.library import find
-    from node.sim.lab.report import read
+    from node.sim.lab.library import SUFFIX, find
+    from node.sim.lab.report import again_command, read
     from node.sim.lab.scenario import load
 
+    if file.suffix == SUFFIX:
+        run(str(file), report=report, as_json=as_json)
+        return
     kept = read(file)
     name = scenario or kept.scenario
-    _run_one(name, load(find(name)), kept.seed, report, kept.schedule, as_json=as_json)
+    loaded = load(find(name))
+    again = again_command(kept, loaded, file, scenario)
+    _run_one(name, loaded, kept.seed, report, kept.schedule, again=again, as_json=as_json)
 
 
 # One run ------------------------------------------------------------------------------------------
@@ -107,6 +120,7 @@ def _run_one(
     report: Path | None,
     schedule: list[Step] | None = None,
     *,
+    again: str,
     as_json: bool,
 ) -> None:
     from node.sim.lab.many import quiet
@@ -116,17 +130,16 @@ def _run_one(
     if report is not None and report.exists():
         raise BadRequest(f"{report} exists already: name another file. Nothing was played")
     quiet()
-    with _bar(scenario.name) as moved:
+    with progress_bar(scenario.name) as moved:
         result = play(scenario, seed, schedule, progress=moved)
     if report is not None:
-        _write_report(report, body(result, name))
+        _write_report(report, body(result, name, again))
     if as_json:
-        say_json(body(result, name, events=False))
+        say_json(body(result, name, again, events=False))
     else:
         _say_result(result)
-    again = f"aidstation sim run {name} --seed {seed}"
     if report is not None and not result.complete:
-        again = f"aidstation sim replay {report}"
+        again = f"aidstation sim replay {quote(str(report))}"
     if not result.complete:
         tell(
             f"interrupted after {result.steps_done} of {len(result.schedule)} steps. Again: {again}"
@@ -163,10 +176,11 @@ def _say_result(result: Result) -> None:
         f"saves: {written:,} of {pieces:,} acknowledged   to review: {result.figures['to_review']:,}"
     )
     for verdict in result.verdicts:
-        _say_verdict(verdict)
+        say_verdict(verdict)
 
 
-def _say_verdict(verdict: Verdict) -> None:
+def say_verdict(verdict: Verdict) -> None:
+    """Whether it holds, and the first things that are wrong."""
     mark = "FAILED" if verdict.violations else "ok    "
     say(f"  {mark} {verdict.name}")
     for one in verdict.violations[:VIOLATIONS_SAID]:
@@ -182,10 +196,11 @@ def _say_verdict(verdict: Verdict) -> None:
 
 def _run_many(name: str, path: Path, seeds: range, *, as_json: bool) -> None:
     from node.sim.lab.many import outcomes
+    from node.sim.lab.report import replay_command
 
     found: list[Outcome] = []
     interrupted = False
-    with _bar(path.stem) as moved:
+    with progress_bar(path.stem) as moved:
         ended = 0
 
         def one_more() -> None:
@@ -203,7 +218,7 @@ def _run_many(name: str, path: Path, seeds: range, *, as_json: bool) -> None:
     else:
         _say_many(found, failed)
     if failed:
-        tell(f"see it again: aidstation sim run {name} --seed {failed[0].seed}")
+        tell(f"see it again: {replay_command(name, failed[0].seed)}")
         raise typer.Exit(failed[0].exit_code)
     if interrupted:
         tell(f"interrupted after {len(found)} of {len(seeds)} runs, all of them sound")
@@ -213,6 +228,8 @@ def _run_many(name: str, path: Path, seeds: range, *, as_json: bool) -> None:
 def _many_body(
     name: str, found: list[Outcome], failed: list[Outcome], *, complete: bool
 ) -> dict[str, Any]:
+    from node.sim.lab.report import replay_command
+
     return {
         "scenario": name,
         "complete": complete,
@@ -222,7 +239,7 @@ def _many_body(
                 "seed": one.seed,
                 "checkers": [each.name for each in one.failed],
                 "exit_code": one.exit_code,
-                "replay": f"aidstation sim run {name} --seed {one.seed}",
+                "replay": replay_command(name, one.seed),
             }
             for one in failed
         ],
@@ -240,18 +257,3 @@ def _say_many(found: list[Outcome], failed: list[Outcome]) -> None:
     for one in failed:
         names = ", ".join(each.name for each in one.failed)
         say(f"  seed {one.seed}: {names}: {plain(one.failed[0].violations[0].detail)}")
-
-
-@contextmanager
-def _bar(word: str) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield lambda _share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(word, total=1.0)
-        yield lambda share: bar.update(task, completed=share)

@@ -106,3 +106,56 @@ def test_a_scenario_of_ones_own_is_named_by_its_path(tmp_path: Path) -> None:
     code, out, _ = run("run", str(mine), "--json")
     assert code == 0
     assert json.loads(out)["result"]["replay"] == f"aidstation sim run {mine} --seed 1"
+
+
+def test_shrink_writes_a_scenario_that_fails_in_the_same_way(tmp_path: Path) -> None:
+    file = tmp_path / "small.toml"
+    with MUTANTS["last-writer-wins"].planted():
+        code, out, err = run("shrink", SPLIT, "--seed", "1", "--out", str(file))
+        assert code == 0
+        assert "→ 2 steps" in out
+        assert err.splitlines()[-1] == f"see it again: aidstation sim run {file}"
+        assert run("run", str(file))[0] == 14
+        assert run("replay", str(file))[0] == 14
+    assert run("run", str(file))[0] == 0
+
+
+def test_shrink_takes_a_report_and_speaks_json(tmp_path: Path) -> None:
+    report, file = tmp_path / "report.html", tmp_path / "small.toml"
+    with MUTANTS["last-writer-wins"].planted():
+        run("run", SPLIT, "--seed", "1", "--report", str(report))
+        code, out, _ = run("shrink", str(report), "--out", str(file), "--json")
+    found = json.loads(out)["result"]
+    assert code == 0
+    assert found["checker"] == "findings-everywhere"
+    assert [one["do"] for one in found["steps"]] == ["write", "write"]
+    assert found["minimal"]
+
+
+def test_what_does_not_fail_has_an_exit_code_of_its_own_and_writes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "small.toml"
+    code, _, err = run("shrink", SPLIT, "--seed", "1", "--out", str(file))
+    assert code == 10
+    assert "does not fail" in err
+    assert not file.exists()
+
+
+def test_shrink_never_takes_the_place_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "small.toml"
+    file.write_text("mine")
+    done = CliRunner().invoke(app, ["sim", "shrink", SPLIT, "--out", str(file)])
+    assert "exists already" in str(done.exception)
+    assert file.read_text() == "mine"
+
+
+def test_a_schedule_that_no_seed_makes_is_played_again_from_its_report(tmp_path: Path) -> None:
+    full, part, again = (tmp_path / f"{name}.json" for name in ("full", "part", "again"))
+    run("run", SPLIT, "--seed", "1", "--report", str(full))
+    report = json.loads(full.read_bytes())
+    report["schedule"] = [one for one in report["schedule"] if one["do"] == "write"]
+    part.write_text(json.dumps(report))
+    with MUTANTS["last-writer-wins"].planted():
+        code, _, err = run("replay", str(part), "--report", str(again))
+    assert code == 14
+    assert err.splitlines()[-1] == f"see it again: aidstation sim replay {part}"
+    assert json.loads(again.read_bytes())["replay"] == f"aidstation sim replay {part}"

@@ -27,7 +27,7 @@ from node.cli.main import main
 @contextmanager
 def bar(_word):
     yield lambda share: os.kill(os.getpid(), signal.SIGINT) if share > 0.3 else None
-simulating._bar = bar
+simulating.progress_bar = bar
 sys.argv = ["aidstation", "sim", "run", "three-way-split", "--report", sys.argv[1]]
 main()
 """

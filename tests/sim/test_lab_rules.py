@@ -39,4 +39,4 @@ def test_only_the_commands_know_of_the_lab() -> None:
         for path in files
         if LAB not in path.parents and any(one.startswith("node.sim.lab") for one in imported(path))
     }
-    assert users == {"node/cli/simulating.py"}
+    assert users == {"node/cli/simulating.py", "node/cli/shrinking.py"}

@@ -66,8 +66,8 @@ def test_the_scenarios_that_were_promised_are_there() -> None:
         ('"1min"', '"9h"', r":11: at.time is after the healing, which ends at 1,020 s"),
         ("= 4", "= 4.5", r":9: work.statements is a whole number"),
         ("= 4", "= -4", r":9: work.statements is -4; the limits are 0 to 1,000,000"),
-        ("b = ", "# b = ", r"nodes: 1 are named; 2 to 200 can be"),
-        ("[work]", "[work", r"mine.toml is not TOML"),
+        ("b = ", "# b = ", r":5: nodes are 1; 2 to 200 can be"),
+        ("[work]", "[work", r"mine.toml:8: is not TOML"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, wrong: str, right: str, told: str) -> None:

@@ -9,8 +9,8 @@ from node.sim.lab.toml import BadScenario, nearest
 
 SUFFIX = ".toml"
 _PLACES = (
-    Path(__file__).parents[3] / "deploy" / "scenarios",  # a checkout
-    Path(__file__).parent / "scenarios",  # a wheel
+    Path(__file__).parent / "scenarios",  # a wheel: the build puts them there
+    Path(__file__).parents[3] / "deploy" / "scenarios",  # a checkout, also one that is installed
 )
 
 

@@ -78,6 +78,9 @@ class People:
 
     def write(self, world: World, node: str, number: int) -> None:
         """Somebody writes that piece on that node, if it runs."""
+        if number >= len(self.pieces):
+            world.trace.note(node, "not-written", f"{number}: there is no such piece")
+            return
         machine, piece = world.machines[node], self.pieces[number]
         if (life := machine.awake) is None:
             world.trace.note(node, "not-written", f"{number}: it is off")
@@ -205,7 +208,7 @@ class _Dealer:
             left, right = self._dice.sample(self._names, 2)
             at_s = self._time()
             self._put(left, at_s, Piece(Save(pair.document, (pair.left,)), pair=number))
-            later_s = at_s + self._dice.choice((0.0, 0.0, 1.0, 60.0))  # it may have come by then
+            later_s = round(at_s + self._dice.choice((0.0, 0.0, 1.0, 60.0)), 3)  # it may have come
             right_s = min(later_s, self._until)
             self._put(right, right_s, Piece(Save(pair.document, (pair.right,)), pair=number))
 

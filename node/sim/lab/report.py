@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from node.sim.lab.people import Write
-from node.sim.lab.run import Result
-from node.sim.lab.schedule import Step
+from node.sim.lab.run import Result, schedule_of
+from node.sim.lab.scenario import Scenario
+from node.sim.lab.schedule import Step, ordered
 from node.sim.lab.toml import BadScenario
 from node.sim.lab.verbs import VERBS
 from node.version import VERSION
@@ -25,15 +26,18 @@ def replay_command(scenario: Path | str, seed: int) -> str:
     return f"aidstation sim run {shlex.quote(str(scenario))} --seed {seed}"
 
 
-def body(result: Result, scenario: Path | str, *, events: bool = True) -> dict[str, Any]:
-    """JSON form. `events`: with all that happened, and each frame."""
+def body(
+    result: Result, scenario: Path | str, again: str = "", *, events: bool = True
+) -> dict[str, Any]:
+    """JSON form. `again`: the command that plays it again, if it is not the seed's own run. `events`: with
+    all that happened, and each frame."""
     found: dict[str, Any] = {
         "format": FORMAT,
         "software": VERSION,
         "scenario": result.scenario,
         "seed": result.seed,
         "replay_scenario": str(scenario),
-        "replay": replay_command(scenario, result.seed),
+        "replay": again or replay_command(scenario, result.seed),
         "complete": result.complete,
         "passed": result.complete and not result.failed,
         "virtual_s": result.virtual_s,
@@ -89,6 +93,16 @@ def read(path: Path) -> Kept:
         raise BadScenario(f"{path} cannot be read: {fault.strerror}") from fault
     except (orjson.JSONDecodeError, KeyError, TypeError) as fault:
         raise BadScenario(f"{path} is no report of this software") from fault
+
+
+def again_command(kept: Kept, scenario: Scenario, file: Path, named: str = "") -> str:
+    """The one line that plays a report again: as its seed if that says it all, else from the file itself.
+
+    `named`: another scenario that was asked for."""
+    if ordered(kept.schedule) == schedule_of(scenario, kept.seed):
+        return replay_command(named or kept.scenario, kept.seed)
+    also = f" --scenario {shlex.quote(named)}" if named else ""
+    return f"aidstation sim replay {shlex.quote(str(file))}{also}"
 
 
 def _json_of(raw: bytes) -> bytes:

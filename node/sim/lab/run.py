@@ -71,6 +71,8 @@ def schedule_of(scenario: Scenario, seed: int) -> list[Step]:
     """All that this seed does: what the scenario says, what people write, and chance."""
     from node.sim.lab.people import People
 
+    if scenario.exact:
+        return ordered([*scenario.steps])
     return ordered([*scenario.steps, *People(scenario, seed).steps, *chance(scenario, seed)])
 
 

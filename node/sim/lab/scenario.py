@@ -5,18 +5,18 @@ A seed makes a schedule of it (`schedule.py`); what a scenario says is the same 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from node.errors import BadRequest
 from node.quantities import bits_per_second, seconds, share, size
-from node.sim.lab.schedule import Step
+from node.sim.lab.possible import judge
+from node.sim.lab.schedule import GREETING_S, Step
 from node.sim.lab.toml import BadScenario, Table, nearest
-from node.sim.lab.verb import Verb
-from node.sim.lab.verbs import VERBS, fields_of
+from node.sim.lab.verb_tables import known_node, period, step_of
+from node.sim.lab.verbs import VERBS
 from node.sim.link_shape import PROFILES, LinkShape, segment_for
 from sync.link_profile import LinkKind, LinkProfile
 
@@ -24,7 +24,13 @@ NODES_MAX = 200
 FAST_BITS_S = 20_000_000
 """From here on nobody describes a link: it is a LAN."""
 
-PERIODS = {"min": 60.0, "h": 3600.0, "d": 86_400.0, "s": 1.0}
+SEED_MAX = 2**63 - 1
+TIME_S_MAX = 3_660 * 86_400.0
+TOP = (
+    *("about", "signatures", "store", "seed", "exact", "time"),
+    *("nodes", "links", "work", "chaos", "at"),
+)
+"""Keys of a file."""
 
 
 class NodeSpec(NamedTuple):
@@ -74,7 +80,8 @@ class Chaos(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """Times are virtual seconds. `faults_s`: how long things go wrong; `healing_s`: after so long at most
-    all is equal again."""
+    all is equal again. `exact`: nothing happens but `steps`, which say what is written, too. `seed`: the
+    one that is played unless another is asked for."""
 
     name: str
     about: str
@@ -87,6 +94,8 @@ class Scenario:
     steps: tuple[Step, ...]
     stub: bool = False
     sqlite: bool = False
+    exact: bool = False
+    seed: int = 1
 
     @property
     def shapes(self) -> dict[frozenset[str], LinkShape]:
@@ -107,19 +116,22 @@ class Scenario:
 def load(path: Path) -> Scenario:
     """Read a file. Raises `BadScenario`, which names file, line and key."""
     top = Table.read(path)
-    top.only(("about", "signatures", "store", "time", "nodes", "links", "work", "chaos", "at"))
+    top.only(TOP)
     nodes = _nodes(top.table("nodes"))
     time = top.table("time")
     time.only(("faults", "healing"))
-    faults_s = time.quantity_of("faults", period, 1200.0)
-    healing_s = time.quantity_of("healing", period, 900.0)
+    faults_s = _long_enough(time, "faults", 1200.0)
+    healing_s = _long_enough(time, "healing", 900.0)
     signatures = top.text_of("signatures", "real")
     if signatures not in {"real", "stub"}:
         raise top.bad("signatures", f"is {signatures!r}; there are real, stub")
+    exact = top.flag_of("exact", default=False)
+    if exact and "chaos" in top.values:
+        raise top.bad("exact", "leaves nothing to chance: take [chaos] out")
     store = top.text_of("store", "memory")
     if store not in {"memory", "sqlite"}:
         raise top.bad("store", f"is {store!r}; there are memory, sqlite")
-    return Scenario(
+    found = Scenario(
         name=path.stem,
         about=top.text_of("about"),
         faults_s=faults_s,
@@ -128,22 +140,24 @@ def load(path: Path) -> Scenario:
         links=_links(top, nodes),
         work=_work(top.table("work"), nodes),
         chaos=_chaos(top.table("chaos")),
-        steps=tuple(_step(one, nodes, faults_s + healing_s) for one in top.tables("at")),
+        steps=tuple(
+            step_of(one, nodes, faults_s + healing_s, writes=exact) for one in top.tables("at")
+        ),
         stub=signatures == "stub",
         sqlite=store == "sqlite",
+        exact=exact,
+        seed=top.number_of("seed", 1, 0, SEED_MAX),
     )
+    judge(top, found)
+    return found
 
 
-def period(name: str, text: str) -> float:
-    """`600ms`, `10min`, `36h`, `7d` in seconds. Raises `BadRequest`."""
-    if text.endswith("d") and text[:-1].replace(".", "", 1).isdigit():
-        return float(text[:-1]) * 86_400
-    try:
-        return seconds(name, text)
-    except BadRequest as fault:
-        raise BadRequest(
-            f"{name}: {text!r} was given; write a time as 90s, 10min, 36h or 7d"
-        ) from fault
+def _long_enough(table: Table, key: str, default: float) -> float:
+    found = table.quantity_of(key, period, default)
+    if not GREETING_S < found <= TIME_S_MAX:
+        text = f"{found:,.0f} s; it must be longer than {GREETING_S:.0f} s, and ten years at most"
+        raise table.bad(key, f"is {text}")
+    return found
 
 
 def _nodes(table: Table) -> dict[str, NodeSpec]:
@@ -155,14 +169,18 @@ def _nodes(table: Table) -> dict[str, NodeSpec]:
         if role not in {"field", "garrison"}:
             raise one.bad("role", f"is {role!r}; there are field, garrison")
         codes = one.texts_of("scopes") if "scopes" in one.values else None
+        if codes == ():
+            raise one.bad("scopes", "is empty: leave it out for everything")
         copy_of = one.text_of("copy_of")
-        if copy_of:
-            known_node(one, "copy_of", copy_of, found)
+        if copy_of and copy_of not in found:
+            raise one.bad(
+                "copy_of", f"names no node {copy_of!r} before it{nearest(copy_of, found)}"
+            )
         late = one.flag_of("late", default=bool(copy_of))
         software = one.texts_of("lacks"), one.texts_of("adds")
         found[name] = NodeSpec(role, codes, late, copy_of, *software)
     if not 1 < len(found) <= NODES_MAX:
-        raise BadScenario(f"{table.path}: nodes: {len(found)} are named; 2 to {NODES_MAX} can be")
+        raise table.bad("", f"are {len(found)}; 2 to {NODES_MAX} can be")
     return found
 
 
@@ -182,6 +200,8 @@ def _links(top: Table, nodes: Mapping[str, NodeSpec]) -> dict[frozenset[str], Li
 
 def _pairs(table: Table, nodes: Mapping[str, NodeSpec]) -> list[frozenset[str]]:
     """`between` two nodes, or `from` one to all others."""
+    if ("from" in table.values) == ("between" in table.values):
+        raise table.bad("between", "or from is given: which nodes it links")
     if "from" in table.values:
         own = known_node(table, "from", table.text_of("from"), nodes)
         return [frozenset((own, other)) for other in nodes if other != own]
@@ -191,13 +211,6 @@ def _pairs(table: Table, nodes: Mapping[str, NodeSpec]) -> list[frozenset[str]]:
     if len(set(named)) != 2:
         raise table.bad("between", "names two nodes")
     return [frozenset(named)]
-
-
-def known_node(table: Table, key: str, name: str, nodes: Mapping[str, NodeSpec]) -> str:
-    """A node of the scenario. Raises `BadScenario`."""
-    if name not in nodes:
-        raise table.bad(key, f"names no node {name!r}{nearest(name, nodes)}")
-    return name
 
 
 def _link(table: Table) -> Link:
@@ -217,12 +230,11 @@ def _link(table: Table) -> Link:
             segment_bytes=segment_for(rate),
         )
         return Link(shape, _profile(table, shape))
-    except ValueError as fault:
-        raise BadScenario(f"{table.path}: links: {fault}") from fault
+    except BadScenario:
+        raise
     except BadRequest as fault:
-        raise (
-            fault if isinstance(fault, BadScenario) else table.bad("between", str(fault))
-        ) from fault
+        key, _, why = str(fault).partition(": ")
+        raise table.bad(key, why) from fault
 
 
 def _profile(table: Table, shape: LinkShape) -> LinkProfile:
@@ -231,6 +243,8 @@ def _profile(table: Table, shape: LinkShape) -> LinkProfile:
     if kind not in list(LinkKind):
         raise table.bad("kind", f"is {kind!r}{nearest(kind, list(LinkKind))}")
     if kind in {LinkKind.LAN, LinkKind.SILENT} or not thin:
+        if "daily" in table.values:
+            raise table.bad("daily", f"means nothing on a {kind} link of that rate")
         return LinkProfile(kind=LinkKind(kind))
     daily = table.quantity_of("daily", size, 0)
     rate, rtt = shape.rate_bits_s, shape.rtt_s
@@ -262,48 +276,7 @@ def _chaos(table: Table) -> Chaos:
             raise table.bad("verbs", f"has no verb {word!r}{nearest(word, VERBS)}")
     times = table.number_of("times", 0, 0, 100_000)
     verbs = table.texts_of("verbs")
-    if times and not verbs:
-        raise table.bad("times", "is given without verbs")
+    if bool(times) != bool(verbs):
+        there, lacks = ("times", "verbs") if times else ("verbs", "times")
+        raise table.bad(there, f"is given without {lacks}")
     return Chaos(times, verbs)
-
-
-def _step(table: Table, nodes: Mapping[str, NodeSpec], until_s: float) -> Step:
-    word = table.text_of("do")
-    if word not in VERBS:
-        raise table.bad("do", f"has no verb {word!r}{nearest(word, VERBS)}")
-    kind = VERBS[word]
-    table.only(("time", "do", *fields_of(kind)))
-    at_s = table.quantity_of("time", period, 0.0)
-    if at_s > until_s:
-        raise table.bad("time", f"is after the healing, which ends at {until_s:,.0f} s")
-    given = {key: _argument(table, key, nodes) for key in table.values if key not in {"time", "do"}}
-    missing = [
-        name
-        for name, one in inspect.signature(kind).parameters.items()
-        if one.default is inspect.Parameter.empty and name not in given
-    ]
-    if missing:
-        raise table.bad("do", f"{word} also needs {', '.join(missing)}")
-    return Step(at_s, _made(kind, given))
-
-
-def _made(kind: type[Verb], given: Mapping[str, Any]) -> Verb:
-    return kind(**given)
-
-
-def _argument(table: Table, key: str, nodes: Mapping[str, NodeSpec]) -> Any:
-    match key:
-        case "nodes":
-            return tuple(known_node(table, key, one, nodes) for one in table.texts_of(key))
-        case "seconds":
-            text = table.text_of(key)
-            sign = -1 if text.startswith("-") else 1
-            return sign * period(key, text.lstrip("-"))
-        case "rate":
-            return table.quantity_of(key, bits_per_second, 0.0)
-        case "percent":
-            return table.number_of(key, 0, 0, 100)
-        case "oneway" | "noticed":
-            return table.flag_of(key, default=False)
-        case _:
-            return known_node(table, key, table.text_of(key), nodes)

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 from node.errors import BadRequest
 
 Value = TypeVar("Value")
+_QUOTED = re.compile(r'"[^"]*"')
+_AT_LINE = re.compile(r"\(at line (\d+),")
 _HEAD = re.compile(r"\s*\[\[?\s*([\w.\"-]+)\s*\]\]?")
 
 
@@ -41,7 +43,10 @@ class Table(NamedTuple):
             return cls(path, text, "", 0, tomllib.loads(text))
         except OSError as fault:
             raise BadScenario(f"{path} cannot be read: {fault.strerror}") from fault
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        except tomllib.TOMLDecodeError as fault:
+            line = found[1] if (found := _AT_LINE.search(str(fault))) else "1"
+            raise BadScenario(f"{path}:{line}: is not TOML: {fault}") from fault
+        except UnicodeDecodeError as fault:
             raise BadScenario(f"{path} is not TOML: {fault}") from fault
 
     def only(self, known: Iterable[str]) -> None:
@@ -94,6 +99,8 @@ class Table(NamedTuple):
             return default
         try:
             return read(key, self._typed(key, str, "", "a text with a unit, in quotes"))
+        except BadScenario:
+            raise
         except BadRequest as fault:
             raise self.bad(key, str(fault).partition(": ")[2]) from fault
 
@@ -106,37 +113,53 @@ class Table(NamedTuple):
     # Where ------------------------------------------------------------------------------------
 
     def bad(self, key: str, why: str) -> BadScenario:
-        """An error about a key."""
-        name = f"{self.head}.{key}" if self.head else key
-        return BadScenario(f"{self.path}:{self._line(key)}: {name} {why}")
+        """An error about a key; about the table, if it is empty."""
+        name = f"{self.head}.{key}" if self.head and key else key or self.head
+        return BadScenario(
+            f"{self.path}:{line_of(self.text, self.head, self.number, key)}: {name} {why}"
+        )
 
-    def _line(self, key: str) -> int:
-        head, number = "", -1
-        inner = f"{self.head}.{key}" if self.head else key
-        first = 1
-        for at, line in enumerate(self.text.splitlines(), 1):
-            if found := _HEAD.match(line):
-                number = number + 1 if found[1] == head else 0
-                head = found[1].replace('"', "")
-                if (head, number) == (self.head, self.number):
-                    first = at
-                if head == inner:
-                    return at
-            elif (head, max(number, 0)) == (self.head, self.number):
-                if re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
-                    return at
-            elif self._inline(line, key):
+
+def line_of(text: str, head: str, number: int, key: str) -> int:
+    """Where a key of the `number`-th table of a name stands; if it is not there, where the table is."""
+    inner = f"{head}.{key}" if head else key
+    here, count, table = "", -1, 0
+    for at, line in enumerate(text.splitlines(), 1):
+        if found := _HEAD.match(line):
+            name = found[1].replace('"', "")
+            count = count + 1 if name == head else count
+            here = name
+            if name == inner:
                 return at
-        return first
+            if (name, count) == (head, number):
+                table = at
+        elif (here, max(count, 0)) == (head, number) and _says(line, key):
+            return at
+    return table or _inline(text, head, number)
 
-    def _inline(self, line: str, key: str) -> bool:
-        """Whether a line is this table, written as one, with that key in it."""
-        own = re.escape(self.head.rpartition(".")[2])
-        return bool(re.match(rf"\s*\"?{own}\"?\s*=.*\b{re.escape(key)}\b", line))
+
+def _says(line: str, key: str) -> bool:
+    """Whether a line gives a key its value, or one in it (`a.role = …`)."""
+    return bool(key) and bool(re.match(rf"\s*\"?{re.escape(key)}\"?\s*[=.]", line))
+
+
+def _inline(text: str, head: str, number: int) -> int:
+    """The same of a table that is a value: `a = { … }`, or the `number`-th of `at = [ { … }, … ]`."""
+    outer, _, own = head.rpartition(".")
+    lines = text.splitlines()
+    begin = line_of(text, outer, 0, own) if head else 1
+    count = -1
+    for at in range(begin, len(lines) + 1):
+        count += len(re.findall(r"\{", _QUOTED.sub("", lines[at - 1])))
+        if count >= number:
+            return at
+    return begin
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """` (did you mean x?)`, or what there is."""
     known = sorted(known)
+    if not known:
+        return ""
     found = difflib.get_close_matches(name, known, 1, 0.6)
     return f"; did you mean {found[0]}?" if found else f"; there are {', '.join(known)}"
