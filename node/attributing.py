@@ -49,7 +49,7 @@ def attributed(saves: Iterable[Save], who: Acting | None, slots_of: SlotsOf) -> 
         for draft in save.drafts:
             _may_strike(save.document, draft, who, slots_of)
         drafts = tuple(_draft(save.document, one, who, may) for one in save.drafts)
-        made.append(Save(save.document, drafts))
+        made.append(save._replace(drafts=drafts))
     return made
 
 

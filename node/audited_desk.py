@@ -188,6 +188,16 @@ class AuditedDesk:
         """See `Desk`."""
         return self._searched(lambda: self._desk.list_documents(kind, after, limit))
 
+    def casualties(self, limit: int = 500) -> Json:
+        """See `Ward`."""
+        with self._noted(Action.SEARCH, purpose="casualties"):
+            return self._desk.casualties(limit)
+
+    def timeline(self, document: DocumentId) -> list[Json]:
+        """See `Ward`."""
+        with self._noted(Action.READ, document, "timeline"):
+            return self._desk.timeline(document)
+
     def custody(self) -> Json:
         """See `Desk`."""
         found = self._desk.custody()

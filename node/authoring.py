@@ -31,6 +31,7 @@ from conflict.statement import Draft, decode
 from conflict.urgency import ROUTINE_LANE, LaneUrgency, lane_urgency
 from node.desk import Save
 from node.errors import NotSaved
+from node.once import claim
 from node.presenting import Presenter
 from storage.ports import Store, Transaction
 from sync.ports import Applied
@@ -129,7 +130,8 @@ class Author:
     def write(
         self, transaction: Transaction, saves: Sequence[Save], now_ms: int
     ) -> tuple[Applied, list[list[str]]]:
-        """Write all saves: held, admitted and shown in this one transaction."""
+        """Write all saves: held, admitted and shown in this one transaction. Raises `SavedAlready`."""
+        claim(transaction, saves)
         touched: list[tuple[DocumentId, _OwnLane]] = []
         ids: list[list[str]] = []
         for save in saves:

@@ -14,6 +14,7 @@ from conflict.identity import DocumentId
 from conflict.statement import Draft, Json
 from node.departing import Departing
 from node.membership import Membership
+from node.ward import Ward
 
 API_VERSION = 1
 
@@ -22,10 +23,12 @@ Progress = Callable[[int], None]
 
 
 class Save(NamedTuple):
-    """What one person saves in one document at one moment: one change, all or nothing."""
+    """What one person saves in one document at one moment: one change, all or nothing. `once`: id of
+    the form it comes from, if any; the second save with it is refused (`SavedAlready`)."""
 
     document: DocumentId
     drafts: tuple[Draft, ...]
+    once: str = ""
 
 
 class Resolve(NamedTuple):
@@ -90,7 +93,7 @@ class AccountChange(NamedTuple):
     by: str = ""
 
 
-class Desk(Membership, Departing, Protocol):
+class Desk(Membership, Departing, Ward, Protocol):
     """Every method raises `NodeError` leaves."""
 
     def save(self, saves: Sequence[Save], blobs: Sequence[bytes] = ()) -> list[list[str]]:

@@ -52,6 +52,13 @@ class BadConfiguration(NodeError):
     exit_code = EXIT_USAGE
 
 
+class SavedAlready(NodeError):
+    """A form whose one-time id was used: what it says is saved, once."""
+
+    code = "saved-already"
+    exit_code = EXIT_USAGE
+
+
 class Locked(NodeError):
     """The node shows nothing until somebody gives passphrase, PIN or key file; nothing was read."""
 

@@ -114,6 +114,9 @@ ROWS: dict[str, Row] = {
     "node.errors.Ambiguous": Row(
         409, EXIT_USAGE, "Give more letters of the id; `aidstation find` lists the ids."
     ),
+    "node.errors.SavedAlready": Row(
+        409, EXIT_USAGE, "Open the record again: the entry is there. Undo takes it back."
+    ),
     "node.errors.BadRequest": Row(400, EXIT_USAGE, _CORRECT),
     "node.errors.NoPeer": Row(503, EXIT_NO_PEER, f"Everything is saved here. {_PEERS}"),
     "node.errors.Silent": Row(

@@ -52,6 +52,7 @@ from node.standing_words import REVOKED_HERE
 from node.status import state_words
 from node.trauma import TraumaPool, TraumaRange, default_prefix
 from node.version import VERSION
+from node.ward_desk import WardDesk
 from storage import ProjectionRow
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class LocalDesk(
     AskedDesk,
     BundleDesk,
     DepartingDesk,
+    WardDesk,
 ):
     """Implements `Desk`. Safe from any thread but the event loop's."""
 

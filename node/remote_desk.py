@@ -33,6 +33,7 @@ from node.http.actions import encode_action
 from node.http.saves import encode_batch
 from node.remote_departing import RemoteDeparting
 from node.remote_membership import RemoteMembership
+from node.remote_ward import RemoteWard
 
 ANSWER_S = 60.0
 """How long a node may take to answer, beyond what the request itself allows it."""
@@ -59,7 +60,7 @@ _LEAVES: Mapping[str, type[NodeError]] = {
 }
 
 
-class RemoteDesk(RemoteMembership, RemoteDeparting):
+class RemoteDesk(RemoteMembership, RemoteDeparting, RemoteWard):
     """Implements `Desk`. `address` is `host:port` of the local API, `session` of who is signed in."""
 
     def __init__(self, address: str, token: str, session: str = "") -> None:

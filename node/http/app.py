@@ -27,6 +27,7 @@ from node.http.lock import LockRoutes
 from node.http.membership import MembershipApi
 from node.http.people import PeopleApi
 from node.http.saves import decode_batch, decode_document
+from node.http.ward import WardApi
 from node.http.web.doors import Doors
 from node.http.web.pages import Pages, as_pages
 from node.reception import Reception
@@ -66,6 +67,7 @@ def make_app(
     _Api(asked, ready).add_routes(app.router)
     PeopleApi(asked, reception).add_routes(app.router)
     MembershipApi(asked).add_routes(app.router)
+    WardApi(asked).add_routes(app.router)
     DepartingApi(asked, reception).add_routes(app.router)
     Pages(asked, reception, doors).add_routes(app.router)
     if lock:

@@ -1,6 +1,6 @@
 """Saves as JSON and back: the one body that is both read and written on this wire.
 
-`{"saves": [{"document": text id, "drafts": [{"slot", "value", "by", "at", "precision",
+`{"saves": [{"document": text id, "once": form id, "drafts": [{"slot", "value", "by", "at", "precision",
 "supersedes", "void", "source": [system, record, hash]}]}], "blobs": [base64]}`; empty fields are
 absent. What a value may hold is the slot's business, checked by the desk.
 """
@@ -24,6 +24,7 @@ SAVES_MAX = 2_000
 DRAFTS_MAX = 2_000
 """Drafts in one save."""
 
+ONCE_CHARS_MAX = 100
 _TEXTS = ("by", "at", "precision", "void")
 _FIELDS = frozenset({"slot", "value", "supersedes", "source", *_TEXTS})
 
@@ -45,7 +46,8 @@ def encode_batch(saves: Iterable[Save], blobs: Iterable[bytes] = ()) -> dict[str
 
 def _encode_save(save: Save) -> dict[str, Json]:
     drafts = [_encode_draft(draft) for draft in save.drafts]
-    return {"document": document_text(save.document), "drafts": drafts}
+    body: dict[str, Json] = {"document": document_text(save.document), "drafts": drafts}
+    return body | ({"once": save.once} if save.once else {})
 
 
 def _encode_draft(draft: Draft) -> dict[str, Json]:
@@ -70,12 +72,19 @@ def decode_batch(body: Json) -> Batch:
 
 
 def _decode_save(body: Json, where: str) -> Save:
-    fields = _object(body, where, {"document", "drafts"})
+    fields = _object(body, where, {"document", "drafts", "once"})
     drafts = _items(fields.get("drafts", []), f"{where}.drafts", DRAFTS_MAX)
     return Save(
         decode_document(fields.get("document"), f"{where}.document"),
         tuple(_decode_draft(draft, f"{where}.drafts[{at}]") for at, draft in enumerate(drafts)),
+        _once(fields.get("once", ""), f"{where}.once"),
     )
+
+
+def _once(body: Json, where: str) -> str:
+    if not isinstance(body, str) or len(body) > ONCE_CHARS_MAX:
+        raise _wrong(where, f"a text of at most {ONCE_CHARS_MAX} letters")
+    return body
 
 
 def decode_document(text: Json, where: str) -> DocumentId:

@@ -57,6 +57,8 @@ def test_what_is_saved_on_one_end_is_read_on_both(desks: Lab) -> None:
         lambda desk: desk.list_documents("episode", None, 1),
         lambda desk: desk.findings(),
         lambda desk: desk.peers(),
+        lambda desk: desk.casualties(),
+        lambda desk: desk.timeline(one),
         lambda desk: desk.custody(),
         lambda desk: desk.record_custody(one),
         lambda desk: desk.set_aside(),

@@ -65,6 +65,8 @@ ASKS: dict[str, tuple[Ask, Action, set[DocumentId]]] = {
     "shown": (lambda d: d.shown(EPISODE, "vitals"), Action.READ, {EPISODE}),
     "statements": (lambda d: d.statements(EPISODE), Action.READ, {EPISODE}),
     "chart": (lambda d: d.chart(PERSON), Action.READ, {PERSON}),
+    "timeline": (lambda d: d.timeline(PERSON), Action.READ, {PERSON}),
+    "casualties": (lambda d: d.casualties(), Action.SEARCH, set()),
     "candidates": (lambda d: d.candidates(PERSON), Action.READ, {PERSON}),
     "record_custody": (lambda d: d.record_custody(PERSON), Action.READ, {PERSON}),
     "findings": (lambda d: d.findings(), Action.READ, set()),

@@ -28,7 +28,11 @@ def api() -> Iterator[Lab]:
 
 
 def send(
-    api: Lab, method: str, path: str, fields: dict[str, str] | None = None, **headers: str
+    api: Lab,
+    method: str,
+    path: str,
+    fields: dict[str, str] | list[tuple[str, str]] | None = None,
+    **headers: str,
 ) -> Page:
     """One request of a browser: status, headers, text."""
     connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=30)

@@ -6,44 +6,23 @@ The layer holds no clinical rule: it shows what the desk answers.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
-from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from node.desk import Desk
 from node.errors import BadRequest
 from node.http.web import casualties
+from node.http.web.card_page import CardPages
 from node.http.web.doors import COOKIE, Doors, is_page
-from node.http.web.screens import CASUALTIES, SCREENS, THEMES
+from node.http.web.drawing import HEADERS, STATIC, THEME, page, to
+from node.http.web.screens import CASUALTIES, THEMES
 from node.reception import Reception
-
-THEME = "aidstation-theme"
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # with no-referrer browsers send `Origin: null` with our own forms
-}
-_STATIC = {"app.css": "text/css"}
-_TEMPLATES = Environment(
-    loader=PackageLoader("node.http.web"), autoescape=True, undefined=StrictUndefined
-)
-
-
-def page(request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
-    """A template as an answer."""
-    theme = request.cookies.get(THEME, "")
-    given = {"theme": theme if theme in THEMES else THEMES[0], "state": [], "path": request.path}
-    text = _TEMPLATES.get_template(f"{template}.html").render(
-        screens=SCREENS, themes=THEMES, **{**given, **values}
-    )
-    return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
 
 
 @web.middleware
@@ -83,6 +62,7 @@ class Pages:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add these routes."""
         router.add_get(CASUALTIES.path, self.casualties)
+        CardPages(self._desk).add_routes(router)
         router.add_get("/door", self.door)
         router.add_post("/door", self.enter)
         router.add_post("/leave", self.leave)
@@ -92,7 +72,9 @@ class Pages:
     async def casualties(self, request: web.Request) -> web.Response:
         """The first screen."""
         status = await asyncio.to_thread(self._desk.status)
-        shown = await asyncio.to_thread(partial(casualties.values, self._desk))
+        sought = request.query.get("q", "")[:120]
+        read = partial(casualties.values, self._desk, sought, datetime.now(UTC))
+        shown = await asyncio.to_thread(read)
         state = status["state"] if isinstance(status, dict) else []
         return page(request, CASUALTIES.template, state=state, **shown)
 
@@ -108,7 +90,7 @@ class Pages:
             raise BadRequest("account and passphrase: at most 1000 letters")
         async with self._one_at_a_time:
             bearer = await asyncio.to_thread(self._bearer, account, secret)
-        answer = _to("/")
+        answer = to("/")
         answer.set_cookie(
             COOKIE, self._doors.enter(bearer), httponly=True, samesite="Strict", path="/"
         )
@@ -125,12 +107,12 @@ class Pages:
         """This browser is nobody from now on."""
         if tokens := self._doors.leave(request):
             await asyncio.to_thread(self._reception.sign_out, *tokens)
-        return _to("/door")
+        return to("/door")
 
     async def theme(self, request: web.Request) -> web.Response:
         """Day, sun or night, kept by the browser."""
         chosen = str((await request.post()).get("theme", ""))
-        answer = _to("/")
+        answer = to(_back(request))
         if chosen in THEMES:
             answer.set_cookie(THEME, chosen, httponly=True, samesite="Strict", path="/")
         return answer
@@ -138,11 +120,14 @@ class Pages:
     async def static(self, request: web.Request) -> web.Response:
         """A file of this package."""
         name = request.match_info["name"]
-        if name not in _STATIC:
+        if name not in STATIC:
             raise web.HTTPNotFound
         body = files("node.http.web").joinpath("static", name).read_bytes()
-        return web.Response(body=body, content_type=_STATIC[name], headers=HEADERS)
+        return web.Response(body=body, content_type=STATIC[name], headers=HEADERS)
 
 
-def _to(path: str) -> web.Response:
-    return web.Response(status=303, headers={**HEADERS, "Location": path})
+def _back(request: web.Request) -> str:
+    """The page of this site that a form stands on, for browsers that say so; else the first screen."""
+    place = urlsplit(request.headers.get("Referer", ""))
+    own = place.netloc == request.host and place.path.startswith("/") and "//" not in place.path
+    return f"{place.path}?{place.query}".rstrip("?") if own else "/"
