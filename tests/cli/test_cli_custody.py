@@ -21,12 +21,11 @@ def _garrison(home: Path) -> Path:
 
 
 def _opened(home: Path) -> Answer:
-    """What it says once everything is opened and audit rows are up: until then it is in doubt, and
-    says so."""
+    """What it says once everything is opened, receipted and audit rows are up, for equality is proved
+    before the receipt is here: until then it is in doubt, and says so."""
     for _ in range(1000):
         answer = aidstation(home, "custody", "--json")
-        codes = {one["code"] for one in answer.result["reasons"]}
-        if not codes or codes - {"waiting", "audit-not-at-garrison"}:
+        if not answer.result["reasons"]:
             break
     return answer
 
